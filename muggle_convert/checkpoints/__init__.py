@@ -1,0 +1,25 @@
+"""From a path to a `Checkpoint`: what is in the file, without torch and without running anything it says."""
+
+from __future__ import annotations
+
+from muggle_convert.checkpoints.checkpoint import Checkpoint, Record, TensorEntry
+from muggle_convert.checkpoints.dtypes import DType
+from muggle_convert.checkpoints.limits import Limits
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.opening import open_checkpoint
+from muggle_convert.checkpoints.reading import MappedFiles, read_tensor, record_chunks, tensor_chunks, verify_checksums
+
+__all__ = [
+    "Checkpoint",
+    "DType",
+    "Limits",
+    "MappedFiles",
+    "Record",
+    "TensorEntry",
+    "open_checkpoint",
+    "printable",
+    "read_tensor",
+    "record_chunks",
+    "tensor_chunks",
+    "verify_checksums",
+]

@@ -1,0 +1,101 @@
+"""Training arguments as plain values: a Namespace, hyper-parameters, a configuration tree."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from muggle_convert.checkpoints.values import Global, Inert, Pairs, Value
+
+KEYS = ("args", "hyper_parameters", "opt", "config", "cfg", "hparams", "options", "model_args", "model_config")
+DEEPEST = 8
+MOST_STEPS = 20_000
+LONGEST_TEXT = 4096
+LONGEST_LIST = 64
+NUMPY_FORMATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "u1": "B", "b1": "?"}
+
+
+def arguments_of(siblings: list[tuple[Value, Value]]) -> dict[str, Any]:
+    """From what lies beside a state dict: entries of the usual containers under their own names, joined by dots where they
+    nest, and single values such as an epoch."""
+    found: dict[str, Any] = {}
+    steps = iter(range(MOST_STEPS))
+    for key, value in siblings:
+        if type(key) is str:
+            prefix = "" if key in KEYS else f"{key}."
+            if key in KEYS or plain(value) is not None:
+                for name, leaf in _leaves(value, prefix, DEEPEST, steps):
+                    found.setdefault(name, leaf)
+    return found
+
+
+def _leaves(value: Value, prefix: str, depth: int, steps: Iterator[int]) -> Iterator[tuple[str, Any]]:
+    if next(steps, None) is None or not depth:
+        return
+    leaf = plain(value)
+    if leaf is not None and prefix:
+        yield prefix.removesuffix("."), leaf
+        return
+    for key, child in entries(value):
+        if type(key) is str and len(key) <= LONGEST_TEXT:
+            yield from _leaves(child, f"{prefix}{key}.", depth - 1, steps)
+
+
+def entries(value: Value) -> list[tuple[Value, Value]]:
+    """The named parts of a dictionary, or of an inert object that was used like one."""
+    if type(value) is Pairs:
+        return value.items
+    if type(value) is not Inert:
+        return []
+    state = value.state
+    if type(state) is tuple and state and type(state[0]) is Pairs:  # attributes, then slots
+        state = state[0]
+    named = [item for item in value.items if type(item) is tuple and len(item) == 2]
+    inside = state.items if type(state) is Pairs else []
+    if value.kind is not None and value.kind.module.partition(".")[0] == "omegaconf":
+        for key, child in inside:
+            if key == "_content":
+                return entries(child)
+        return []
+    return named + inside
+
+
+def plain(value: Value) -> Any:
+    """A scalar or a short list of scalars; None for everything else."""
+    if type(value) is str:
+        return value if len(value) <= LONGEST_TEXT else None
+    if type(value) in (bool, int, float):
+        return value
+    if type(value) in (list, tuple):
+        parts = [plain(part) for part in value] if len(value) <= LONGEST_LIST and not any(type(part) in (list, tuple) for part in value) else [None]
+        return parts if None not in parts else None
+    if type(value) is Inert and value.kind is not None:
+        return _plain_object(value, value.kind)
+    return None
+
+
+def _plain_object(value: Inert, kind: Global) -> Any:
+    arguments = value.arguments
+    if kind.module.partition(".")[0] == "pathlib" and all(type(part) is str for part in arguments):
+        return plain("/".join(arguments).replace("//", "/"))
+    if str(kind) == "torch.device" and arguments and type(arguments[0]) is str:
+        return plain(arguments[0])
+    if kind.module.partition(".")[0] == "numpy" and kind.name == "scalar" and len(arguments) == 2:
+        return _numpy_scalar(*arguments)
+    if kind.module.partition(".")[0] == "omegaconf":
+        for key, child in value.state.items if type(value.state) is Pairs else []:
+            if key == "_val" and type(child) in (str, bool, int, float):
+                return plain(child)
+    return None
+
+
+def _numpy_scalar(dtype: Value, raw: Value) -> Any:
+    """What `numpy.core.multiarray.scalar` was called with: an element type and the bytes of one element."""
+    if type(raw) is Inert and raw.kind is not None and raw.kind.name == "encode" and type(raw.arguments[0]) is str:
+        raw = raw.arguments[0].encode("latin-1", "replace")  # how protocol 2 spells bytes
+    code = dtype.arguments[0] if type(dtype) is Inert and dtype.arguments else None
+    if type(raw) is not bytes or type(code) is not str or code not in NUMPY_FORMATS:
+        return None
+    form = struct.Struct("<" + NUMPY_FORMATS[code])
+    return form.unpack(raw)[0] if len(raw) == form.size else None

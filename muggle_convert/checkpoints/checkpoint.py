@@ -1,0 +1,75 @@
+"""What a checkpoint file holds: names, shapes, element types and byte ranges. No tensor's bytes are here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.checkpoints.dtypes import DType
+from muggle_convert.checkpoints.files import FileStamp
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run of bytes in a file that tensors are cut from: a storage in a zip, the data section of a safetensors file."""
+
+    file: Path
+    name: str  # as messages call it, such as "archive/data/3"
+    offset: int  # of its first byte in the file
+    stored_size: int  # bytes in the file
+    size: int  # bytes once inflated
+    crc32: int | None = None  # what the container promises; None where it promises nothing
+    deflated: bool = False
+    byteorder: str = "little"
+    stamp: FileStamp | None = None  # of the file when it was opened, so that a later change shows
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """Where one named tensor lies."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    record: Record
+    offset: int  # of its first element, in bytes, within the inflated record
+    stride: tuple[int, ...] | None = None  # in elements; None where the elements lie in row-major order
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.count * self.dtype.size
+
+    def shares_bytes_with(self, other: TensorEntry) -> bool:
+        """Two names for one tensor, as tied weights are saved."""
+        mine = (self.record, self.offset, self.shape, self.stride, self.dtype)
+        return mine == (other.record, other.offset, other.shape, other.stride, other.dtype)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file, a folder of shards or a training checkpoint, read without running anything it says."""
+
+    path: Path
+    container: str  # "torch zip", "legacy torch pickle", "safetensors", "sharded folder"
+    tensors: Mapping[str, TensorEntry]  # by name, prefixes already taken off
+    metadata: Mapping[str, str] = field(default_factory=dict)  # the strings of a safetensors header
+    sidecar: Mapping[str, Any] = field(default_factory=dict)  # the config.json beside the file
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # training arguments and hyper-parameters in the file
+    unwrapped: tuple[str, ...] = ()  # what was taken off, outermost first, each in words
+    ignored: tuple[str, ...] = ()  # what else the file holds and nobody needs, each in words
+    warnings: tuple[str, ...] = ()  # what is odd but not wrong, each a sentence
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        return tuple(dict.fromkeys(entry.record for entry in self.tensors.values()))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(entry.record.file for entry in self.tensors.values()))

@@ -1,0 +1,18 @@
+"""What one file holds, before anyone asks which part of it is the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from muggle_convert.checkpoints.values import Value
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The value at the root of a file; for a safetensors file, a dictionary of its tensors."""
+
+    container: str
+    root: Value
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

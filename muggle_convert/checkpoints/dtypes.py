@@ -1,0 +1,41 @@
+"""The element types a tensor can have, under the codes the safetensors format gives them."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class DType(Enum):
+    """A safetensors element type: its code and the bytes one element takes."""
+
+    F64 = ("F64", 8)
+    F32 = ("F32", 4)
+    F16 = ("F16", 2)
+    BF16 = ("BF16", 2)
+    F8_E4M3 = ("F8_E4M3", 1)
+    F8_E5M2 = ("F8_E5M2", 1)
+    F8_E4M3FNUZ = ("F8_E4M3FNUZ", 1)
+    F8_E5M2FNUZ = ("F8_E5M2FNUZ", 1)
+    F8_E8M0 = ("F8_E8M0", 1)
+    C64 = ("C64", 8)
+    I64 = ("I64", 8)
+    I32 = ("I32", 4)
+    I16 = ("I16", 2)
+    I8 = ("I8", 1)
+    U64 = ("U64", 8)
+    U32 = ("U32", 4)
+    U16 = ("U16", 2)
+    U8 = ("U8", 1)
+    BOOL = ("BOOL", 1)
+
+    def __init__(self, code: str, size: int) -> None:
+        self.code = code
+        self.size = size
+
+    @property
+    def is_floating(self) -> bool:
+        return self.code.startswith(("F", "BF"))
+
+    @property
+    def is_complex(self) -> bool:
+        return self.code.startswith("C")

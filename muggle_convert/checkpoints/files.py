@@ -1,0 +1,88 @@
+"""Opening a file so that what is read last is still what was looked at first."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import final
+
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.errors import Refusal
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """What tells one state of a file from another."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileStamp:
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@final
+class SourceFile:
+    """A regular file, open for reading. Leaving its `with` block checks that it is still the same file and puts its
+    path before whatever was refused inside."""
+
+    def __init__(self, path: Path, stamp: FileStamp | None = None) -> None:
+        self.path = path
+        try:
+            # Before opening: a named pipe would block, and a device could give bytes for ever.
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                raise Refusal(f"{printable(path)} is not a regular file; give a checkpoint file, or a folder that holds one")
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - __exit__ closes it
+        except (OSError, ValueError) as problem:
+            raise Refusal(f"cannot open {printable(path)}: {_reason(problem)}") from None
+        self.stamp = FileStamp.of(os.fstat(self._file.fileno()))
+        self.size = self.stamp.size
+        if stamp is not None and stamp != self.stamp:
+            self._file.close()
+            raise Refusal(f"{printable(path)} changed after it was first read; start again when nothing writes to it")
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill the buffer from the given place, or refuse: there is no such thing as a short read here."""
+        self._file.seek(offset)
+        done = 0
+        while done < len(buffer):
+            count = self._file.readinto(buffer[done:])
+            if not count:
+                raise Refusal(f"the file ends at byte {offset + done}, {len(buffer) - done} bytes too early; it is cut off or was changed meanwhile")
+            done += count
+
+    def read(self, offset: int, count: int) -> bytes:
+        buffer = bytearray(count)
+        self.read_into(offset, memoryview(buffer))
+        return bytes(buffer)
+
+    def refuse_if_changed(self) -> None:
+        if FileStamp.of(os.fstat(self._file.fileno())) != self.stamp:
+            raise Refusal("the file changed while it was read; start again when nothing writes to it")
+
+    def __enter__(self) -> SourceFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if problem is None:
+                self.refuse_if_changed()
+        except Refusal as changed:
+            problem = changed
+        finally:
+            self._file.close()
+        if isinstance(problem, (Refusal, OSError)):
+            raise Refusal(f"{printable(self.path)}: {_reason(problem)}") from None
+
+
+def _reason(problem: BaseException) -> str:
+    return problem.strerror or type(problem).__name__ if isinstance(problem, OSError) else str(problem)

@@ -1,0 +1,23 @@
+"""How much a file from a stranger may make the reader do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that keep reading under 200 MiB and a few seconds, whatever the file says; each can be raised by who trusts the file."""
+
+    output_bytes: int = 64 << 30  # all tensors together, as they would be written
+    pickle_bytes: int = 16 * MIB  # one pickle; a checkpoint of 400 tensors has about 50 kB
+    pickle_steps: int = 1_000_000  # opcodes of one pickle; a checkpoint of 400 tensors has about 12,000
+    header_bytes: int = 4 * MIB  # the JSON of a safetensors file, an index or a config.json
+    records: int = 50_000  # entries of a zip archive, tensors of a safetensors file
+    inflation: int = 100  # inflated bytes for each byte of a file, once past the allowance that small files get
+    inflation_allowance: int = 64 * MIB
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,93 @@
+"""From a path to a `Checkpoint`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.checkpoints.checkpoint import Checkpoint, TensorEntry
+from muggle_convert.checkpoints.contents import Contents
+from muggle_convert.checkpoints.files import SourceFile
+from muggle_convert.checkpoints.folders import INDEX, checkpoint_in, shards_in
+from muggle_convert.checkpoints.limits import DEFAULT_LIMITS, Limits
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.recognise import reader_of
+from muggle_convert.checkpoints.strict_json import parse_object
+from muggle_convert.checkpoints.unwrap import flat, unwrap
+from muggle_convert.checkpoints.values import Pairs, Tensor
+from muggle_convert.errors import Refusal
+
+SIDECAR = "config.json"
+
+
+def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Checkpoint:
+    """What the file, folder or index holds. `state` is the entry to take where it holds several models. No byte of a
+    tensor is read and nothing in the file is run."""
+    path = Path(path)
+    try:
+        source = checkpoint_in(path) if path.is_dir() else path
+    except ValueError as problem:  # a path with a NUL
+        raise Refusal(f"cannot open {printable(path)}: {problem}") from None
+    contents = _read_shards(source, limits) if source.name.endswith(INDEX) else _read(source, limits)
+    try:
+        parts = unwrap(contents.root, state)
+        _refuse_too_much(list(parts.tensors.values()), limits)
+    except Refusal as problem:
+        raise Refusal(f"{printable(path)}: {problem}") from None
+    sidecar, warnings = _read_sidecar(source.parent / SIDECAR, limits)
+    return Checkpoint(
+        path,
+        contents.container,
+        parts.tensors,
+        contents.metadata,
+        sidecar,
+        parts.arguments,
+        parts.unwrapped,
+        parts.ignored,
+        contents.warnings + warnings,
+    )
+
+
+def _read(path: Path, limits: Limits) -> Contents:
+    with SourceFile(path) as file:
+        return reader_of(file)(file, limits)
+
+
+def _read_shards(index: Path, limits: Limits) -> Contents:
+    tensors: list[tuple[str, Tensor]] = []
+    metadata: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+    for shard, promised in shards_in(index, limits).items():
+        contents = _read(shard, limits)
+        try:
+            held = flat(contents.root)
+            if missing := sorted(set(promised) - held.keys()):
+                raise Refusal(f"does not hold the tensor {printable(missing[0])}, which {printable(index.name)} promises there")
+            if extra := sorted(held.keys() - set(promised)):
+                raise Refusal(f"holds the tensor {printable(extra[0])}, which {printable(index.name)} does not place there")
+        except Refusal as problem:
+            raise Refusal(f"{printable(shard)}: {problem}") from None
+        tensors += held.items()
+        metadata |= contents.metadata
+        warnings += tuple(f"{printable(shard.name)}: {warning}" for warning in contents.warnings)
+    return Contents("sharded folder", Pairs(list(tensors)), metadata, warnings)
+
+
+def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
+    size = sum(entry.size for entry in tensors)
+    if size > limits.output_bytes:
+        largest = max(tensors, key=lambda entry: entry.size)
+        raise Refusal(f"its tensors would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the {limits.output_bytes:,} that are allowed")
+
+
+def _read_sidecar(path: Path, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The config.json beside the weights is a help, so that a broken one is no reason to stop."""
+    if not path.is_file():
+        return {}, ()
+    try:
+        with SourceFile(path) as file:
+            if file.size > limits.header_bytes:
+                raise Refusal(f"it takes {file.size:,} bytes, more than the {limits.header_bytes:,} that are allowed")
+            return parse_object(file.read(0, file.size)), ()
+    except Refusal as problem:
+        return {}, (f"ignored a broken {SIDECAR}: {problem}",)

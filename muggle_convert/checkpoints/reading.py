@@ -1,0 +1,171 @@
+"""The bytes of tensors: in order and checked for a copy, small ones at once, or mapped for a model."""
+
+from __future__ import annotations
+
+import mmap
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
+from muggle_convert.checkpoints.files import FileStamp, SourceFile
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.errors import Refusal
+
+if TYPE_CHECKING:
+    import numpy
+
+CHUNK = 4 << 20
+COMPRESSED_CHUNK = 64 << 10
+
+
+def record_chunks(record: Record, chunk_size: int = CHUNK) -> Iterator[memoryview]:
+    """All bytes of a record in order. Each chunk is valid until the next is asked for. After the last one the checksum
+    and the file itself were found unchanged, or a `Refusal` was raised."""
+    with SourceFile(record.file, record.stamp) as file:
+        yield from chunks_within(file, record, chunk_size)
+
+
+def chunks_within(file: SourceFile, record: Record, chunk_size: int = CHUNK) -> Iterator[memoryview]:
+    """`record_chunks` for who has the file open."""
+    checksum = 0
+    for chunk in _inflated(file, record, chunk_size) if record.deflated else _stored(file, record, chunk_size):
+        if record.crc32 is not None:
+            checksum = zlib.crc32(chunk, checksum)
+        yield chunk
+    if record.crc32 is not None and checksum != record.crc32:
+        raise Refusal(f"record {printable(record.name)} is damaged: its checksum is {checksum:08x}, the file promises {record.crc32:08x}; get the file again")
+
+
+def _stored(file: SourceFile, record: Record, chunk_size: int) -> Iterator[memoryview]:
+    buffer = memoryview(bytearray(min(chunk_size, record.size)))
+    for done in range(0, record.size, chunk_size):
+        chunk = buffer[: record.size - done]
+        file.read_into(record.offset + done, chunk)
+        yield chunk
+
+
+def _inflated(file: SourceFile, record: Record, chunk_size: int) -> Iterator[memoryview]:
+    """Never more at once than a chunk, never more in all than the archive promised, however much the data inflates to."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    done = 0
+    fed = 0
+    try:
+        while not inflater.eof:
+            compressed = inflater.unconsumed_tail
+            if not compressed and fed < record.stored_size:
+                compressed = file.read(record.offset + fed, min(COMPRESSED_CHUNK, record.stored_size - fed))
+                fed += len(compressed)
+            chunk = inflater.decompress(compressed, min(chunk_size, record.size - done + 1))
+            done += len(chunk)
+            if done > record.size or not chunk and not inflater.eof and fed == record.stored_size and not inflater.unconsumed_tail:
+                break
+            yield memoryview(chunk)
+    except zlib.error:
+        raise Refusal(f"record {printable(record.name)} is damaged: its compressed data cannot be inflated; get the file again") from None
+    if not inflater.eof or done != record.size or inflater.unused_data or fed != record.stored_size:
+        raise Refusal(f"record {printable(record.name)} does not inflate to the {record.size:,} bytes that the file promises; get the file again")
+
+
+def read_tensor(entry: TensorEntry) -> bytes:
+    """The elements of one small tensor in row-major order and little endian, whatever way they are stored."""
+    return bytes(gathered(tensor_chunks(entry)))
+
+
+def gathered(chunks: Iterable[bytes | memoryview]) -> bytearray:
+    """All chunks in one piece. (`join` would take them all before it copies the first, and they share a buffer.)"""
+    whole = bytearray()
+    for chunk in chunks:
+        whole += chunk
+    return whole
+
+
+def tensor_chunks(entry: TensorEntry, chunk_size: int = CHUNK) -> Iterator[bytes | memoryview]:
+    """Like `record_chunks` for the elements of one tensor, row-major and little endian. Only a tensor that is stored in
+    another order holds its part of the record in memory."""
+    if not entry.count:
+        return
+    if entry.stride is None and entry.record.byteorder == "little":
+        yield from _part(entry.record, entry.offset, entry.offset + entry.size, chunk_size)
+    else:
+        yield from _rows(_elements(entry), chunk_size)
+
+
+def _part(record: Record, begin: int, end: int, chunk_size: int) -> Iterator[memoryview]:
+    """Some bytes of a record; where a checksum covers the whole record, the whole record is read for it."""
+    if record.crc32 is None and not record.deflated:
+        yield from record_chunks(replace(record, offset=record.offset + begin, stored_size=end - begin, size=end - begin), chunk_size)
+        return
+    position = 0
+    for chunk in record_chunks(record, chunk_size):
+        wanted = chunk[max(begin - position, 0) : max(end - position, 0)]
+        position += len(chunk)
+        if wanted:
+            yield wanted
+
+
+def _elements(entry: TensorEntry) -> numpy.ndarray:
+    """The tensor as an array of opaque elements over its part of the record, in the order of its dimensions."""
+    import numpy
+
+    kind = numpy.dtype(f"V{entry.dtype.size}")
+    strides = tuple(step * entry.dtype.size for step in entry.stride) if entry.stride is not None else None
+    span = entry.size if strides is None else entry.dtype.size + sum((side - 1) * step for side, step in zip(entry.shape, strides))
+    held = gathered(_part(entry.record, entry.offset, entry.offset + span, CHUNK))
+    if entry.record.byteorder == "big":
+        word = entry.dtype.size // (2 if entry.dtype.is_complex else 1)
+        whole = len(held) // word * word
+        numpy.frombuffer(held, f"u{word}", whole // word).byteswap(inplace=True)
+    return numpy.ndarray(entry.shape, kind, held, strides=strides)
+
+
+def _rows(elements: numpy.ndarray, chunk_size: int) -> Iterator[bytes]:
+    """The array's bytes in row-major order, in pieces of about the given size."""
+    if elements.nbytes <= chunk_size or not elements.ndim:
+        yield elements.tobytes()
+    elif elements.nbytes // len(elements) > chunk_size:
+        for part in elements:
+            yield from _rows(part, chunk_size)
+    else:
+        step = chunk_size // (elements.nbytes // len(elements))
+        for start in range(0, len(elements), step):
+            yield elements[start : start + step].tobytes()
+
+
+class MappedFiles:
+    """The bytes of records as memory that may be written to without touching the file: mapped where the file has them
+    as they are, so that a model uses them without a copy, inflated otherwise."""
+
+    def __init__(self) -> None:
+        self._maps: dict[Path, mmap.mmap] = {}
+
+    def record(self, record: Record) -> memoryview:
+        if record.deflated:
+            return memoryview(gathered(record_chunks(record)))
+        if record.size == 0:
+            return memoryview(b"")
+        if record.file not in self._maps:
+            self._maps[record.file] = _map(record.file, record.stamp)
+        return memoryview(self._maps[record.file])[record.offset : record.offset + record.size]
+
+
+def _map(path: Path, stamp: FileStamp | None) -> mmap.mmap:
+    with SourceFile(path, stamp) as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+
+
+def verify_checksums(records: Iterable[Record], threads: int = 2) -> None:
+    """Read every record that promises a checksum, and refuse by name the first that breaks it."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    promising = sorted((record for record in records if record.crc32 is not None), key=lambda record: -record.size)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(_exhaust, promising):
+            pass
+
+
+def _exhaust(record: Record) -> None:
+    for _ in record_chunks(record):
+        pass

@@ -1,0 +1,29 @@
+"""JSON from a stranger: one object, no name twice, no surprises."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.errors import Refusal
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object_without_repetition)
+    except (ValueError, RecursionError) as problem:
+        reason = "nested too deeply" if isinstance(problem, RecursionError) else printable(problem)
+        raise Refusal(f"its JSON is broken: {reason}") from None
+    if not isinstance(value, dict):
+        raise Refusal("its JSON is not an object")
+    return value
+
+
+def _object_without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in result if names.count(name) > 1)
+        raise Refusal(f"its JSON has two entries named {printable(repeated)}")
+    return result

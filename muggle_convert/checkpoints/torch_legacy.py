@@ -1,0 +1,64 @@
+"""Files of torch.save before 1.6: five pickles, then the storages one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from muggle_convert.checkpoints.checkpoint import Record
+from muggle_convert.checkpoints.contents import Contents
+from muggle_convert.checkpoints.files import SourceFile
+from muggle_convert.checkpoints.limits import Limits
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.pickle_machine import PickleMachine, Truncated, refuse_knots
+from muggle_convert.checkpoints.torch_values import TorchMeaning
+from muggle_convert.checkpoints.values import Storage, Value
+from muggle_convert.errors import Refusal
+
+MAGIC = 0x1950A86A20F9469CFC6C
+OPENING = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."
+PROTOCOL_VERSION = 1001
+NOTE_STEPS = 1000
+FIRST_LOOK = 256 << 10  # enough for the pickles of nearly every checkpoint
+
+
+def read_torch_legacy(file: SourceFile, limits: Limits) -> Contents:
+    """Nothing says how long the pickles are, so a first look takes a part of the file and a second one all that is allowed."""
+    try:
+        root, keys, meaning, end = _read_pickles(file.read(0, min(FIRST_LOOK, file.size)), limits)
+    except Truncated:
+        root, keys, meaning, end = _read_pickles(file.read(0, min(limits.pickle_bytes, file.size)), limits)
+    refuse_knots(root)
+    _find_storages(file, keys, meaning.storages, end)
+    return Contents("legacy torch pickle", root)
+
+
+def _read_pickles(data: bytes, limits: Limits) -> tuple[Value, list[str], TorchMeaning, int]:
+    meaning = TorchMeaning(lambda storage: None)
+    position = 0
+    values = []
+    note, keys_only = replace(limits, pickle_steps=NOTE_STEPS), replace(limits, pickle_steps=4 * limits.records)
+    for bound in (note, note, note, limits, keys_only):  # magic number, version, machine, the object, keys of storages
+        machine = PickleMachine(data, meaning, bound, position)
+        values.append(machine.run())
+        position = machine.position
+    magic, version, _, root, keys = values
+    if type(magic) is not int or magic != MAGIC or type(version) is not int or version != PROTOCOL_VERSION:
+        raise Refusal(f"is a torch file of the unknown version {printable(version)}; load it where you trust it and save it again with torch.save")
+    if type(keys) is not list or not all(type(key) is str for key in keys) or len(set(keys)) != len(keys) or set(keys) != set(meaning.storages):
+        raise Refusal("its list of storages is not the list of the storages that its tensors use")
+    return root, keys, meaning, position
+
+
+def _find_storages(file: SourceFile, keys: list[str], storages: dict[str, Storage], position: int) -> None:
+    """Each storage is its count of elements and the elements, little endian on every machine."""
+    for key in keys:
+        storage = storages[key]
+        size = storage.count * storage.element_size
+        if int.from_bytes(file.read(position, 8), "little", signed=True) != storage.count:
+            raise Refusal(f"its storage {printable(key)} is announced with {storage.count:,} elements and stored with another number")
+        if position + 8 + size > file.size:
+            raise Refusal(f"the file is cut off: storage {printable(key)} would end at byte {position + 8 + size:,} of {file.size:,}")
+        storage.record = Record(file.path, f"storage {key}", position + 8, size, size, stamp=file.stamp)
+        position += 8 + size
+    if position != file.size:
+        raise Refusal(f"the file has {file.size - position:,} bytes after its last storage")

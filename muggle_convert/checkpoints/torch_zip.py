@@ -1,0 +1,87 @@
+"""Files of torch.save since 1.6: a zip archive with one pickle and one record per storage."""
+
+from __future__ import annotations
+
+from muggle_convert.checkpoints.checkpoint import Record
+from muggle_convert.checkpoints.contents import Contents
+from muggle_convert.checkpoints.files import SourceFile
+from muggle_convert.checkpoints.limits import Limits
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.pickle_machine import PickleMachine, refuse_knots
+from muggle_convert.checkpoints.reading import chunks_within, gathered
+from muggle_convert.checkpoints.torch_values import TorchMeaning
+from muggle_convert.checkpoints.values import Storage
+from muggle_convert.checkpoints.zip_archive import Member, read_members
+from muggle_convert.errors import Refusal
+
+BYTE_ORDERS = {b"little": "little", b"big": "big"}
+
+
+def read_torch_zip(file: SourceFile, limits: Limits) -> Contents:
+    archive = _Archive(file, limits)
+    machine = PickleMachine(archive.small("data.pkl"), TorchMeaning(archive.record_of), limits)
+    root = machine.run()
+    if machine.position != len(machine.data):
+        raise Refusal(f"its pickle is followed by {len(machine.data) - machine.position:,} bytes that belong to nothing")
+    refuse_knots(root)
+    return Contents("torch zip", root, warnings=archive.warnings)
+
+
+class _Archive:
+    """The entries of a torch archive, by their names below its one folder."""
+
+    def __init__(self, file: SourceFile, limits: Limits) -> None:
+        self.file = file
+        self.limits = limits
+        members = {name: member for name, member in read_members(file, limits).items() if not name.endswith("/")}
+        roots = {name.partition("/")[0] if "/" in name else "" for name in members}
+        if len(roots) != 1 or roots == {""}:
+            raise Refusal(_stranger(list(members)))
+        self.members = {name.partition("/")[2]: member for name, member in members.items()}
+        if "data.pkl" not in self.members:
+            raise Refusal(_stranger(list(members)))
+        if "constants.pkl" in self.members or any(name.startswith("code/") for name in self.members):
+            raise Refusal(
+                "is a TorchScript archive, a program with weights; where you trust it, load it with torch.jit.load and save its state_dict() with torch.save"
+            )
+        inflated = sum(member.size for member in members.values())
+        if inflated > file.size * limits.inflation + limits.inflation_allowance:
+            raise Refusal(f"its {file.size:,} bytes would inflate to {inflated:,}, as weights never do")
+        # torch.serialization.set_crc32_options(False) leaves every checksum zero, which is no promise.
+        self.has_checksums = any(member.crc32 for member in members.values())
+        self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be noticed",)
+        order = self.small("byteorder") if "byteorder" in self.members else b"little"
+        if order not in BYTE_ORDERS:
+            raise Refusal(f"its byte order is neither little nor big but {printable(order)}")
+        self.byteorder = BYTE_ORDERS[order]
+
+    def record_of(self, storage: Storage) -> Record:
+        member = self.members.get(f"data/{storage.key}")
+        if member is None:
+            raise Refusal(f"its pickle names the storage {printable(storage.key)}, which the archive does not hold")
+        if member.size != storage.count * storage.element_size:
+            raise Refusal(
+                f"its record {printable(member.name)} has {member.size:,} bytes; {storage.count:,} elements of {storage.kind} take {storage.count * storage.element_size:,}"
+            )
+        return self._record(member, self.byteorder)
+
+    def small(self, name: str) -> bytes:
+        member = self.members[name]
+        if member.size > self.limits.pickle_bytes:
+            raise Refusal(f"its {name} takes {member.size:,} bytes, more than the {self.limits.pickle_bytes:,} that are allowed")
+        return bytes(gathered(chunks_within(self.file, self._record(member, "little"))))
+
+    def _record(self, member: Member, byteorder: str) -> Record:
+        crc32 = member.crc32 if self.has_checksums else None
+        return Record(self.file.path, member.name, member.offset, member.stored_size, member.size, crc32, member.deflated, byteorder, self.file.stamp)
+
+
+def _stranger(names: list[str]) -> str:
+    """What a zip archive without exactly one torch file is."""
+    if names and all(name.endswith(".npy") for name in names):
+        return "is a NumPy archive (.npz), not a checkpoint of torch"
+    if any(name.endswith("/data.pkl") for name in names):
+        return "is a zip archive with several top folders, or files beside the one that torch writes; it must hold one torch checkpoint and nothing else"
+    if any(name.endswith((".pt", ".pth", ".ckpt", ".bin", ".safetensors")) for name in names):
+        return "is a zip archive that holds checkpoint files; unpack it and give one of them"
+    return "is a zip archive but no checkpoint of torch: it has no data.pkl below its one folder"

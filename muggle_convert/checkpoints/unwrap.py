@@ -1,0 +1,195 @@
+"""From the value at the root of a file to the tensors of one model: nesting and prefixes taken off, each said in words.
+
+Which entry is the model where several could be: the first of `KEYS` that holds tensors, or else the only one that does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from muggle_convert.checkpoints.arguments import KEYS as ARGUMENT_KEYS
+from muggle_convert.checkpoints.arguments import arguments_of, plain
+from muggle_convert.checkpoints.checkpoint import TensorEntry
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.values import Inert, Pairs, Tensor, Unsupported, Value
+from muggle_convert.errors import Refusal
+
+KEYS = (
+    "model",
+    "state_dict",
+    "model_state_dict",
+    "params_ema",
+    "params",
+    "net",
+    "ema",
+    "model_ema",
+    "ema_state_dict",
+    "network",
+    "module",
+    "weights",
+)
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "_forward_module.")
+DEEPEST = 6
+
+
+@dataclass(frozen=True)
+class Unwrapped:
+    """The tensors of one model and what lay around them."""
+
+    tensors: dict[str, TensorEntry]
+    arguments: dict[str, Any]
+    unwrapped: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def unwrap(root: Value, choice: str | None = None) -> Unwrapped:
+    """`choice` is the entry to take (`ema`, or `checkpoint.ema` where that is deeper), or, ending in a dot, the prefix of
+    the names to take."""
+    said: list[str] = []
+    beside: list[tuple[Value, Value]] = []
+    prefix = choice if choice and choice.endswith(".") else None
+    value: Value = root
+    if choice and not prefix:
+        value, beside = _chosen(root, choice)
+        said.append(f"took {printable(choice)!r}, as was asked")
+    for _ in range(DEEPEST):
+        inner = _inner(value)
+        if inner is None:
+            break
+        key, others = inner
+        said.append(f"took {printable(key)!r}" + (f", not {_listed(others)}, which --state chooses" if others else ""))
+        beside += [pair for pair in value.items if pair[0] != key]
+        value = next(child for name, child in value.items if name == key)
+    tensors, rest = _tensors_of(value)
+    if prefix:
+        rest += [(name, tensor) for name, tensor in tensors.items() if not name.startswith(prefix)]
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        if not tensors:
+            raise Refusal(f"no tensor's name begins with {printable(prefix)!r}, which --state asks for")
+        said.append(f"took the {len(tensors):,} names that begin with {printable(prefix)!r}, as was asked")
+    tensors = _without_prefixes(tensors, said)
+    return Unwrapped(
+        {name: tensor.entry(name) for name, tensor in tensors.items()},
+        arguments_of(beside + rest),
+        tuple(said),
+        tuple(f"{printable(key)}: {_words(child)}" for key, child in beside + rest if key not in ARGUMENT_KEYS),
+    )
+
+
+def flat(root: Value) -> dict[str, Tensor]:
+    """The tensors of a shard, which is a state dict and nothing else."""
+    tensors, rest = _tensors_of(root)
+    if rest:
+        raise Refusal(f"a shard must hold tensors only; this one also has {printable(rest[0][0])}: {_words(rest[0][1])}")
+    return tensors
+
+
+def _inner(value: Value) -> tuple[str, list[str]] | None:
+    """The entry that holds the model, and the others that could be meant; None where the value itself is the state dict."""
+    if type(value) is not Pairs:
+        return None
+    holding = [key for key, child in value.items if type(key) is str and _holds_tensors(child)]
+    known = [key for key in KEYS if key in holding]
+    if known:
+        return known[0], [key for key in holding if key != known[0]]
+    if any(type(child) is Tensor for _, child in value.items) or not holding:
+        return None
+    if len(holding) > 1:
+        raise Refusal(f"it has several state dicts, {_listed(holding)}; say which with --state KEY")
+    return holding[0], []
+
+
+def _holds_tensors(value: Value, depth: int = DEEPEST) -> bool:
+    """Whether this is a state dict or, by the usual keys, leads to one."""
+    if type(value) is not Pairs or not depth:
+        return False
+    if any(type(key) is str and type(child) in (Tensor, Unsupported) for key, child in value.items):
+        return True
+    return any(key in KEYS and _holds_tensors(child, depth - 1) for key, child in value.items if type(key) is str)
+
+
+def _chosen(root: Value, choice: str) -> tuple[Value, list[tuple[Value, Value]]]:
+    """The value under a dotted path of keys, and what lies beside it."""
+    there = _paths(root)
+    if choice not in there:
+        there = {path: value for path, value in there.items() if path.rpartition(".")[2] == choice}
+    if len(there) != 1 and choice not in there:
+        known = _paths(root)
+        what = f"there is {_listed(list(known))}" if known else "it is one flat state dict, so there is nothing to choose"
+        raise Refusal(f"it has no part {printable(choice)!r} to take with --state; {what}")
+    path, value = (choice, there[choice]) if choice in there else next(iter(there.items()))
+    parent: Value = _paths(root).get(path.rpartition(".")[0], root)
+    return value, [pair for pair in parent.items if pair[1] is not value]
+
+
+def _paths(root: Value) -> dict[str, Value]:
+    """Every dictionary that leads to tensors, by its dotted path."""
+    found: dict[str, Value] = {}
+    level = [("", root)]
+    for _ in range(DEEPEST):
+        level = [
+            (f"{path}.{key}" if path else key, child)
+            for path, value in level
+            if type(value) is Pairs
+            for key, child in value.items
+            if type(key) is str and type(child) is Pairs
+        ][:1000]
+        found.update((path, child) for path, child in level if _holds_tensors(child))
+    return found
+
+
+def _tensors_of(value: Value) -> tuple[dict[str, Tensor], list[tuple[Value, Value]]]:
+    if type(value) is Inert and value.kind is not None:
+        raise Refusal(_pickled_object(value))
+    if type(value) is not Pairs:
+        raise Refusal(f"holds {_words(value)}, not a state dict, which is a dictionary of named tensors")
+    tensors: dict[str, Tensor] = {}
+    rest = []
+    for name, child in value.items:
+        if type(child) is Unsupported:
+            raise Refusal(f"tensor {printable(name)} is {child.what}, which a safetensors file cannot hold; make it dense and plain, and save it again")
+        if type(child) is not Tensor:
+            rest.append((name, child))
+            continue
+        if type(name) is not str:
+            raise Refusal(f"it has a tensor under {printable(repr(name))}, which is not a name")
+        if name in tensors:
+            raise Refusal(f"it has two tensors named {printable(name)}")
+        tensors[name] = child
+    if not tensors:
+        objects = [child for _, child in rest if type(child) is Inert and (child.state is not None or child.items)]
+        pickled = [child for key, child in rest if key in KEYS and child in objects]
+        raise Refusal(_pickled_object(pickled[0]) if pickled else f"holds no state dict: {_words(value)} without tensors under names")
+    return tensors, rest
+
+
+def _pickled_object(value: Inert) -> str:
+    return f"holds a whole pickled object of the class {printable(value.kind)}, which only its own code can rebuild; load it where you trust it and save its state_dict() with torch.save"
+
+
+def _without_prefixes(tensors: dict[str, Tensor], said: list[str]) -> dict[str, Tensor]:
+    """A prefix goes only where every name has it."""
+    while prefix := next((prefix for prefix in PREFIXES if all(len(name) > len(prefix) and name.startswith(prefix) for name in tensors)), None):
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+        said.append(f"took the prefix {prefix!r} off all {len(tensors):,} names")
+    return tensors
+
+
+def _words(value: Value) -> str:
+    if type(value) is Pairs:
+        return f"a dictionary with {len(value.items):,} entries"
+    if type(value) in (list, tuple):
+        return f"a list of {len(value):,} values"
+    if type(value) is Tensor:
+        return f"a tensor {list(value.shape)} of {value.dtype.code}"
+    if type(value) is Unsupported:
+        return value.what
+    if type(value) is Inert:
+        return f"an object of {printable(value.kind)}" if value.kind else "an object that a call would make"
+    return printable(repr(value)) if plain(value) is not None or value is None else f"a value of the type {type(value).__name__.lower()}"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(printable(name)) for name in names[:8])
+    return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")

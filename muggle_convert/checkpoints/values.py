@@ -1,0 +1,73 @@
+"""What a pickle's instructions become here: plain values, descriptions of tensors, and things that do nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
+from muggle_convert.checkpoints.dtypes import DType
+
+Value = Any  # None, bool, int, float, str, bytes, list, tuple, or one of the classes below
+
+
+@dataclass(eq=False, slots=True)
+class Global:
+    """A pair of names. Nothing is ever imported for it."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(eq=False, slots=True)
+class Pairs:
+    """A dictionary as the list of its entries: hashing a stranger's keys is an attack surface, and nobody needs it."""
+
+    items: list[tuple[Value, Value]] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Inert:
+    """An object that the pickle wanted to build or a function it wanted to call; it was not."""
+
+    kind: Global | None  # None where what was called is itself the result of a call
+    arguments: Value = ()
+    state: Value = None
+    items: list[Value] = field(default_factory=list)  # appended values, or pairs where it was used like a dictionary
+
+
+@dataclass(eq=False, slots=True)
+class Storage:
+    """A run of elements that tensors are views of."""
+
+    key: str
+    kind: str  # such as "FloatStorage"
+    dtype: DType | None  # None for element types that safetensors does not have
+    element_size: int
+    count: int
+    record: Record | None = None  # None until a legacy file, which has its storages last, was read to the end
+
+
+@dataclass(eq=False, slots=True)
+class Tensor:
+    """A view of a storage that a safetensors file can hold."""
+
+    storage: Storage
+    dtype: DType
+    offset: int  # in bytes
+    shape: tuple[int, ...]
+    stride: tuple[int, ...] | None
+
+    def entry(self, name: str) -> TensorEntry:
+        assert self.storage.record is not None, "storages are found before tensors are named"
+        return TensorEntry(name, self.dtype, self.shape, self.storage.record, self.offset, self.stride)
+
+
+@dataclass(eq=False, slots=True)
+class Unsupported:
+    """A tensor that no safetensors file can hold; it matters only if somebody needs it."""
+
+    what: str
