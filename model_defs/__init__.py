@@ -1,0 +1,1 @@
+"""Readable depth networks in plain torch: no files, no names of the originals, nothing of the converter."""

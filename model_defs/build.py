@@ -1,0 +1,50 @@
+"""From a configuration to the network: the one place that says which parts a family is put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from model_defs.config import SCALES, DINOv2Config, DPTConfig
+from model_defs.dpt import DPT
+from model_defs.encoders.dinov2 import DINOv2
+from model_defs.fusion import FUSIONS
+from model_defs.head import DepthHead, DoublingDepthHead
+from model_defs.patch_embed import PatchEmbedding
+from model_defs.posenc import BicubicPositionEncoding
+from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble
+
+
+def build(config: DPTConfig) -> DPT:
+    """A network with the parts its encoder calls for; its weights are whatever torch makes them."""
+    return _BUILDERS[type(config.encoder)](config, config.encoder)
+
+
+def _dinov2(config: DPTConfig, encoder: DINOv2Config) -> DPT:
+    return DPT(
+        config,
+        patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        posenc=BicubicPositionEncoding(encoder.width, encoder.grid),
+        imgencoder=DINOv2(encoder),
+        reassemble=_reassemble_tokens(config, encoder.width),
+        fusion=_fusion(config),
+        head=_head(config),
+    )
+
+
+def _reassemble_tokens(config: DPTConfig, width: int) -> Reassemble:
+    part = REASSEMBLE_TOKENS[config.reassemble.readout]
+    widths = zip(SCALES, config.reassemble.features, config.fusion.widths, strict=True)
+    return Reassemble(part(width, features, fusion_width, scale) for scale, features, fusion_width in widths)
+
+
+def _fusion(config: DPTConfig) -> Any:
+    return FUSIONS[config.fusion.resize](config.fusion)
+
+
+def _head(config: DPTConfig) -> DepthHead:
+    head = {"to image": DepthHead, "double": DoublingDepthHead}[config.head.resize]
+    return head(config.fusion.widths[0], config.head, config.output)
+
+
+_BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {DINOv2Config: _dinov2}

@@ -1,0 +1,188 @@
+"""What a network is built from: frozen, readable without torch, and the same words in Python, in JSON and in the code of the model."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Literal, Union
+
+SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # of the decoder's maps, finest first
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """A plain vision transformer: one width, one grid of patches, a class token, absolute positions."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    patch_size: int
+    grid: tuple[int, int]  # rows and columns of the stored position embedding
+    taps: tuple[int, ...]  # blocks whose outputs go on to reassembly
+    kind: Literal["vit"] = "vit"
+
+
+@dataclass(frozen=True)
+class DINOv2Config:
+    """The vision transformer of DINOv2: scaled residual branches, and one norm over every tapped output."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp: Literal["gelu", "swiglu"]
+    mlp_width: int
+    patch_size: int
+    grid: tuple[int, int]
+    taps: tuple[int, ...]
+    kind: Literal["dinov2"] = "dinov2"
+
+
+EncoderConfig = Union[ViTConfig, DINOv2Config]
+
+
+@dataclass(frozen=True)
+class ReassembleConfig:
+    """From what the encoder hands over to maps of four scales."""
+
+    features: tuple[int, ...]  # channels of each map before it is projected for fusion, finest first; empty: the encoder's own
+    readout: Literal["ignore", "add", "project"]  # what becomes of the class token
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """From maps of four scales to one."""
+
+    widths: tuple[int, ...]  # channels of each fusion block, finest first
+    resize: Literal["to next", "double"]  # coarser paths are brought to the size of the next finer map, or doubled
+    batch_norm: bool = False
+    bias: bool = True  # of the convolutions in the residual units
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """From one map to the prediction."""
+
+    kind: Literal["depth", "segmentation"]
+    upsampler_width: int  # channels after the first convolution
+    projection_width: int  # channels before the last convolution
+    channels: int  # of the prediction
+    resize: Literal["to image", "double"]  # between the first convolution and the projection
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """How a picture becomes the network's input."""
+
+    channels: int
+    size: int  # pixels the rule below works towards
+    keep_aspect: bool
+    fit: Literal["at least", "at most", "closest"]  # both sides at least `size`, both at most, or the side that changes least
+    multiple: int  # of which both sides have to be
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """What the numbers of a prediction mean."""
+
+    kind: Literal["relative inverse depth", "metric depth", "classes", "channels"]
+    activation: Literal["relu", "sigmoid", "none"]  # after the last convolution
+    max_depth: float | None = None  # metres; the sigmoid is multiplied by it
+    scale: float | None = None  # with shift: disparity = scale * prediction + shift
+    shift: float | None = None
+    invert: bool = False  # depth = 1 / disparity
+    resize: Literal["bicubic", "bilinear aligned"] = "bicubic"  # back to the size of the picture
+
+
+@dataclass(frozen=True)
+class DPTConfig:
+    """A dense prediction transformer, part by part in the order of the paper."""
+
+    family: str
+    encoder: EncoderConfig
+    reassemble: ReassembleConfig
+    fusion: FusionConfig
+    head: HeadConfig
+    image: ImageConfig
+    output: OutputConfig
+
+
+class ConfigError(ValueError):
+    """A configuration that does not fit its definition."""
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as plain values that JSON can hold."""
+    return {field.name: _plain(getattr(config, field.name)) for field in fields(config)}
+
+
+def from_dict(data: Mapping[str, Any]) -> DPTConfig:
+    """The way back; nothing unknown is overlooked and nothing missing is made up."""
+    config = _decode(DPTConfig, data, "config")
+    assert isinstance(config, DPTConfig)
+    return config
+
+
+def leaves(config: Any, path: str = "") -> dict[str, Any]:
+    """Every value of a configuration under its dotted path, such as encoder.width."""
+    found: dict[str, Any] = {}
+    for field in fields(config):
+        value, here = getattr(config, field.name), f"{path}.{field.name}".lstrip(".")
+        found.update(leaves(value, here) if is_dataclass(value) else {here: value})
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return to_dict(value)
+    return list(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+def _decode(kind: Any, value: Any, path: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if is_dataclass(kind):
+        return _decode_dataclass(kind, value, path)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(f"{path} is {value!r}; expected one of {', '.join(map(repr, arguments))}")
+        return value
+    if origin in (Union, types.UnionType):
+        return _decode_union(arguments, value, path)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ConfigError(f"{path} is {value!r}; expected a list")
+        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        if len(kinds) != len(value):
+            raise ConfigError(f"{path} has {len(value)} entries; expected {len(kinds)}")
+        return tuple(_decode(kind, item, f"{path}[{index}]") for index, (kind, item) in enumerate(zip(kinds, value, strict=True)))
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ConfigError(f"{path} is {value!r}; expected {kind.__name__}")
+    return value
+
+
+def _decode_union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    by_name = {kind.__dataclass_fields__["kind"].default: kind for kind in kinds if is_dataclass(kind)}
+    if not by_name:
+        return _decode(next(kind for kind in kinds if kind is not type(None)), value, path)
+    name = value.get("kind") if isinstance(value, Mapping) else None
+    if name not in by_name:
+        raise ConfigError(f"{path}.kind is {name!r}; expected one of {', '.join(map(repr, by_name))}")
+    return _decode(by_name[name], value, path)
+
+
+def _decode_dataclass(kind: Any, value: Any, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{path} is {value!r}; expected a table of values")
+    kinds = typing.get_type_hints(kind)
+    if unknown := sorted(set(value) - set(kinds)):
+        raise ConfigError(f"{path} has {unknown[0]!r}, which this version does not know; expected {', '.join(kinds)}")
+    if missing := [name for name in kinds if name not in value]:
+        raise ConfigError(f"{path} lacks {missing[0]!r}")
+    return kind(**{name: _decode(kinds[name], value[name], f"{path}.{name}") for name in kinds})

@@ -1,0 +1,1 @@
+"""One file per image encoder, each to be held next to its paper."""

@@ -1,0 +1,118 @@
+"""From maps of four scales to one: the coarsest is refined and enlarged, the next finer one added, and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_defs.config import FusionConfig
+from model_defs.patch_embed import Grid
+
+
+class NormalizedConvolution(nn.Conv2d):
+    """A convolution with batch normalisation after it."""
+
+    def __init__(self, width: int, bias: bool) -> None:
+        super().__init__(width, width, kernel_size=3, padding=1, bias=bias)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        return self.norm(super().forward(feature_map))
+
+
+class ResidualConvolution(nn.Module):
+    """Two convolutions, each on the rectified map, added to what came in."""
+
+    def __init__(self, width: int, config: FusionConfig) -> None:
+        super().__init__()
+        self.resconv_seq = nn.Sequential(nn.ReLU(), _convolution(width, config), nn.ReLU(), _convolution(width, config))
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        return feature_map + self.resconv_seq(feature_map)
+
+
+class RefineEnlargeProject(nn.Sequential):
+    """A residual unit, enlarging, and a convolution over each pixel's channels."""
+
+    def __init__(self, width: int, config: FusionConfig) -> None:
+        super().__init__(ResidualConvolution(width, config), Enlarge(), nn.Conv2d(width, width, kernel_size=1))
+
+    def forward(self, feature_map: Tensor, size: Grid) -> Tensor:
+        refine, enlarge, project = self
+        # Projecting first gives the same: enlarging mixes pixels with weights that add up to one, projecting mixes channels.
+        enlarged: Tensor = enlarge(project(refine(feature_map)), size)
+        return enlarged
+
+
+class Enlarge(nn.Module):
+    """Bilinear, with the corners of both maps on each other."""
+
+    def forward(self, feature_map: Tensor, size: Grid) -> Tensor:
+        return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=True)
+
+
+class TopFusionBlock(nn.Module):
+    """The coarsest block: there is no path to join yet."""
+
+    def __init__(self, width: int, config: FusionConfig) -> None:
+        super().__init__()
+        self.scale_proj_seq = RefineEnlargeProject(width, config)
+
+    def forward(self, feature_map: Tensor, size: Grid) -> Tensor:
+        enlarged: Tensor = self.scale_proj_seq(feature_map, size)
+        return enlarged
+
+
+class FusionBlock(nn.Module):
+    """Joins the path from the coarser blocks with the map of its own scale."""
+
+    def __init__(self, width: int, config: FusionConfig) -> None:
+        super().__init__()
+        self.conv_reassembly = ResidualConvolution(width, config)
+        self.scale_proj_seq = RefineEnlargeProject(width, config)
+
+    def forward(self, feature_map: Tensor, path: Tensor, size: Grid) -> Tensor:
+        enlarged: Tensor = self.scale_proj_seq(path + self.conv_reassembly(feature_map), size)
+        return enlarged
+
+
+class Fusion(nn.Module):
+    """All blocks, finest first, run from the coarsest on; each path is brought to the size of the next finer map."""
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        *finer, coarsest = config.widths
+        self.blocks = nn.ModuleList([*(FusionBlock(width, config) for width in finer), TopFusionBlock(coarsest, config)])
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        sizes = [doubled(maps[0]), *self.sizes(maps)]  # of the path that leaves each block
+        path: Tensor = self.blocks[-1](maps[-1], sizes[-1])
+        for number in reversed(range(len(maps) - 1)):
+            path = self.blocks[number](maps[number], path, sizes[number])
+        return path
+
+    def sizes(self, maps: Sequence[Tensor]) -> list[Grid]:
+        """What the paths that leave every block but the finest are enlarged to."""
+        return [(finer.shape[2], finer.shape[3]) for finer in maps[:-1]]
+
+
+class DoublingFusion(Fusion):
+    """Each path is doubled, whatever the next map's size."""
+
+    def sizes(self, maps: Sequence[Tensor]) -> list[Grid]:
+        return [doubled(feature_map) for feature_map in maps[1:]]
+
+
+FUSIONS: dict[str, type[Fusion]] = {"to next": Fusion, "double": DoublingFusion}
+
+
+def doubled(feature_map: Tensor) -> Grid:
+    return 2 * feature_map.shape[2], 2 * feature_map.shape[3]
+
+
+def _convolution(width: int, config: FusionConfig) -> nn.Conv2d:
+    if config.batch_norm:
+        return NormalizedConvolution(width, config.bias)
+    return nn.Conv2d(width, width, kernel_size=3, padding=1, bias=config.bias)

@@ -1,0 +1,74 @@
+"""From one map to the prediction, and what the last numbers are made into."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_defs.config import HeadConfig, OutputConfig
+from model_defs.patch_embed import Grid
+
+
+class DepthHead(nn.Module):
+    """A convolution, enlarging to the image's size, and a projection to one channel (or as many as a fine-tune predicts)."""
+
+    def __init__(self, fusion_width: int, config: HeadConfig, output: OutputConfig) -> None:
+        super().__init__()
+        self.spatial_upsampler = nn.Sequential(nn.Conv2d(fusion_width, config.upsampler_width, kernel_size=3, padding=1))
+        self.proj_1ch = nn.Sequential(
+            nn.Conv2d(config.upsampler_width, config.projection_width, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(config.projection_width, config.channels, kernel_size=1),
+        )
+        self.activation = activation(output)
+
+    def forward(self, path: Tensor, image_size: Grid) -> Tensor:
+        feature_map = self.spatial_upsampler(path)
+        feature_map = F.interpolate(feature_map, size=self.size(path, image_size), mode="bilinear", align_corners=True)
+        prediction: Tensor = self.activation(self.proj_1ch(feature_map))
+        return prediction.squeeze(1)  # (B, 1, H, W) -> (B, H, W); more channels stay as they are
+
+    def size(self, path: Tensor, image_size: Grid) -> Grid:
+        return image_size
+
+
+class DoublingDepthHead(DepthHead):
+    """The same, doubling the map's sides whatever the image's size is."""
+
+    def size(self, path: Tensor, image_size: Grid) -> Grid:
+        return 2 * path.shape[2], 2 * path.shape[3]
+
+
+class MetricDepth(nn.Module):
+    """Metres, from nothing to the largest depth there was in training."""
+
+    def __init__(self, max_depth: float) -> None:
+        super().__init__()
+        self.max_depth = max_depth
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return self.max_depth * torch.sigmoid(logits)
+
+
+class DepthFromDisparity(nn.Module):
+    """Metres, from the relative inverse depth and the scale and shift it was trained with."""
+
+    def __init__(self, scale: float, shift: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.shift = shift
+
+    def forward(self, disparity: Tensor) -> Tensor:
+        return 1.0 / (self.scale * disparity + self.shift).clamp(min=1e-8)
+
+
+def activation(output: OutputConfig) -> nn.Module:
+    if output.activation == "sigmoid":
+        assert output.max_depth is not None, "checked where the configuration is read"
+        return MetricDepth(output.max_depth)
+    last: nn.Module = nn.ReLU() if output.activation == "relu" else nn.Identity()
+    if output.invert:
+        assert output.scale is not None and output.shift is not None, "checked where the configuration is read"
+        return nn.Sequential(last, DepthFromDisparity(output.scale, output.shift))
+    return last

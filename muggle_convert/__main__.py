@@ -1,0 +1,3 @@
+from muggle_convert.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Writing floats in another precision, and knowing what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from muggle_convert.checkpoints import DType
+from muggle_convert.errors import Refusal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TARGETS = {"float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF16}
+
+
+@dataclass
+class Cast:
+    """Converts chunk by chunk and keeps the largest relative error of all."""
+
+    target: DType
+    largest_error: float = 0.0
+
+    def __call__(self, name: str, source: DType, elements: bytes | memoryview) -> bytes:
+        import numpy as np
+
+        wide = _widen(source, elements)
+        with np.errstate(over="ignore", invalid="ignore"):
+            narrow = _narrow(self.target, wide)
+            back = _widen(self.target, narrow)
+            overflowed = np.isfinite(wide) & ~np.isfinite(back)
+            if overflowed.any():
+                worst = float(np.abs(wide[overflowed]).max())
+                raise Refusal(
+                    f"{name} holds {worst:.3g}, which is beyond the range of {self.target.code}; convert to bfloat16 or keep the element type."
+                )
+            large = np.abs(wide) > np.finfo(np.float32).tiny
+            if large.any():
+                errors = np.abs(back[large] - wide[large]) / np.abs(wide[large])
+                self.largest_error = max(self.largest_error, float(np.nanmax(errors, initial=0.0)))
+        return narrow
+
+
+def _widen(source: DType, elements: bytes | memoryview) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    if source is DType.BF16:
+        return (np.frombuffer(elements, np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return np.frombuffer(elements, {DType.F64: np.float64, DType.F32: np.float32, DType.F16: np.float16}[source]).astype(np.float64)
+
+
+def _narrow(target: DType, wide: np.ndarray[Any, Any]) -> bytes:
+    import numpy as np
+
+    if target is DType.BF16:
+        bits = wide.astype(np.float32).view(np.uint32)
+        # Round to nearest, ties to even, as hardware does; a NaN keeps a bit of its payload so that it stays one.
+        rounded = ((bits.astype(np.uint64) + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+        return np.where(np.isnan(wide), (bits >> 16 | 0x40).astype(np.uint16), rounded).astype(np.uint16).tobytes()
+    return wide.astype({DType.F32: np.float32, DType.F16: np.float16}[target]).tobytes()

@@ -1,0 +1,62 @@
+"""The command line: one file for each command, loaded when it is called for."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+from click_default_group import DefaultGroup
+
+from muggle_convert.errors import Refusal
+from muggle_convert.version import VERSION
+
+COMMANDS = ("convert", "inspect")
+
+
+class LazyGroup(DefaultGroup):  # type: ignore[misc]  # the package has no types
+    """Knows its commands by name; a command's file, and what it needs, is imported when it runs."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            super().get_command(context, name)  # remembers the word, which is the default command's first argument
+            name = self.default_cmd_name
+        command: click.Command = import_module(f"muggle_convert.cli.{name}").command
+        return command
+
+
+@click.group(cls=LazyGroup, default="convert", default_if_no_args=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="muggle-convert")
+def muggle_convert() -> None:
+    """Convert depth checkpoints (MiDaS, DPT, Depth-Anything) to safe files with readable names.
+
+    \b
+    muggle-convert CHECKPOINT -o OUT.safetensors    convert
+    muggle-convert inspect CHECKPOINT               say what it is
+    """
+
+
+def main() -> None:
+    """Run a command; a refusal is one line on standard error and exit status 1, never a traceback."""
+    try:
+        muggle_convert(standalone_mode=False)
+    except Refusal as refusal:
+        print(f"muggle-convert: {refusal}", file=sys.stderr)
+        sys.exit(1)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as usage:
+        usage.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        print("muggle-convert: interrupted; nothing was written.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except MemoryError:
+        print("muggle-convert: there is not enough memory for this file.", file=sys.stderr)
+        sys.exit(1)

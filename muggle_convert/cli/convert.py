@@ -1,0 +1,45 @@
+"""muggle-convert CHECKPOINT -o OUT.safetensors"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from muggle_convert.cast import TARGETS
+from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.errors import Refusal
+
+
+@click.command("convert")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The file to write, ending in .safetensors.")
+@reading_options
+@click.option("--dtype", type=click.Choice(list(TARGETS)), help="Write floats in this precision; by default they stay as they are.")
+@click.option("--keep-unused", is_flag=True, help="Keep tensors that the network never reads, so that the original can be made again exactly.")
+@click.option("--licence", "--license", "licence", metavar="NAME", help="The licence of the weights, to be carried in the file.")
+@click.option("--strict-finite", is_flag=True, help="Refuse weights that are NaN or infinite.")
+@click.option("--sha256", is_flag=True, help="Also record the SHA-256 of the whole source.")
+@click.option("--no-sync", is_flag=True, help="Do not wait until the disk has it all.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("--max-output", type=click.IntRange(min=1), metavar="GIB", help="Refuse files that would become larger than this (64).")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(checkpoint: Path, out: Path | None, settings: tuple[str, ...], dry_run: bool, as_json: bool, **more: Any) -> None:
+    """Convert CHECKPOINT, a file or a folder, to one safetensors file in the model's own names."""
+    from muggle_convert.checkpoints import Limits
+    from muggle_convert.cli.report import print_plan, print_report
+    from muggle_convert.convert import Options, convert, preview
+
+    if out is None and not dry_run:
+        raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run")
+    if out is not None and out.suffix != ".safetensors":
+        raise Refusal(f"{out} does not end in .safetensors, by which other programs know such files; name it {out.with_suffix('.safetensors').name}.")
+    gibibytes = more.pop("max_output")
+    limits = Limits() if gibibytes is None else Limits(output_bytes=gibibytes << 30)
+    options = Options(overrides=parse_settings(settings), sync=not more.pop("no_sync"), limits=limits, **more)
+    if dry_run or out is None:
+        print_plan(preview(checkpoint, options), as_json)
+    else:
+        print_report(convert(checkpoint, out, options), as_json)

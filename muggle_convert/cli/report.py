@@ -1,0 +1,76 @@
+"""What `convert` prints: the plan, or what was done."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.convert import Report
+from muggle_convert.match import Match
+from muggle_convert.plan import Plan
+
+
+def print_plan(settled: Plan, as_json: bool) -> None:
+    """Every tensor and its fate."""
+    if as_json:
+        print(json.dumps(_plan(settled), indent=1))
+        return
+    _headline(settled.match, "would write")
+    for output in settled.outputs:
+        origins = " + ".join(map(printable, output.made.origins))
+        click.echo(f"  {origins} -> {output.name}  {output.dtype.code} {list(output.shape)}")
+    for alias, owner in settled.aliases.items():
+        click.echo(f"  {alias} = {owner}")
+    for dropped in settled.dropped:
+        click.echo(f"  {printable(dropped.entry.name)} -> dropped: {dropped.reason}")
+    click.echo(_summary(settled))
+
+
+def print_report(report: Report, as_json: bool) -> None:
+    if as_json:
+        written = {"target": str(report.target), "source": report.document.source, "warnings": list(report.warnings)}
+        print(json.dumps({**_facts(report.plan), **written, "largest_cast_error": report.largest_cast_error}, indent=1))
+        return
+    _headline(report.plan.match, "wrote")
+    click.echo(_summary(report.plan))
+    for dropped in report.plan.dropped:
+        if dropped.fate is None:
+            click.echo(f"  {printable(dropped.entry.name)}: {dropped.reason}")
+    if report.largest_cast_error is not None:
+        click.echo(f"largest relative error of the new element type: {report.largest_cast_error:.2e}")
+    for warning in report.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"{printable(report.target)}: {report.target.stat().st_size:,} bytes, fingerprint {report.document.source['fingerprint'][:16]}")
+
+
+def _facts(settled: Plan) -> dict[str, Any]:
+    matched = settled.match
+    return {"family": matched.family.name, "layout": matched.layout, "tensors": settled.counts(), "aliases": settled.aliases}
+
+
+def _plan(settled: Plan) -> dict[str, Any]:
+    outputs = [
+        {"name": output.name, "from": list(output.made.origins), "dtype": output.dtype.code, "shape": list(output.shape)} for output in settled.outputs
+    ]
+    dropped = {dropped.entry.name: dropped.reason for dropped in settled.dropped}
+    return {**_facts(settled), "outputs": outputs, "dropped": dropped}
+
+
+def _headline(matched: Match, verb: str) -> None:
+    name, exact = matched.released
+    like = f", {name}" if exact else f", nearest to {name}" if name else ""
+    print(f"{printable(matched.checkpoint.path.name)}: {matched.family.title}{like}; {verb}:", file=sys.stdout)
+    for what in matched.checkpoint.unwrapped:
+        click.echo(f"  {what}")
+
+
+def _summary(settled: Plan) -> str:
+    counts = settled.counts()
+    parts = [f"{number} {fate}" for fate, number in counts.items() if number and fate not in ("source", "written")]
+    reasons = sorted({dropped.reason for dropped in settled.dropped if dropped.fate is not None})
+    dropped = f" (dropped: {'; '.join(reasons)})" if reasons else ""
+    return f"{counts['source']} tensors: {', '.join(parts)}{dropped}"

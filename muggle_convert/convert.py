@@ -1,0 +1,143 @@
+"""From a checkpoint to a converted file: open, match, plan, write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.cast import TARGETS, Cast
+from muggle_convert.checkpoints import Checkpoint, Limits, open_checkpoint, printable
+from muggle_convert.document import KEY, Document
+from muggle_convert.dropped import check_dropped
+from muggle_convert.errors import Refusal
+from muggle_convert.fingerprint import fingerprint
+from muggle_convert.match import Match, match
+from muggle_convert.plan import Plan, plan
+from muggle_convert.target import Target, check_target
+from muggle_convert.version import VERSION
+from muggle_convert.write import copy, header, lay_out
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a checkpoint is to be read and written; every value has the default that loses nothing."""
+
+    family: str | None = None
+    overrides: Mapping[str, Any] | None = None
+    state: str | None = None
+    drops: tuple[str, ...] = ()
+    dtype: str | None = None
+    keep_unused: bool = False
+    licence: str | None = None
+    strict_finite: bool = False
+    sha256: bool = False
+    sync: bool = True
+    force: bool = False
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done."""
+
+    plan: Plan
+    target: Path
+    document: Document
+    warnings: tuple[str, ...]
+    largest_cast_error: float | None
+
+
+def read(source: Path, options: Options = Options()) -> Match:
+    """Open a checkpoint and find out what it is."""
+    checkpoint = open_checkpoint(source, options.state, options.limits)
+    return match(checkpoint, options.family, options.overrides, options.drops)
+
+
+def convert(source: str | Path, target: str | Path, options: Options = Options()) -> Report:
+    """Write a checkpoint of any known family as one safetensors file in the model's own names."""
+    source, target = Path(source), Path(target)
+    check_target(target, options.force)
+    matched = read(source, options)
+    _check_not_source(matched.checkpoint, target)
+    settled = plan(matched, _dtype(options.dtype), options.keep_unused)
+    check_dropped(matched)
+    return write(settled, target, options)
+
+
+def preview(source: str | Path, options: Options = Options()) -> Plan:
+    """The plan of a conversion, checked as far as it can be without writing."""
+    matched = read(Path(source), options)
+    check_dropped(matched)
+    return plan(matched, _dtype(options.dtype), options.keep_unused)
+
+
+def write(settled: Plan, target: Path, options: Options) -> Report:
+    """Carry out a plan. The header goes first with an empty fingerprint, which is filled in when all bytes were seen."""
+    document = describe(settled, options)
+    start = len(header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
+    layout = lay_out(settled.outputs, start)
+    cast = Cast(TARGETS[options.dtype]) if options.dtype else None
+    with ThreadPoolExecutor(1) as pool, Target(target, layout.size, force=options.force, sync=options.sync) as opened:
+        hashing = pool.submit(sha256_of, settled.match.checkpoint.path) if options.sha256 else None
+        seen = copy(settled, layout, opened, cast)
+        if seen.not_finite and options.strict_finite:
+            raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted as it is.")
+        found = {"fingerprint": fingerprint(settled.match.checkpoint.tensors, seen.checksums)}
+        if hashing is not None:
+            found["sha256"] = hashing.result()
+        document = replace(document, source={**document.source, **found})
+        opened.write(0, header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
+    warnings = settled.match.checkpoint.warnings + ((_not_finite(seen.not_finite) + ".",) if seen.not_finite else ())
+    return Report(settled, target, document, warnings, cast.largest_error if cast else None)
+
+
+def describe(settled: Plan, options: Options) -> Document:
+    """What the converted file will say of itself, its fingerprints still blank."""
+    matched = settled.match
+    if matched.document is not None:
+        before = matched.document
+        return replace(before, config=matched.config, evidence=matched.evidence, aliases={**before.aliases, **settled.aliases})
+    path = matched.checkpoint.path
+    blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
+    return Document(
+        config=matched.config,
+        evidence=matched.evidence,
+        layout=matched.layout,
+        source={"file": path.name, "size": sum(file.stat().st_size for file in matched.checkpoint.files), **blank},
+        versions={"muggle-convert": VERSION},
+        dropped={dropped.entry.name: dropped.reason for dropped in settled.dropped},
+        aliases=settled.aliases,
+        licence=options.licence,
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a whole file; slow enough to be asked for."""
+    if not path.is_file():
+        raise Refusal(f"{printable(path)} is not one file, so it has no SHA-256; leave --sha256 out.")
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(4 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _dtype(name: str | None) -> Any:
+    if name is not None and name not in TARGETS:
+        raise Refusal(f"{name!r} is not an element type to convert to; choose {', '.join(TARGETS)}.")
+    return None if name is None else TARGETS[name]
+
+
+def _check_not_source(checkpoint: Checkpoint, target: Path) -> None:
+    for file in checkpoint.files:
+        if target.exists() and file.samefile(target):
+            raise Refusal(f"{printable(target)} is the source itself; give another name to write to.")
+
+
+def _not_finite(counts: Mapping[str, int]) -> str:
+    first = next(iter(counts))
+    return f"{sum(counts.values())} elements are NaN or infinite, in {len(counts)} tensors beginning with {printable(first)}"

@@ -1,0 +1,198 @@
+"""Depth-Anything V1 and V2: DINOv2 under a DPT decoder. The two differ only in which blocks are tapped, which no tensor tells."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from model_defs.config import DINOv2Config, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
+from muggle_convert.errors import Refusal
+from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.family import Family, Reading, Released
+from muggle_convert.families.parts import (
+    Inventory,
+    convolution,
+    depth_head_inventory,
+    fusion_drops,
+    fusion_inventory,
+    fusion_rules,
+    linear,
+    norm,
+    read_depth_head,
+    read_fusion,
+    read_readout,
+    read_reassembled_features,
+    token_reassembly_of,
+)
+from muggle_convert.families.settings import MAX_DEPTH, TAPS, metric
+from muggle_convert.rules import RuleSet, rename, split, unused
+
+ORIGINAL = RuleSet(
+    rules=(
+        rename("pretrained.cls_token", "patch_embed.cls_token"),
+        rename("pretrained.patch_embed.proj.{p:parameter}", "patch_embed.proj.{p:parameter}"),
+        split("pretrained.pos_embed", "posenc.cls_embedding", "posenc.base_patch_embedding", axis=1, count=1),
+        rename("pretrained.blocks.{n}.norm{i+1}.{p:parameter}", "imgencoder.blocks.{n}.norm{i+1}.{p:parameter}"),
+        rename("pretrained.blocks.{n}.attn.{m:qkv|proj}.{p:parameter}", "imgencoder.blocks.{n}.attn.{m:qkv|proj}.{p:parameter}"),
+        rename("pretrained.blocks.{n}.ls{i+1}.gamma", "imgencoder.blocks.{n}.{i:scale_attn|scale_mlp}"),
+        rename("pretrained.blocks.{n}.mlp.fc{i+1}.{p:parameter}", "imgencoder.blocks.{n}.mlp.fc{i+1}.{p:parameter}"),
+        rename("pretrained.blocks.{n}.mlp.{m:w12|w3}.{p:parameter}", "imgencoder.blocks.{n}.mlp.{m:gate_and_value|out}.{p:parameter}"),
+        rename("pretrained.norm.{p:parameter}", "imgencoder.outnorm.{p:parameter}"),
+        rename("depth_head.projects.{s}.{p:parameter}", "reassemble.{s:scale}.resample.0.{p:parameter}"),
+        rename("depth_head.resize_layers.{s}.{p:parameter}", "reassemble.{s:scale}.resample.1.{p:parameter}"),
+        rename("depth_head.readout_projects.{s}.0.{p:parameter}", "reassemble.{s:scale}.readout_proj.{p:parameter}"),
+        *fusion_rules("depth_head."),
+        rename("depth_head.scratch.output_conv1.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
+        rename("depth_head.scratch.output_conv2.{2*i}.{p:parameter}", "head.proj_1ch.{2*i}.{p:parameter}"),
+    ),
+    drops=(
+        unused("pretrained.mask_token", "only DINOv2's own training masks patches"),
+        *fusion_drops("depth_head."),
+    ),
+)
+
+V2_TAPS: Mapping[int, tuple[int, ...]] = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
+METRIC_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)", re.IGNORECASE)
+METRIC_DEPTHS = {"hypersim": 20.0, "vkitti": 80.0}  # metres: rooms, and streets
+
+
+def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
+    depth = reading.count("imgencoder.blocks.{n}.norm1.weight")
+    if depth < 4:
+        raise Refusal(f"{reading.file} has {depth} transformer blocks; Depth-Anything V1 taps the last four, so it has four at least.")
+    taps = findings.convention("encoder.taps", tuple(range(depth - 4, depth)), "V1 taps the last four blocks")
+    output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
+    findings.rest("output", output, Source.CONVENTION, "V1 predicts relative inverse depth")
+    return _configure(reading, findings, depth, taps, output)
+
+
+def _configure_v2(reading: Reading, findings: Findings) -> DPTConfig:
+    depth = reading.count("imgencoder.blocks.{n}.norm1.weight")
+    taps = reading.flag("taps", TAPS)
+    if taps is None and depth not in V2_TAPS:
+        raise Refusal(
+            f"{reading.file} has {depth} transformer blocks; Depth-Anything V2 was released with 12, 24 and 40, and no tensor tells "
+            "which blocks another depth taps: pass --set taps=A,B,C,D."
+        )
+    if taps is None:
+        taps = findings.convention("encoder.taps", V2_TAPS[depth], f"V2 taps these of {depth} blocks")
+    return _configure(reading, findings, depth, taps, _output_v2(reading, findings))
+
+
+def _configure(reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], output: OutputConfig) -> DPTConfig:
+    grid = _grid(reading, findings)
+    patch_size = reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[-1])
+    return DPTConfig(
+        family=reading.family,
+        encoder=_encoder(reading, findings, depth, taps, patch_size, grid),
+        reassemble=ReassembleConfig(read_reassembled_features(reading, findings), read_readout(reading, findings)),
+        fusion=read_fusion(reading, findings, "to next"),
+        head=read_depth_head(reading, findings, "to image"),
+        image=_image(reading, findings, patch_size, grid),
+        output=output,
+    )
+
+
+def _encoder(reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], patch_size: int, grid: tuple[int, int]) -> DINOv2Config:
+    width = reading.measure(findings, "encoder.width", "patch_embed.cls_token", lambda shape: shape[-1])
+    if width % 64:
+        raise Refusal(f"{reading.file} has {width} features; Depth-Anything has 64 for each attention head, which does not divide them.")
+    gated = "imgencoder.blocks.0.mlp.gate_and_value.weight"
+    first = gated if reading.has(gated) else "imgencoder.blocks.0.mlp.fc1.weight"
+    findings.note("encoder.depth", depth, Source.SHAPE, f"{depth} blocks, numbered from 0 to {depth - 1}")
+    return DINOv2Config(
+        width=width,
+        depth=depth,
+        heads=findings.convention("encoder.heads", width // 64, "64 features for each head"),
+        mlp=findings.note("encoder.mlp", "swiglu" if reading.has(gated) else "gelu", Source.SHAPE, reading.describe(first)),
+        mlp_width=reading.measure(findings, "encoder.mlp_width", first, lambda shape: shape[0] // (2 if reading.has(gated) else 1)),
+        patch_size=patch_size,
+        grid=grid,
+        taps=taps,
+    )
+
+
+def _grid(reading: Reading, findings: Findings) -> tuple[int, int]:
+    patches = reading.shape("posenc.base_patch_embedding")[1]
+    side = math.isqrt(patches)
+    if side * side != patches:
+        raise Refusal(f"{reading.file} has positions for {patches} patches; Depth-Anything has a square grid of them, such as 1369 = 37 x 37.")
+    return findings.note("encoder.grid", (side, side), Source.SHAPE, reading.describe("posenc.base_patch_embedding"))
+
+
+def _image(reading: Reading, findings: Findings, patch_size: int, grid: tuple[int, int]) -> ImageConfig:
+    channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
+    size = findings.note("image.size", grid[0] * patch_size, Source.SHAPE, f"{grid[0]} patches of {patch_size} pixels, the grid of the stored positions")
+    multiple = findings.note("image.multiple", patch_size, Source.SHAPE, "the patch size")
+    image = ImageConfig(channels, size, True, "at least", multiple, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    return findings.rest("image", image, Source.CONVENTION, "how Depth-Anything was trained: ImageNet's mean and deviation, the shorter side at the image size")
+
+
+def _output_v2(reading: Reading, findings: Findings) -> OutputConfig:
+    relative = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
+    told = reading.clue("max_depth", METRIC_FILE)
+    if told is None:
+        return findings.rest("output", relative, Source.ASSUMED, "nothing says that it is metric; --set max_depth=20 (rooms) or 80 (streets) would")
+    evidence, value = told
+    max_depth = METRIC_DEPTHS[value["data"].lower()] if isinstance(value, re.Match) else MAX_DEPTH.parse(value)
+    return findings.rest("output", metric(relative, max_depth), evidence.source, evidence.detail)
+
+
+def _inventory(config: DPTConfig) -> Inventory:
+    encoder = config.encoder
+    assert isinstance(encoder, DINOv2Config)
+    width, rows, columns = encoder.width, *encoder.grid
+    tensors: Inventory = {
+        "patch_embed.cls_token": (1, 1, width),
+        **convolution("patch_embed.proj", width, config.image.channels, encoder.patch_size),
+        "posenc.cls_embedding": (1, 1, width),
+        "posenc.base_patch_embedding": (1, rows * columns, width),
+        **norm("imgencoder.outnorm", width),
+    }
+    for number in range(encoder.depth):
+        block = f"imgencoder.blocks.{number}"
+        tensors |= {f"{block}.scale_attn": (width,), f"{block}.scale_mlp": (width,)}
+        tensors |= norm(f"{block}.norm1", width) | norm(f"{block}.norm2", width)
+        tensors |= linear(f"{block}.attn.qkv", 3 * width, width) | linear(f"{block}.attn.proj", width, width)
+        if encoder.mlp == "swiglu":
+            tensors |= linear(f"{block}.mlp.gate_and_value", 2 * encoder.mlp_width, width) | linear(f"{block}.mlp.out", width, encoder.mlp_width)
+        else:
+            tensors |= linear(f"{block}.mlp.fc1", encoder.mlp_width, width) | linear(f"{block}.mlp.fc2", width, encoder.mlp_width)
+    return {
+        **tensors,
+        **token_reassembly_of(config, width),
+        **fusion_inventory(config.fusion),
+        **depth_head_inventory(config.head, config.fusion.widths[0]),
+    }
+
+
+def _released(pattern: str, sizes: Mapping[str, int], **more: Any) -> tuple[Released, ...]:
+    return tuple(Released(pattern.format(letter), {"encoder.width": width, **more}) for letter, width in sizes.items())
+
+
+DEPTH_ANYTHING_V1 = Family(
+    name="depth_anything_v1",
+    title="Depth-Anything V1",
+    layouts={"original": ORIGINAL},
+    configure=_configure_v1,
+    inventory=_inventory,
+    file_names=re.compile(r"depth[_-]anything[_-](v1[_-])?vit[sblg]14|depth[_-]anything[_-]v1", re.IGNORECASE),
+    released=_released("depth_anything_vit{}14", {"s": 384, "b": 768, "l": 1024}),
+)
+
+DEPTH_ANYTHING_V2 = Family(
+    name="depth_anything_v2",
+    title="Depth-Anything V2",
+    layouts={"original": ORIGINAL},
+    configure=_configure_v2,
+    inventory=_inventory,
+    file_names=re.compile(r"depth[_-]anything[_-]v2", re.IGNORECASE),
+    released=(
+        *_released("depth_anything_v2_vit{}", {"s": 384, "b": 768, "l": 1024, "g": 1536}, **{"output.kind": "relative inverse depth"}),
+        *_released("depth_anything_v2_metric_hypersim_vit{}", {"s": 384, "b": 768, "l": 1024}, **{"output.max_depth": 20.0}),
+        *_released("depth_anything_v2_metric_vkitti_vit{}", {"s": 384, "b": 768, "l": 1024}, **{"output.max_depth": 80.0}),
+    ),
+    settings={"max_depth": MAX_DEPTH, "taps": TAPS},
+)

@@ -1,0 +1,57 @@
+"""Where each value of a configuration comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar
+
+from model_defs.config import leaves
+
+Value = TypeVar("Value")
+Config = TypeVar("Config")
+
+
+class Source(Enum):
+    """What was asked, the most trusted first."""
+
+    FLAG = "flag"
+    METADATA = "metadata"
+    KNOWN_FILE = "known file"
+    ARGUMENTS = "training arguments"
+    SHAPE = "shape"
+    BUFFER = "stored buffer"
+    FILE_NAME = "file name"
+    CONVENTION = "convention"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One reason to believe one value."""
+
+    source: Source
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.source.value}: {self.detail}"
+
+
+@dataclass
+class Findings:
+    """Hands every value through and notes, under its dotted path in the configuration, where it was found."""
+
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+
+    def note(self, path: str, value: Value, source: Source, detail: str) -> Value:
+        self.evidence[path] = Evidence(source, detail)
+        return value
+
+    def rest(self, path: str, config: Config, source: Source, detail: str) -> Config:
+        """One reason for every value of a part of the configuration that has none yet."""
+        for name in leaves(config, path):
+            self.evidence.setdefault(name, Evidence(source, detail))
+        return config
+
+    def convention(self, path: str, value: Value, why: str) -> Value:
+        return self.note(path, value, Source.CONVENTION, why)

@@ -1,0 +1,114 @@
+"""What the converter has to know of one family of models, and what a family may ask about a checkpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_defs.config import DPTConfig
+from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
+from muggle_convert.errors import Contradiction
+from muggle_convert.families.evidence import Evidence, Findings, Source, Value
+from muggle_convert.rules import Drop, RuleSet, Shape
+from muggle_convert.rules.templates import Template
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something that no tensor can tell and a flag can: how its text is read, and what it changes in a configuration."""
+
+    meaning: str
+    parse: Callable[[Any], Any]
+    apply: Callable[[DPTConfig, Any], DPTConfig]
+
+
+@dataclass(frozen=True)
+class Released:
+    """A checkpoint somebody published: its name, and values of the configuration that only it has in its family."""
+
+    name: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of models: how its files name their tensors, and how its configuration is read from their shapes."""
+
+    name: str
+    title: str
+    layouts: Mapping[str, RuleSet]
+    configure: Callable[[Reading, Findings], DPTConfig]
+    inventory: Callable[[DPTConfig], Mapping[str, Shape]]  # every tensor a network of this configuration holds
+    file_names: re.Pattern[str]  # what its files are called in the wild
+    released: tuple[Released, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A checkpoint under the names of the model: the shapes, and everything else that can be evidence."""
+
+    family: str
+    checkpoint: Checkpoint
+    shapes: Mapping[str, Shape]  # by name in the model
+    origins: Mapping[str, tuple[str, ...]]  # the names in the checkpoint each was made from
+    dropped: Mapping[str, tuple[Drop, Mapping[str, int]]]  # by name in the checkpoint
+    overrides: Mapping[str, Any]
+
+    @property
+    def file(self) -> str:
+        """The file as messages call it."""
+        return printable(self.checkpoint.path.name)
+
+    def has(self, name: str) -> bool:
+        return name in self.shapes
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a tensor that has to be there."""
+        if name not in self.shapes:
+            raise Contradiction(f"{self.file} looks like {self.family} but holds nothing for {name}; the file is incomplete or of another family.")
+        return self.shapes[name]
+
+    def measure(self, findings: Findings, path: str, name: str, value: Callable[[Shape], Value]) -> Value:
+        """A value read from the shape of one tensor, with the tensor as its evidence."""
+        shape = self.shape(name)
+        return findings.note(path, value(shape), Source.SHAPE, self.describe(name))
+
+    def describe(self, name: str) -> str:
+        return f"{' + '.join(map(printable, self.origins[name]))} is {list(self.shapes[name])}"
+
+    def count(self, template: str) -> int:
+        """How many entries a numbered list has; the numbers have to run from zero without a gap."""
+        compiled = Template(template)
+        numbers = sorted({fields["n"] for name in self.shapes if (fields := compiled.match(name)) is not None})
+        for expected, number in enumerate(numbers):
+            if number != expected:
+                missing = template.replace("{n}", str(expected))
+                raise Contradiction(f"{self.file} looks like {self.family} but has a gap: {missing} is missing while {number} is there.")
+        if not numbers:
+            raise Contradiction(f"{self.file} looks like {self.family} but holds nothing like {template}; the file is incomplete.")
+        return len(numbers)
+
+    def stored(self, pattern: str) -> list[TensorEntry]:
+        """Dropped tensors whose names in the checkpoint match a template, in the order of the file."""
+        compiled = Template(pattern)
+        return [self.checkpoint.tensors[name] for name in self.dropped if compiled.match(name) is not None]
+
+    def clue(self, key: str, file_name: re.Pattern[str] | None = None) -> tuple[Evidence, Any] | None:
+        """The most trusted word on something no tensor tells: the evidence, and the value or the match of the file's name."""
+        if key in self.overrides:
+            return Evidence(Source.FLAG, f"{key}={self.overrides[key]}"), self.overrides[key]
+        if self.checkpoint.sidecar.get(key) is not None:
+            return Evidence(Source.METADATA, f"{key} in config.json"), self.checkpoint.sidecar[key]
+        for spelling in (key, key.replace("_", "-")):
+            if self.checkpoint.arguments.get(spelling) is not None:
+                return Evidence(Source.ARGUMENTS, f"{spelling}={self.checkpoint.arguments[spelling]}"), self.checkpoint.arguments[spelling]
+        if file_name is not None and (match := file_name.search(self.checkpoint.path.name)):
+            return Evidence(Source.FILE_NAME, self.file), match
+        return None
+
+    def flag(self, key: str, setting: Setting) -> Any | None:
+        """What a flag says, read; None where it was not given."""
+        return setting.parse(self.overrides[key]) if key in self.overrides else None

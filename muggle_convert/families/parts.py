@@ -1,0 +1,134 @@
+"""What several families share: the tensors of common layers, and the decoder's names, tensors and configuration."""
+
+from __future__ import annotations
+
+from model_defs.config import SCALES, DPTConfig, FusionConfig, HeadConfig
+from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.family import Reading
+from muggle_convert.rules import Drop, Rule, Shape, rename, unused
+
+Inventory = dict[str, Shape]
+
+
+def linear(name: str, outputs: int, inputs: int) -> Inventory:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def norm(name: str, width: int) -> Inventory:
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+
+
+def batch_norm(name: str, width: int) -> Inventory:
+    statistics = {f"{name}.running_mean": (width,), f"{name}.running_var": (width,), f"{name}.num_batches_tracked": ()}
+    return {**norm(name, width), **statistics}
+
+
+def convolution(name: str, outputs: int, inputs: int, kernel: int, bias: bool = True) -> Inventory:
+    weight: Inventory = {f"{name}.weight": (outputs, inputs, kernel, kernel)}
+    return {**weight, f"{name}.bias": (outputs,)} if bias else weight
+
+
+def fusion_rules(prefix: str = "") -> tuple[Rule, ...]:
+    """`scratch.layer1_rn` and `scratch.refinenet1` of the originals, whose numbers begin with one at the finest scale."""
+    refinenet = prefix + "scratch.refinenet"
+    joined, refined = "fusion.blocks.{n}.conv_reassembly", "fusion.blocks.{n}.scale_proj_seq.0"
+    return (
+        rename(prefix + "scratch.layer{s+1}_rn.weight", "reassemble.{s:scale}.fuse_proj.weight"),
+        rename(refinenet + "{n:1|2|3}.resConfUnit1.conv{i+1}.{p:parameter}", joined + ".resconv_seq.{2*i+1}.{p:parameter}"),
+        rename(refinenet + "{n:1|2|3}.resConfUnit1.bn{i+1}.{p:batch_norm}", joined + ".resconv_seq.{2*i+1}.norm.{p:batch_norm}"),
+        rename(refinenet + "{n+1}.resConfUnit2.conv{i+1}.{p:parameter}", refined + ".resconv_seq.{2*i+1}.{p:parameter}"),
+        rename(refinenet + "{n+1}.resConfUnit2.bn{i+1}.{p:batch_norm}", refined + ".resconv_seq.{2*i+1}.norm.{p:batch_norm}"),
+        rename(refinenet + "{n+1}.out_conv.{p:parameter}", "fusion.blocks.{n}.scale_proj_seq.2.{p:parameter}"),
+    )
+
+
+def fusion_drops(prefix: str = "") -> tuple[Drop, ...]:
+    reason = "the coarsest fusion block has no path to join, so this unit never runs"
+    unit = prefix + "scratch.refinenet4.resConfUnit1."
+    return unused(unit + "conv{i+1}.{p:parameter}", reason), unused(unit + "bn{i+1}.{p:batch_norm}", reason)
+
+
+def token_reassembly(name: str, width: int, features: int, fusion_width: int, readout: str) -> Inventory:
+    """The tensors of one scale that is made from tokens."""
+    kernel = {"spatial_upx4": 4, "spatial_upx2": 2, "spatial_noscale": 0, "spatial_downx2": 3}[name]
+    return {
+        **(linear(f"reassemble.{name}.readout_proj", width, 2 * width) if readout == "project" else {}),
+        **convolution(f"reassemble.{name}.resample.0", features, width, 1),
+        **(convolution(f"reassemble.{name}.resample.1", features, features, kernel) if kernel else {}),
+        **convolution(f"reassemble.{name}.fuse_proj", fusion_width, features, 3, bias=False),
+    }
+
+
+def token_reassembly_of(config: DPTConfig, width: int) -> Inventory:
+    """The tensors of all four scales where every scale is made from tokens."""
+    tensors: Inventory = {}
+    for name, features, fusion_width in zip(SCALES, config.reassemble.features, config.fusion.widths, strict=True):
+        tensors.update(token_reassembly(name, width, features, fusion_width, config.reassemble.readout))
+    return tensors
+
+
+def fusion_inventory(fusion: FusionConfig) -> Inventory:
+    tensors: Inventory = {}
+    for number, width in enumerate(fusion.widths):
+        block, coarsest = f"fusion.blocks.{number}", number == len(fusion.widths) - 1
+        for unit in [f"{block}.scale_proj_seq.0"] + ([] if coarsest else [f"{block}.conv_reassembly"]):
+            for layer in (f"{unit}.resconv_seq.1", f"{unit}.resconv_seq.3"):
+                tensors.update(convolution(layer, width, width, 3, bias=fusion.bias))
+                tensors.update(batch_norm(f"{layer}.norm", width) if fusion.batch_norm else {})
+        tensors.update(convolution(f"{block}.scale_proj_seq.2", width, width, 1))
+    return tensors
+
+
+def depth_head_inventory(head: HeadConfig, fusion_width: int) -> Inventory:
+    return {
+        **convolution("head.spatial_upsampler.0", head.upsampler_width, fusion_width, 3),
+        **convolution("head.proj_1ch.0", head.projection_width, head.upsampler_width, 3),
+        **convolution("head.proj_1ch.2", head.channels, head.projection_width, 1),
+    }
+
+
+def read_fusion(reading: Reading, findings: Findings, resize: str) -> FusionConfig:
+    """Widths from the projection into each block, batch norm and bias from whether there is any."""
+    scales = [name for name in SCALES if reading.has(f"reassemble.{name}.fuse_proj.weight")]
+    tensors = [f"reassemble.{name}.fuse_proj.weight" for name in scales or SCALES[:1]]
+    widths = tuple(reading.shape(name)[0] for name in tensors)
+    findings.note("fusion.widths", widths, Source.SHAPE, "; ".join(reading.describe(name) for name in tensors))
+    unit = f"fusion.blocks.{len(widths) - 1}.scale_proj_seq.0.resconv_seq.1"
+    return FusionConfig(
+        widths=widths,
+        resize=findings.convention("fusion.resize", resize, "how this family's code runs"),  # type: ignore[arg-type]
+        batch_norm=_presence(reading, findings, "fusion.batch_norm", f"{unit}.norm.weight"),
+        bias=_presence(reading, findings, "fusion.bias", f"{unit}.bias"),
+    )
+
+
+def read_depth_head(reading: Reading, findings: Findings, resize: str) -> HeadConfig:
+    first, last = "head.proj_1ch.0.weight", "head.proj_1ch.2.weight"
+    return HeadConfig(
+        kind=findings.note("head.kind", "depth", Source.SHAPE, reading.describe("head.spatial_upsampler.0.weight")),
+        upsampler_width=reading.measure(findings, "head.upsampler_width", "head.spatial_upsampler.0.weight", lambda shape: shape[0]),
+        projection_width=reading.measure(findings, "head.projection_width", first, lambda shape: shape[0]),
+        channels=reading.measure(findings, "head.channels", last, lambda shape: shape[0]),
+        resize=findings.convention("head.resize", resize, "how this family's code runs"),  # type: ignore[arg-type]
+    )
+
+
+def read_reassembled_features(reading: Reading, findings: Findings) -> tuple[int, ...]:
+    """Channels each scale's tokens are projected to, for every scale that is made from tokens."""
+    tensors = [f"reassemble.{name}.resample.0.weight" for name in SCALES]
+    features = tuple(reading.shape(name)[0] for name in tensors if reading.has(name))
+    return findings.note("reassemble.features", features, Source.SHAPE, "; ".join(reading.describe(name) for name in tensors if reading.has(name)))
+
+
+def read_readout(reading: Reading, findings: Findings) -> str:
+    """`project` where there is something to project with; what else there may be, no tensor tells."""
+    name = "reassemble.spatial_downx2.readout_proj.weight"
+    if reading.has(name):
+        return findings.note("reassemble.readout", "project", Source.SHAPE, reading.describe(name))
+    return findings.convention("reassemble.readout", "ignore", "there is no readout projection")
+
+
+def _presence(reading: Reading, findings: Findings, path: str, name: str) -> bool:
+    if reading.has(name):
+        return findings.note(path, True, Source.SHAPE, reading.describe(name))
+    return findings.note(path, False, Source.SHAPE, f"there is no {name}")

@@ -1,0 +1,36 @@
+"""A hash of what a checkpoint holds, equal for equal weights in any container."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from muggle_convert.checkpoints import Checkpoint, TensorEntry
+
+
+def fingerprint(tensors: Mapping[str, TensorEntry], checksums: Mapping[str, int]) -> str:
+    """From each tensor's name, element type, shape and CRC-32, which a copy knows anyway.
+
+    It tells files apart and finds known ones again; it is no proof against somebody who wants two files to collide.
+    """
+    lines = (
+        f"{name}\t{tensors[name].dtype.code}\t{','.join(map(str, tensors[name].shape))}\t{checksums[name]:08x}\n" for name in sorted(tensors)
+    )
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def promised_fingerprint(checkpoint: Checkpoint) -> str | None:
+    """The fingerprint from checksums in the container, where each tensor is one whole record of it; nothing is read."""
+    checksums: dict[str, int] = {}
+    for name, entry in checkpoint.tensors.items():
+        if (promised := promised_checksum(entry)) is None:
+            return None
+        checksums[name] = promised
+    return fingerprint(checkpoint.tensors, checksums)
+
+
+def promised_checksum(entry: TensorEntry) -> int | None:
+    """A tensor's CRC-32 as its container states it, where the tensor is all of a record."""
+    record = entry.record
+    is_all = entry.offset == 0 and entry.stride is None and entry.size == record.size and record.byteorder == "little"
+    return record.crc32 if is_all else None

@@ -1,0 +1,188 @@
+"""From a checkpoint to what it is: the family, the layout, the configuration, and the evidence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from model_defs.config import DPTConfig, leaves
+from muggle_convert.checkpoints import Checkpoint, printable
+from muggle_convert.document import KEY, Document, read_document
+from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.families import BY_NAME, FAMILIES, Family
+from muggle_convert.families.evidence import Evidence, Findings, Source
+from muggle_convert.families.family import Reading
+from muggle_convert.rules import Drop, RuleSet, Shape
+from muggle_convert.rules.templates import Template
+from muggle_convert.translate import UNUSED, Translation, translate
+
+CONVERTED = "converted"  # the layout of the files this program writes
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a checkpoint is, and how its tensors are called in the model."""
+
+    checkpoint: Checkpoint
+    family: Family
+    layout: str
+    config: DPTConfig
+    evidence: Mapping[str, Evidence]
+    translation: Translation
+    document: Document | None = None  # what a converted file says of itself
+    left_out: Mapping[str, str] = field(default_factory=dict)  # reason by name, for what the user asked to drop
+
+    @property
+    def released(self) -> tuple[str, bool]:
+        """The published checkpoint of this configuration, or else the nearest one and False."""
+        values = leaves(self.config)
+        scores = {known.name: [values.get(path) == value for path, value in known.values.items()] for known in self.family.released}
+        best = max(scores, key=lambda name: (all(scores[name]), sum(scores[name]) / max(1, len(scores[name]))), default="")
+        return best, bool(best) and all(scores[best])
+
+
+def match(
+    checkpoint: Checkpoint,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    drops: tuple[str, ...] = (),
+) -> Match:
+    """What a checkpoint is; refused where it is unknown, ambiguous or contradicts itself."""
+    if family is not None and family not in BY_NAME:
+        raise Refusal(f"there is no family {family!r}; the families are {', '.join(BY_NAME)}.")
+    asked = [Template(text) for text in drops]
+    left_out = {name: f"left out as asked ({template})" for name in checkpoint.tensors for template in asked if template.match(name) is not None}
+    if KEY in checkpoint.metadata:
+        return _match_converted(checkpoint, family, overrides or {}, left_out)
+    names = [name for name in checkpoint.tensors if name not in left_out]
+    candidates = [Candidate(known, layout, rules) for known in FAMILIES for layout, rules in known.layouts.items() if family in (None, known.name)]
+    fitting = [candidate for candidate in candidates if all(candidate.rules.of_original(name) for name in names)]
+    if not fitting or not names:
+        raise _unknown(checkpoint, names, candidates, family)
+    attempts = [_attempt(checkpoint, candidate, overrides or {}, left_out) for candidate in fitting]
+    possible = [attempt for attempt in attempts if not isinstance(attempt.outcome, Contradiction)] or attempts[:1]
+    told = Evidence(Source.FLAG, f"--family {family}") if family else Evidence(Source.SHAPE, "the names of its tensors")
+    if len({attempt.candidate.family.name for attempt in possible}) > 1:
+        possible, told = _tell_apart(checkpoint, possible)
+    outcome = possible[0].outcome
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return replace(outcome, evidence={**outcome.evidence, "family": told})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to read a checkpoint."""
+
+    family: Family
+    layout: str
+    rules: RuleSet
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of reading a checkpoint that way."""
+
+    candidate: Candidate
+    outcome: Match | Refusal
+
+
+def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[str, Any], left_out: Mapping[str, str]) -> Attempt:
+    try:
+        translation = translate(checkpoint, candidate.rules, left_out)
+        reading = _reading(checkpoint, candidate.family, translation, overrides)
+        findings = Findings()
+        config = candidate.family.configure(reading, findings)
+        findings.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {candidate.layout} layout")
+        _account(reading, candidate.family.inventory(config))
+        config = _apply(candidate.family, config, overrides, findings.evidence)
+        return Attempt(candidate, Match(checkpoint, candidate.family, candidate.layout, config, findings.evidence, translation, left_out=left_out))
+    except Refusal as refusal:
+        return Attempt(candidate, refusal)
+
+
+def _account(reading: Reading, inventory: Mapping[str, Shape]) -> None:
+    """Hold what the checkpoint makes against what a network of its configuration holds."""
+    if missing := [name for name in inventory if name not in reading.shapes]:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise Contradiction(f"{reading.file} looks like {reading.family} but lacks what makes {missing[0]}{more}; the file is incomplete.")
+    for name, shape in reading.shapes.items():
+        if name not in inventory:
+            raise Contradiction(f"{reading.file} looks like {reading.family} but also holds {reading.describe(name)}, which such a network does not have.")
+        if inventory[name] != shape:
+            raise Contradiction(f"{reading.file} looks like {reading.family} but {reading.describe(name)} where {list(inventory[name])} was expected.")
+
+
+def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapping[str, Any], left_out: Mapping[str, str]) -> Match:
+    document = read_document(checkpoint.metadata[KEY], printable(checkpoint.path.name))
+    found = BY_NAME.get(document.config.family)
+    if found is None:
+        raise Refusal(f"{printable(checkpoint.path.name)} holds a {document.config.family!r}; this version knows {', '.join(BY_NAME)}.")
+    if family not in (None, found.name):
+        raise Refusal(f"{printable(checkpoint.path.name)} was converted as {found.name}, not as {family}; convert the original again to change that.")
+    evidence = dict(document.evidence)
+    translation = translate(checkpoint, None, left_out)
+    shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
+    shown |= {alias: shown[owner] for alias, owner in document.aliases.items() if owner in shown}
+    _account(_reading(checkpoint, found, Translation(shown, {}), overrides), found.inventory(document.config))
+    config = _apply(found, document.config, overrides, evidence)
+    return Match(checkpoint, found, CONVERTED, config, evidence, translation, document, left_out)
+
+
+def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], evidence: dict[str, Evidence]) -> DPTConfig:
+    """What flags change, on top of what was read."""
+    for key, value in overrides.items():
+        if key not in family.settings:
+            known = ", ".join(f"{name} ({setting.meaning})" for name, setting in family.settings.items()) or "none"
+            raise Refusal(f"{family.name} has no setting {key!r}; its settings: {known}.")
+        setting = family.settings[key]
+        before, config = leaves(config), setting.apply(config, setting.parse(value))
+        for path, now in leaves(config).items():
+            if path not in before or before[path] != now or evidence.get(path) is None:
+                evidence[path] = Evidence(Source.FLAG, f"{key}={value}")
+    return config
+
+
+def _reading(checkpoint: Checkpoint, family: Family, translation: Translation, overrides: Mapping[str, Any]) -> Reading:
+    return Reading(
+        family=family.name,
+        checkpoint=checkpoint,
+        shapes={name: made.shape for name, made in translation.made.items()},
+        origins={name: made.origins for name, made in translation.made.items()},
+        dropped={name: (place.rule, dict(place.fields)) for name, place in translation.dropped.items() if isinstance(place.rule, Drop)},
+        overrides=overrides,
+    )
+
+
+def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[Attempt], Evidence]:
+    """Between families whose files look alike: what the file's own words say, in the order of trust."""
+    clues = [(Source.METADATA, f"{key} in config.json", value) for key, value in checkpoint.sidecar.items()]
+    clues += [(Source.ARGUMENTS, f"{key}={value}", value) for key, value in checkpoint.arguments.items()]
+    clues += [(Source.FILE_NAME, printable(checkpoint.path.name), checkpoint.path.name)]
+    for source in (Source.METADATA, Source.ARGUMENTS, Source.FILE_NAME):
+        for kind, detail, text in clues:
+            told = [attempt for attempt in attempts if kind is source and isinstance(text, str) and attempt.candidate.family.file_names.search(text)]
+            if len({attempt.candidate.family.name for attempt in told}) == 1:
+                return told, Evidence(source, detail)
+    names = sorted({attempt.candidate.family.name for attempt in attempts})
+    raise Refusal(
+        f"{printable(checkpoint.path.name)} fits {' and '.join(names)}, whose files look alike, and neither its name nor anything in it "
+        f"tells which it is: pass {' or '.join(f'--family {name}' for name in names)}."
+    )
+
+
+def _unknown(checkpoint: Checkpoint, names: list[str], candidates: list[Candidate], wanted: str | None) -> Refusal:
+    if not names:
+        return Refusal(f"{printable(checkpoint.path.name)} holds no tensors; a checkpoint with weights is needed.")
+    known = {(one.family.name, one.layout): [name for name in names if one.rules.of_original(name)] for one in candidates}
+    (nearest, layout), matched = max(known.items(), key=lambda item: len(item[1]))
+    first = next(name for name in names if name not in set(matched))
+    what = f"is not a {wanted}" if wanted else "is of no family this version knows"
+    advice = "convert a checkpoint of one of the supported families"
+    if len(matched) > len(names) // 2:
+        advice = f"if what does not fit can go, leave it out with --drop '{printable(first)}'"
+    return Refusal(
+        f"{printable(checkpoint.path.name)} {what}: the nearest is {nearest} ({layout} layout), which knows {len(matched)} of its {len(names)} "
+        f"tensors, the first unknown one being {printable(first)}; {advice}."
+    )

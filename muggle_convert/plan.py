@@ -1,0 +1,94 @@
+"""The accounting: what becomes of every tensor, settled before a byte is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from muggle_convert.checkpoints import DType, TensorEntry
+from muggle_convert.match import Match
+from muggle_convert.rules import Drop, Fate, Shape
+from muggle_convert.rules.operations import Run
+from muggle_convert.translate import UNUSED, Made
+
+@dataclass(frozen=True)
+class Output:
+    """One tensor of the target."""
+
+    name: str
+    dtype: DType
+    shape: Shape
+    made: Made
+
+    @property
+    def size(self) -> int:
+        return self.dtype.size * sum(run.count for _, run in self.made.runs)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """One tensor of the source that the target does not have, and why."""
+
+    entry: TensorEntry
+    reason: str
+    fate: Fate | None  # None: because the user asked
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every tensor of the source is renamed, joined or split, an alias, or dropped."""
+
+    match: Match
+    outputs: tuple[Output, ...]  # in the order of the file
+    aliases: dict[str, str]  # names of the model that share another one's tensor
+    dropped: tuple[Dropped, ...]
+
+    def counts(self) -> dict[str, int]:
+        """How many tensors met which fate; the source's total is the sum of all but `written`."""
+        taken = [output.made for output in self.outputs]
+        alone = [made for made in taken if made.whole is not None]
+        return {
+            "source": len(self.match.checkpoint.tensors),
+            "written": len(self.outputs),
+            "renamed": len([made for made in alone if not made.name.startswith(UNUSED)]),
+            "kept unused": len([made for made in alone if made.name.startswith(UNUSED)]),
+            "split or joined": len({origin for made in taken if made.whole is None for origin in made.origins}),
+            "aliases": len(self.aliases),
+            "dropped": len(self.dropped),
+        }
+
+
+def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) -> Plan:
+    """Settle what is written, in which order, as what."""
+    made = {**match.translation.made, **({name: kept for name, kept in _kept(match)} if keep_unused else {})}
+    order = {name: position for position, name in enumerate([*match.family.inventory(match.config), *sorted(made)])}
+    outputs: list[Output] = []
+    aliases: dict[str, str] = {}
+    owners: dict[tuple[object, ...], str] = {}
+    for name in sorted(made, key=lambda name: order[name]):
+        tensor = made[name]
+        if (whole := tensor.whole) is not None:
+            owner = owners.setdefault((whole.record, whole.offset, whole.shape, whole.stride, whole.dtype), name)
+            if owner != name and whole.count:
+                aliases[name] = owner
+                continue
+        outputs.append(Output(name, dtype if dtype is not None and tensor.dtype.is_floating else tensor.dtype, tensor.shape, tensor))
+    # Wider types first keeps every tensor on a multiple of its element's size; beyond that the model's own order.
+    outputs.sort(key=lambda output: (-output.dtype.size, order[output.name]))
+    return Plan(match, tuple(outputs), aliases, tuple(_dropped(match, keep_unused)))
+
+
+def _dropped(match: Match, keep_unused: bool) -> Iterator[Dropped]:
+    for name, reason in match.left_out.items():
+        yield Dropped(match.checkpoint.tensors[name], reason, None)
+    for name, place in match.translation.dropped.items():
+        drop = place.rule
+        if isinstance(drop, Drop) and not (keep_unused and drop.fate is Fate.UNUSED):
+            yield Dropped(match.checkpoint.tensors[name], drop.reason, drop.fate)
+
+
+def _kept(match: Match) -> Iterator[tuple[str, Made]]:
+    for name, place in match.translation.dropped.items():
+        if isinstance(place.rule, Drop) and place.rule.fate is Fate.UNUSED:
+            entry = match.checkpoint.tensors[name]
+            yield UNUSED + name, Made(UNUSED + name, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),))

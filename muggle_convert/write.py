@@ -1,0 +1,144 @@
+"""The one pass: every byte of the source is read once, checked, and written where the plan wants it."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from muggle_convert.cast import Cast
+from muggle_convert.checkpoints import Record, TensorEntry, printable, record_chunks, tensor_chunks
+from muggle_convert.finite import count_not_finite
+from muggle_convert.fingerprint import promised_checksum
+from muggle_convert.plan import Output, Plan
+from muggle_convert.rules.operations import Run
+from muggle_convert.target import Target
+
+ALIGNMENT = 64  # of the first tensor's byte, so that a mapped file suits every processor
+
+
+@dataclass
+class Seen:
+    """What was learnt about the source while it was copied."""
+
+    checksums: dict[str, int] = field(default_factory=dict)  # of each tensor, by name
+    not_finite: dict[str, int] = field(default_factory=dict)  # how many elements, by name
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each tensor lies in the target."""
+
+    outputs: tuple[Output, ...]
+    positions: Mapping[str, int]  # from the beginning of the file
+    size: int
+
+
+def header(outputs: tuple[Output, ...], metadata: Mapping[str, str]) -> bytes:
+    """The beginning of a safetensors file; written here because the library orders several metadata keys differently each time."""
+    table: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
+    offset = 0
+    for output in outputs:
+        table[output.name] = {"dtype": output.dtype.code, "shape": list(output.shape), "data_offsets": [offset, offset + output.size]}
+        offset += output.size
+    text = json.dumps(table, separators=(",", ":"), ensure_ascii=True).encode()
+    text += b" " * (-(len(text) + 8) % ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text
+
+
+def lay_out(outputs: tuple[Output, ...], start: int) -> Layout:
+    positions: dict[str, int] = {}
+    for output in outputs:
+        positions[output.name] = start
+        start += output.size
+    return Layout(outputs, positions, start)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Elements of one source tensor that belong at one place of the target."""
+
+    run: Run
+    position: int
+    output: Output
+
+
+def copy(plan: Plan, layout: Layout, target: Target, cast: Cast | None) -> Seen:
+    """Fill the target. Every record is read to its end, also where nothing of it is needed, so that its checksum is known to hold."""
+    pieces: dict[str, list[_Piece]] = {}
+    for output in layout.outputs:
+        position = layout.positions[output.name]
+        for entry, run in output.made.runs:
+            length = run.count * output.dtype.size
+            if entry is None:
+                target.write(position, bytes(length))
+            else:
+                pieces.setdefault(entry.name, []).append(_Piece(run, position, output))
+            position += length
+    seen = Seen()
+    for record, entries in _by_record(plan):
+        streams = {entry.name: _Stream(entry, pieces.get(entry.name, []), target, cast) for entry in entries}
+        straight = [stream for stream in streams.values() if stream.entry.stride is None and record.byteorder == "little"]
+        position = 0
+        for chunk in record_chunks(record):
+            for stream in straight:
+                begin = stream.entry.offset - position
+                stream.feed(chunk[max(begin, 0) : max(begin + stream.entry.size, 0)])
+            position += len(chunk)
+        for name, stream in streams.items():
+            if stream not in straight:
+                for elements in tensor_chunks(stream.entry):
+                    stream.feed(elements)
+            seen.checksums[name] = stream.checksum
+            if stream.not_finite:
+                seen.not_finite[name] = stream.not_finite
+    return seen
+
+
+def _by_record(plan: Plan) -> Iterator[tuple[Record, list[TensorEntry]]]:
+    records: dict[Record, list[TensorEntry]] = {}
+    for entry in plan.match.checkpoint.tensors.values():
+        records.setdefault(entry.record, []).append(entry)
+    for record in sorted(records, key=lambda record: (str(record.file), record.offset)):
+        yield record, records[record]
+
+
+class _Stream:
+    """One tensor's elements, from the first to the last, into every place that takes some of them."""
+
+    def __init__(self, entry: TensorEntry, pieces: list[_Piece], target: Target, cast: Cast | None) -> None:
+        self.entry = entry
+        self.not_finite = 0
+        self.checksum = promised_checksum(entry) or 0
+        self._is_promised = promised_checksum(entry) is not None
+        self._pieces = pieces
+        self._target = target
+        self._cast = cast
+        self._done = 0
+        self._rest = b""
+
+    def feed(self, part: bytes | memoryview) -> None:
+        size = self.entry.dtype.size
+        if self._rest or len(part) % size:  # inflated data comes in pieces of any length
+            part = self._rest + bytes(part)
+            whole = len(part) // size * size
+            part, self._rest = part[:whole], part[whole:]
+        if not part:
+            return
+        if not self._is_promised:
+            self.checksum = zlib.crc32(part, self.checksum)
+        self.not_finite += count_not_finite(self.entry.dtype, part)
+        view = memoryview(part)
+        for piece in self._pieces:
+            begin = piece.run.start * size
+            taken = view[max(begin - self._done, 0) : max(begin + piece.run.count * size - self._done, 0)]
+            if taken:
+                place = piece.position + (max(self._done, begin) - begin) // size * piece.output.dtype.size
+                self._target.write(place, self._converted(piece.output, taken))
+        self._done += len(part)
+
+    def _converted(self, output: Output, elements: memoryview) -> bytes | memoryview:
+        if self._cast is None or output.dtype is self.entry.dtype:
+            return elements
+        return self._cast(printable(self.entry.name), self.entry.dtype, elements)
