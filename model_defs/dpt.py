@@ -71,3 +71,11 @@ class DPT(nn.Module):
         if height % multiple or width % multiple or not height or not width:
             nearest = [max(multiple, round(side / multiple) * multiple) for side in (height, width)]
             raise ValueError(f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near")
+
+
+class HierarchicalDPT(DPT):
+    """The same decoder under an encoder whose stages hand over maps of four scales: no positions to add, no tokens to lay out."""
+
+    def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
+        maps = self.imgencoder(self.patch_embed(image))  # finest first, (B, C, h, w), (B, C', h / 2, w / 2), ...
+        return maps, (maps[0].shape[2], maps[0].shape[3])
