@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that tests can share tests/goldens.py
+torch.set_num_threads(1)
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="also run the cases at released sizes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        full = [item for item in items if "full" in item.keywords]
+        config.hook.pytest_deselected(items=full)
+        items[:] = [item for item in items if item not in full]
+
+
+@pytest.fixture
+def muggle_convert() -> Command:
+    """The command line in a process of its own, as a user runs it."""
+
+    def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "muggle_convert", *map(str, arguments)]
+        return subprocess.run(line, capture_output=True, text=True, timeout=120, **more)  # type: ignore[call-overload, no-any-return]
+
+    return run

@@ -1,0 +1,124 @@
+"""Reference cases: a manifest that draws a checkpoint, and what the original implementation computed with it.
+
+A case is a folder of fixtures/goldens. `fixtures/goldens/README.md` says what is in its files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+GOLDENS = Path(__file__).parent.parent / "fixtures" / "goldens"
+TOLERANCE = 5e-4  # largest absolute error, in standard deviations of what was expected
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One case."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        manifest: dict[str, Any] = json.loads(gzip.decompress((self.folder / "manifest.json.gz").read_bytes()))
+        return manifest
+
+    @property
+    def family(self) -> str:
+        return str(self.manifest["family"])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What no tensor tells, as `load_any_dpt` takes it."""
+        return dict(self.manifest["options"])
+
+    @property
+    def arguments(self) -> list[str]:
+        """The same for the command line."""
+        arguments = []
+        for key, value in self.options.items():
+            arguments += ["--family", value] if key == "family" else ["--set", f"{key}={value}"]
+        return arguments
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """The original's weights, drawn again."""
+        buffers = np.load(self.folder / "buffers.npz") if (self.folder / "buffers.npz").exists() else {}
+        tensors: dict[str, torch.Tensor] = {}
+        for name, described in self.manifest["tensors"].items():
+            dtype = getattr(torch, described["dtype"])
+            if "tied_to" in described:
+                tensors[name] = tensors[described["tied_to"]]
+            elif "buffer" in described:
+                tensors[name] = torch.from_numpy(np.ascontiguousarray(buffers[described["buffer"]])).to(dtype)
+            elif "value" in described:
+                tensors[name] = torch.tensor(described["value"], dtype=dtype)
+            else:
+                drawn = _uniform(name, described["shape"], self.manifest["seed"])
+                tensors[name] = torch.from_numpy(np.float32(described["mean"]) + np.float32(described["std"]) * drawn).to(dtype)
+        return tensors
+
+    def save(self, folder: Path, name: str | None = None) -> Path:
+        """The checkpoint as a file, under the name it would have in the wild."""
+        path = folder / (name or self.manifest["file"])
+        torch.save(self.state_dict(), path)
+        return path
+
+    def inputs(self) -> list[torch.Tensor]:
+        return [torch.from_numpy(_picture(tuple(spec["shape"]), spec["image_seed"])) for spec in self.manifest["inputs"]]
+
+    def error(self, model: torch.nn.Module) -> float:
+        """The largest difference between a model's predictions and the original's, in standard deviations."""
+        expected = np.load(self.folder / "expected.npz")
+        worst = 0.0
+        for number, (picture, spec) in enumerate(zip(self.inputs(), self.manifest["inputs"], strict=True)):
+            with torch.inference_mode():
+                prediction = model(picture).float().numpy()
+            about = {**self.manifest.get("outputs", {}).get(f"output{number}", {}), **spec}
+            assert list(prediction.shape) == list(about.get("output_shape") or about["shape"])
+            wanted, step = expected[f"output{number}"], about["stride"]
+            worst = max(worst, float(np.abs(prediction[..., ::step, ::step] - wanted).max() / wanted.std()))
+        return worst
+
+
+def golden(name: str) -> Golden:
+    return Golden(GOLDENS / name)
+
+
+def goldens(*families: str) -> list[Golden]:
+    """All cases of some families, or of all."""
+    cases = [Golden(manifest.parent) for manifest in sorted(GOLDENS.glob("*/manifest.json.gz"))]
+    return [case for case in cases if not families or case.family in families]
+
+
+def _uniform(name: str, shape: list[int] | tuple[int, ...], seed: int) -> np.ndarray:
+    """Numbers of mean zero and deviation one that depend on the name and the seed alone."""
+    count = int(np.prod(shape, dtype=np.int64))
+    key = int.from_bytes(hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=16).digest(), "little")
+    bits = np.random.Philox(key=key).random_raw((count + 1) // 2).view(np.uint32)[:count]
+    unit = (bits >> 8).astype(np.float32) * np.float32(2.0**-24) - np.float32(0.5)
+    return (unit * np.float32(2 * 3**0.5)).reshape(shape)
+
+
+def _picture(shape: tuple[int, int, int, int], seed: int) -> np.ndarray:
+    """Waves, edges and noise, about as large as a normalised photograph."""
+    batch, channels, height, width = shape
+    y, x = np.meshgrid(np.linspace(0, 1, height, dtype=np.float32), np.linspace(0, 1, width, dtype=np.float32), indexing="ij")
+    picture = np.empty(shape, np.float32)
+    for index in np.ndindex(batch, channels):
+        p = _uniform(f"image.{index[0]}.{index[1]}", (8,), seed)
+        wave = np.sin(6.2831855 * (1.5 * p[0] * x + 1.5 * p[1] * y) + p[2])
+        edge = ((x * p[3] + y * p[4]) > 0.3 * p[5]).astype(np.float32)
+        picture[index] = wave + edge - 0.5 + 0.3 * _uniform(f"image.noise.{index[0]}.{index[1]}", (height, width), seed)
+    return picture
