@@ -52,7 +52,9 @@ def read_document(text: str, file: str) -> Document:
         data = json.loads(text)
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             found = data.get("format") if isinstance(data, dict) else type(data).__name__
-            raise Refusal(f"{file} was written in format {found!r} of muggle-convert; this version reads format {FORMAT}: convert the original again.")
+            raise Refusal(
+                f"{file} was written in format {found!r} of muggle-convert; this version reads format {FORMAT}: convert the original again."
+            )
         return Document(
             config=from_dict(data["config"]),
             evidence={path: Evidence(Source(source), detail) for path, (source, detail) in data["evidence"].items()},
@@ -64,4 +66,6 @@ def read_document(text: str, file: str) -> Document:
             licence=data["licence"],
         )
     except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise Refusal(f"{file} says it was written by muggle-convert, but its description is damaged ({problem}); convert the original again.") from None
+        raise Refusal(
+            f"{file} says it was written by muggle-convert, but its description is damaged ({problem}); convert the original again."
+        ) from None

@@ -14,7 +14,8 @@ def fingerprint(tensors: Mapping[str, TensorEntry], checksums: Mapping[str, int]
     It tells files apart and finds known ones again; it is no proof against somebody who wants two files to collide.
     """
     lines = (
-        f"{name}\t{tensors[name].dtype.code}\t{','.join(map(str, tensors[name].shape))}\t{checksums[name]:08x}\n" for name in sorted(tensors)
+        f"{name}\t{tensors[name].dtype.code}\t{','.join(map(str, tensors[name].shape))}\t{checksums[name]:08x}\n"
+        for name in sorted(tensors)
     )
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -55,7 +55,9 @@ def _assign(model: DPT, weights: Mapping[str, Tensor], matched: Match) -> None:
 
 def _tensor(output: Output, files: MappedFiles) -> Tensor:
     parts = [
-        torch.zeros(run.count, dtype=TORCH_TYPES[output.dtype]) if entry is None else _elements(entry, files)[run.start : run.start + run.count]
+        torch.zeros(run.count, dtype=TORCH_TYPES[output.dtype])
+        if entry is None
+        else _elements(entry, files)[run.start : run.start + run.count]
         for entry, run in output.made.runs
     ]
     return (parts[0] if len(parts) == 1 else torch.cat(parts)).view(output.shape)
@@ -65,7 +67,9 @@ def _elements(entry: TensorEntry, files: MappedFiles) -> Tensor:
     """All elements of a stored tensor in a row: the mapped file itself where they lie in order, a copy where not."""
     dtype = TORCH_TYPES.get(entry.dtype)
     if dtype is None:
-        raise Refusal(f"{printable(entry.name)} holds {entry.dtype.code}, which no network here computes with; convert it with --dtype float32 first.")
+        raise Refusal(
+            f"{printable(entry.name)} holds {entry.dtype.code}, which no network here computes with; convert it with --dtype float32 first."
+        )
     if not entry.count:
         return torch.empty(0, dtype=dtype)
     if entry.stride is None and entry.record.byteorder == "little":

@@ -52,11 +52,15 @@ def match(
     if family is not None and family not in BY_NAME:
         raise Refusal(f"there is no family {family!r}; the families are {', '.join(BY_NAME)}.")
     asked = [Template(text) for text in drops]
-    left_out = {name: f"left out as asked ({template})" for name in checkpoint.tensors for template in asked if template.match(name) is not None}
+    left_out = {
+        name: f"left out as asked ({template})" for name in checkpoint.tensors for template in asked if template.match(name) is not None
+    }
     if KEY in checkpoint.metadata:
         return _match_converted(checkpoint, family, overrides or {}, left_out)
     names = [name for name in checkpoint.tensors if name not in left_out]
-    candidates = [Candidate(known, layout, rules) for known in FAMILIES for layout, rules in known.layouts.items() if family in (None, known.name)]
+    candidates = [
+        Candidate(known, layout, rules) for known in FAMILIES for layout, rules in known.layouts.items() if family in (None, known.name)
+    ]
     fitting = [candidate for candidate in candidates if all(candidate.rules.of_original(name) for name in names)]
     if not fitting or not names:
         raise _unknown(checkpoint, names, candidates, family)
@@ -97,7 +101,9 @@ def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[st
         findings.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {candidate.layout} layout")
         _account(reading, candidate.family.inventory(config))
         config = _apply(candidate.family, config, overrides, findings.evidence)
-        return Attempt(candidate, Match(checkpoint, candidate.family, candidate.layout, config, findings.evidence, translation, left_out=left_out))
+        return Attempt(
+            candidate, Match(checkpoint, candidate.family, candidate.layout, config, findings.evidence, translation, left_out=left_out)
+        )
     except Refusal as refusal:
         return Attempt(candidate, refusal)
 
@@ -109,9 +115,13 @@ def _account(reading: Reading, inventory: Mapping[str, Shape]) -> None:
         raise Contradiction(f"{reading.file} looks like {reading.family} but lacks what makes {missing[0]}{more}; the file is incomplete.")
     for name, shape in reading.shapes.items():
         if name not in inventory:
-            raise Contradiction(f"{reading.file} looks like {reading.family} but also holds {reading.describe(name)}, which such a network does not have.")
+            raise Contradiction(
+                f"{reading.file} looks like {reading.family} but also holds {reading.describe(name)}, which such a network does not have."
+            )
         if inventory[name] != shape:
-            raise Contradiction(f"{reading.file} looks like {reading.family} but {reading.describe(name)} where {list(inventory[name])} was expected.")
+            raise Contradiction(
+                f"{reading.file} looks like {reading.family} but {reading.describe(name)} where {list(inventory[name])} was expected."
+            )
 
 
 def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapping[str, Any], left_out: Mapping[str, str]) -> Match:
@@ -120,7 +130,9 @@ def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapp
     if found is None:
         raise Refusal(f"{printable(checkpoint.path.name)} holds a {document.config.family!r}; this version knows {', '.join(BY_NAME)}.")
     if family not in (None, found.name):
-        raise Refusal(f"{printable(checkpoint.path.name)} was converted as {found.name}, not as {family}; convert the original again to change that.")
+        raise Refusal(
+            f"{printable(checkpoint.path.name)} was converted as {found.name}, not as {family}; convert the original again to change that."
+        )
     evidence = dict(document.evidence)
     translation = translate(checkpoint, None, left_out)
     shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
@@ -162,7 +174,11 @@ def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[A
     clues += [(Source.FILE_NAME, printable(checkpoint.path.name), checkpoint.path.name)]
     for source in (Source.METADATA, Source.ARGUMENTS, Source.FILE_NAME):
         for kind, detail, text in clues:
-            told = [attempt for attempt in attempts if kind is source and isinstance(text, str) and attempt.candidate.family.file_names.search(text)]
+            told = [
+                attempt
+                for attempt in attempts
+                if kind is source and isinstance(text, str) and attempt.candidate.family.file_names.search(text)
+            ]
             if len({attempt.candidate.family.name for attempt in told}) == 1:
                 return told, Evidence(source, detail)
     names = sorted({attempt.candidate.family.name for attempt in attempts})

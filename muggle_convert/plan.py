@@ -11,6 +11,7 @@ from muggle_convert.rules import Drop, Fate, Shape
 from muggle_convert.rules.operations import Run
 from muggle_convert.translate import UNUSED, Made
 
+
 @dataclass(frozen=True)
 class Output:
     """One tensor of the target."""

@@ -101,7 +101,9 @@ class Target:
 def check_target(path: Path, force: bool) -> None:
     """Refuse a target that cannot be, before any work is done for it."""
     if path.is_dir():
-        raise Refusal(f"{printable(path)} is a folder; give the name of the file to write, such as {printable(path / 'model.safetensors')}.")
+        raise Refusal(
+            f"{printable(path)} is a folder; give the name of the file to write, such as {printable(path / 'model.safetensors')}."
+        )
     if os.path.lexists(path) and not force:
         raise Refusal(f"{printable(path)} exists already; pass --force to replace it.")
     if not path.parent.is_dir():

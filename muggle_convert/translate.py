@@ -47,7 +47,9 @@ def translate(checkpoint: Checkpoint, rules: RuleSet | None, left_out: Mapping[s
     """Apply a layout's rules to every name; with no rules the names are the model's already."""
     entries = {name: entry for name, entry in checkpoint.tensors.items() if name not in left_out}
     if rules is None:
-        return Translation({name: Made(name, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),)) for name, entry in entries.items()}, {})
+        return Translation(
+            {name: Made(name, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),)) for name, entry in entries.items()}, {}
+        )
     made: dict[str, Made] = {}
     dropped: dict[str, Place] = {}
     done: set[tuple[int, object]] = set()
@@ -71,15 +73,24 @@ def _make(checkpoint: Checkpoint, place: Place, rule: Rule) -> list[Made]:
     targets = [name for name in place.siblings(rule.canonical) if name is not None]
     if len(entries) != len(rule.original) or len(targets) != len(rule.canonical):
         missing = next((name for name in names if name not in checkpoint.tensors), None)
-        raise Contradiction(f"{file} lacks {printable(str(missing))}, which belongs with {printable(entries[0].name)}; the file is incomplete.")
+        raise Contradiction(
+            f"{file} lacks {printable(str(missing))}, which belongs with {printable(entries[0].name)}; the file is incomplete."
+        )
     if len({entry.dtype for entry in entries}) > 1:
-        raise Contradiction(f"{file} has {' and '.join(f'{printable(entry.name)} in {entry.dtype.code}' for entry in entries)}; they make one tensor and need one type.")
+        raise Contradiction(
+            f"{file} has {' and '.join(f'{printable(entry.name)} in {entry.dtype.code}' for entry in entries)}; they make one tensor and need one type."
+        )
     try:
         assemblies = rule.operation.forward([entry.shape for entry in entries])
     except ShapeError as problem:
         shapes = " and ".join(f"{printable(entry.name)} of shape {list(entry.shape)}" for entry in entries)
         raise Contradiction(f"{file} has {shapes}, which {problem}; the file is of another family or damaged.") from None
     return [
-        Made(target, entries[0].dtype, assembly.shape, tuple((None if run.source is None else entries[run.source], run) for run in assembly.runs))
+        Made(
+            target,
+            entries[0].dtype,
+            assembly.shape,
+            tuple((None if run.source is None else entries[run.source], run) for run in assembly.runs),
+        )
         for target, assembly in zip(targets, assemblies, strict=True)
     ]

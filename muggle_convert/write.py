@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from muggle_convert.cast import Cast
 from muggle_convert.checkpoints import Record, TensorEntry, printable, record_chunks, tensor_chunks
-from muggle_convert.finite import count_not_finite
 from muggle_convert.fingerprint import promised_checksum
+from muggle_convert.finite import count_not_finite
 from muggle_convert.plan import Output, Plan
 from muggle_convert.rules.operations import Run
 from muggle_convert.target import Target

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # so that tests can share tests/goldens.py
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # so that tests can share tests/goldens.py
 torch.set_num_threads(1)
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -31,6 +33,7 @@ def muggle_convert() -> Command:
 
     def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "muggle_convert", *map(str, arguments)]
-        return subprocess.run(line, capture_output=True, text=True, timeout=120, **more)  # type: ignore[call-overload, no-any-return]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})}  # type: ignore[dict-item]
+        return subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment, **more)  # type: ignore[call-overload, no-any-return]
 
     return run

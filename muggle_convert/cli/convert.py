@@ -17,7 +17,9 @@ from muggle_convert.errors import Refusal
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The file to write, ending in .safetensors.")
 @reading_options
 @click.option("--dtype", type=click.Choice(list(TARGETS)), help="Write floats in this precision; by default they stay as they are.")
-@click.option("--keep-unused", is_flag=True, help="Keep tensors that the network never reads, so that the original can be made again exactly.")
+@click.option(
+    "--keep-unused", is_flag=True, help="Keep tensors that the network never reads, so that the original can be made again exactly."
+)
 @click.option("--licence", "--license", "licence", metavar="NAME", help="The licence of the weights, to be carried in the file.")
 @click.option("--strict-finite", is_flag=True, help="Refuse weights that are NaN or infinite.")
 @click.option("--sha256", is_flag=True, help="Also record the SHA-256 of the whole source.")
@@ -35,7 +37,9 @@ def command(checkpoint: Path, out: Path | None, settings: tuple[str, ...], dry_r
     if out is None and not dry_run:
         raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run")
     if out is not None and out.suffix != ".safetensors":
-        raise Refusal(f"{out} does not end in .safetensors, by which other programs know such files; name it {out.with_suffix('.safetensors').name}.")
+        raise Refusal(
+            f"{out} does not end in .safetensors, by which other programs know such files; name it {out.with_suffix('.safetensors').name}."
+        )
     gibibytes = more.pop("max_output")
     limits = Limits() if gibibytes is None else Limits(output_bytes=gibibytes << 30)
     options = Options(overrides=parse_settings(settings), sync=not more.pop("no_sync"), limits=limits, **more)

@@ -13,9 +13,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _READING = (
     click.option("--family", metavar="NAME", help="The family, where the file cannot tell."),
-    click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="What no tensor tells, such as max_depth=20; may be repeated."),
+    click.option(
+        "--set", "settings", metavar="KEY=VALUE", multiple=True, help="What no tensor tells, such as max_depth=20; may be repeated."
+    ),
     click.option("--state", metavar="KEY", help="Which weights of a training checkpoint to take, such as ema."),
-    click.option("--drop", "drops", metavar="TEMPLATE", multiple=True, help="Leave out tensors with names like this, such as 'aux.{n}.weight'."),
+    click.option(
+        "--drop", "drops", metavar="TEMPLATE", multiple=True, help="Leave out tensors with names like this, such as 'aux.{n}.weight'."
+    ),
 )
 
 

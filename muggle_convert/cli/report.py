@@ -44,7 +44,9 @@ def print_report(report: Report, as_json: bool) -> None:
         click.echo(f"largest relative error of the new element type: {report.largest_cast_error:.2e}")
     for warning in report.warnings:
         click.echo(f"warning: {warning}", err=True)
-    click.echo(f"{printable(report.target)}: {report.target.stat().st_size:,} bytes, fingerprint {report.document.source['fingerprint'][:16]}")
+    click.echo(
+        f"{printable(report.target)}: {report.target.stat().st_size:,} bytes, fingerprint {report.document.source['fingerprint'][:16]}"
+    )
 
 
 def _facts(settled: Plan) -> dict[str, Any]:
@@ -54,7 +56,8 @@ def _facts(settled: Plan) -> dict[str, Any]:
 
 def _plan(settled: Plan) -> dict[str, Any]:
     outputs = [
-        {"name": output.name, "from": list(output.made.origins), "dtype": output.dtype.code, "shape": list(output.shape)} for output in settled.outputs
+        {"name": output.name, "from": list(output.made.origins), "dtype": output.dtype.code, "shape": list(output.shape)}
+        for output in settled.outputs
     ]
     dropped = {dropped.entry.name: dropped.reason for dropped in settled.dropped}
     return {**_facts(settled), "outputs": outputs, "dropped": dropped}

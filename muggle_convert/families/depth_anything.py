@@ -54,7 +54,7 @@ ORIGINAL = RuleSet(
 )
 
 V2_TAPS: Mapping[int, tuple[int, ...]] = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
-METRIC_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)", re.IGNORECASE)
+V2_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)|^depth_anything_v2_vit[sblg]\.", re.IGNORECASE)
 METRIC_DEPTHS = {"hypersim": 20.0, "vkitti": 80.0}  # metres: rooms, and streets
 
 
@@ -95,7 +95,9 @@ def _configure(reading: Reading, findings: Findings, depth: int, taps: tuple[int
     )
 
 
-def _encoder(reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], patch_size: int, grid: tuple[int, int]) -> DINOv2Config:
+def _encoder(
+    reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], patch_size: int, grid: tuple[int, int]
+) -> DINOv2Config:
     width = reading.measure(findings, "encoder.width", "patch_embed.cls_token", lambda shape: shape[-1])
     if width % 64:
         raise Refusal(f"{reading.file} has {width} features; Depth-Anything has 64 for each attention head, which does not divide them.")
@@ -118,26 +120,44 @@ def _grid(reading: Reading, findings: Findings) -> tuple[int, int]:
     patches = reading.shape("posenc.base_patch_embedding")[1]
     side = math.isqrt(patches)
     if side * side != patches:
-        raise Refusal(f"{reading.file} has positions for {patches} patches; Depth-Anything has a square grid of them, such as 1369 = 37 x 37.")
+        raise Refusal(
+            f"{reading.file} has positions for {patches} patches; Depth-Anything has a square grid of them, such as 1369 = 37 x 37."
+        )
     return findings.note("encoder.grid", (side, side), Source.SHAPE, reading.describe("posenc.base_patch_embedding"))
 
 
 def _image(reading: Reading, findings: Findings, patch_size: int, grid: tuple[int, int]) -> ImageConfig:
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
-    size = findings.note("image.size", grid[0] * patch_size, Source.SHAPE, f"{grid[0]} patches of {patch_size} pixels, the grid of the stored positions")
+    size = findings.note(
+        "image.size", grid[0] * patch_size, Source.SHAPE, f"{grid[0]} patches of {patch_size} pixels, the grid of the stored positions"
+    )
     multiple = findings.note("image.multiple", patch_size, Source.SHAPE, "the patch size")
     image = ImageConfig(channels, size, True, "at least", multiple, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    return findings.rest("image", image, Source.CONVENTION, "how Depth-Anything was trained: ImageNet's mean and deviation, the shorter side at the image size")
+    return findings.rest(
+        "image",
+        image,
+        Source.CONVENTION,
+        "how Depth-Anything was trained: ImageNet's mean and deviation, the shorter side at the image size",
+    )
 
 
 def _output_v2(reading: Reading, findings: Findings) -> OutputConfig:
-    relative = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
-    told = reading.clue("max_depth", METRIC_FILE)
+    output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
+    told = reading.clue("max_depth", V2_FILE)
     if told is None:
-        return findings.rest("output", relative, Source.ASSUMED, "nothing says that it is metric; --set max_depth=20 (rooms) or 80 (streets) would")
-    evidence, value = told
-    max_depth = METRIC_DEPTHS[value["data"].lower()] if isinstance(value, re.Match) else MAX_DEPTH.parse(value)
-    return findings.rest("output", metric(relative, max_depth), evidence.source, evidence.detail)
+        findings.note(
+            "output.kind", output.kind, Source.ASSUMED, "nothing says that it is metric; --set max_depth=20 (rooms) or 80 (streets) would"
+        )
+    else:
+        evidence, value = told
+        data = value["data"] if isinstance(value, re.Match) else None
+        if data or not isinstance(value, re.Match):
+            output = metric(output, METRIC_DEPTHS[data.lower()] if data else MAX_DEPTH.parse(value))
+        findings.note("output.kind", output.kind, evidence.source, evidence.detail)
+        findings.note("output.max_depth", output.max_depth, evidence.source, evidence.detail)
+    return findings.rest(
+        "output", output, Source.CONVENTION, "a sigmoid in metric models, a rectifier in relative ones; enlarged with aligned corners"
+    )
 
 
 def _inventory(config: DPTConfig) -> Inventory:
@@ -157,7 +177,9 @@ def _inventory(config: DPTConfig) -> Inventory:
         tensors |= norm(f"{block}.norm1", width) | norm(f"{block}.norm2", width)
         tensors |= linear(f"{block}.attn.qkv", 3 * width, width) | linear(f"{block}.attn.proj", width, width)
         if encoder.mlp == "swiglu":
-            tensors |= linear(f"{block}.mlp.gate_and_value", 2 * encoder.mlp_width, width) | linear(f"{block}.mlp.out", width, encoder.mlp_width)
+            tensors |= linear(f"{block}.mlp.gate_and_value", 2 * encoder.mlp_width, width) | linear(
+                f"{block}.mlp.out", width, encoder.mlp_width
+            )
         else:
             tensors |= linear(f"{block}.mlp.fc1", encoder.mlp_width, width) | linear(f"{block}.mlp.fc2", width, encoder.mlp_width)
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,13 +68,19 @@ class Reading:
     def shape(self, name: str) -> Shape:
         """The shape of a tensor that has to be there."""
         if name not in self.shapes:
-            raise Contradiction(f"{self.file} looks like {self.family} but holds nothing for {name}; the file is incomplete or of another family.")
+            raise Contradiction(
+                f"{self.file} looks like {self.family} but holds nothing for {name}; the file is incomplete or of another family."
+            )
         return self.shapes[name]
 
     def measure(self, findings: Findings, path: str, name: str, value: Callable[[Shape], Value]) -> Value:
         """A value read from the shape of one tensor, with the tensor as its evidence."""
         shape = self.shape(name)
         return findings.note(path, value(shape), Source.SHAPE, self.describe(name))
+
+    def describe_all(self, names: Sequence[str]) -> str:
+        """The first of several tensors, and how many follow it."""
+        return self.describe(names[0]) + (f", and {len(names) - 1} more like it" if len(names) > 1 else "")
 
     def describe(self, name: str) -> str:
         return f"{' + '.join(map(printable, self.origins[name]))} is {list(self.shapes[name])}"

@@ -81,7 +81,9 @@ class Template:
                 quotients = {placeholder.divisor for placeholder in placeholders if not placeholder.remainder}
                 remainders = {placeholder.divisor for placeholder in placeholders if placeholder.remainder}
                 if quotients != remainders or len(quotients) != 1:
-                    raise TemplateError(f"{self.text}: {{{field}}} cannot be worked out from what is written; give both {field}//k and {field}%k")
+                    raise TemplateError(
+                        f"{self.text}: {{{field}}} cannot be worked out from what is written; give both {field}//k and {field}%k"
+                    )
 
     @cached_property
     def fields(self) -> frozenset[str]:
@@ -145,7 +147,9 @@ def _placeholder(inside: str, text: str) -> Placeholder:
     if spelled := _SPELLED.fullmatch(inside):
         words = WORDS.get(spelled["words"]) or tuple(spelled["words"].split("|"))
         if len(set(words)) != len(words) or len(words) < 2:
-            raise TemplateError(f"{text}: {{{inside}}} needs two or more different words, or the name of a list of words: {', '.join(WORDS)}")
+            raise TemplateError(
+                f"{text}: {{{inside}}} needs two or more different words, or the name of a list of words: {', '.join(WORDS)}"
+            )
         return Placeholder(spelled["field"], words=words)
     if division := _DIVISION.fullmatch(inside):
         divisor = int(division["divisor"])
@@ -160,4 +164,6 @@ def _placeholder(inside: str, text: str) -> Placeholder:
             raise TemplateError(f"{text}: {{{inside}}} multiplies by zero")
         offset = int(arithmetic["offset"] or 0)
         return Placeholder(arithmetic["field"], factor=factor, offset=-offset if arithmetic["sign"] == "-" else offset)
-    raise TemplateError(f"{text}: {{{inside}}} is not a field; write {{n}}, {{n+1}}, {{4-n}}, {{2*n+1}}, {{n//2}} with {{n%2}}, or {{p:weight|bias}}")
+    raise TemplateError(
+        f"{text}: {{{inside}}} is not a field; write {{n}}, {{n+1}}, {{4-n}}, {{2*n+1}}, {{n//2}} with {{n%2}}, or {{p:weight|bias}}"
+    )

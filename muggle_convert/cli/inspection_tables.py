@@ -1,0 +1,108 @@
+"""An inspection as tables that a person likes to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from model_defs.config import OutputConfig, leaves
+from muggle_convert.checkpoints import printable
+from muggle_convert.inspection import Inspection
+
+
+def show(inspection: Inspection) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 140  # a file has no edge to wrap at
+    for table in (_overview(inspection), _parts(inspection), _configuration(inspection)):
+        console.print(table)
+    for line in _remarks(inspection):
+        console.print(line, soft_wrap=True)
+
+
+def meaning(output: OutputConfig, channels: int) -> str:
+    """What the numbers of a prediction are, in words."""
+    if output.kind == "metric depth":
+        return f"depth in metres, up to {output.max_depth:g}" if output.max_depth else "depth in metres"
+    if output.kind == "relative inverse depth":
+        return "relative inverse depth: larger is nearer, without a unit"
+    return f"scores of {channels} classes" if output.kind == "classes" else f"{channels} channels for each pixel"
+
+
+def _overview(inspection: Inspection) -> Table:
+    match, source = inspection.match, inspection.source
+    name, exact = match.released
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("file", escape(printable(match.checkpoint.path.name)))
+    table.add_row("model", match.family.title + (f", released as [bold]{name}[/]" if exact else f", nearest to {name}" if name else ""))
+    table.add_row("predicts", meaning(match.config.output, match.config.head.channels))
+    table.add_row(
+        "size", f"{inspection.parameters / 1e6:,.1f} million parameters, {source['size'] / 1e6:,.1f} MB, {', '.join(inspection.dtypes)}"
+    )
+    table.add_row("layout", f"{match.layout}, in a {match.checkpoint.container}")
+    if match.document is not None:
+        versions = ", ".join(f"{program} {version}" for program, version in match.document.versions.items())
+        table.add_row("made from", f"{escape(printable(source['file']))} ({match.document.layout} layout) by {escape(printable(versions))}")
+        table.add_row("licence", escape(printable(match.document.licence or "not stated")))
+    if source.get("fingerprint"):
+        table.add_row("fingerprint", str(source["fingerprint"]))
+    for what in match.checkpoint.unwrapped:
+        table.add_row("unwrapped", escape(what))
+    return table
+
+
+def _parts(inspection: Inspection) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    table.add_column("part", "all")
+    table.add_column("tensors", str(sum(tensors for tensors, _ in inspection.parts.values())), justify="right")
+    table.add_column("parameters", f"{inspection.parameters:,}", justify="right")
+    table.add_column("share", "", justify="right")
+    for part, (tensors, parameters) in inspection.parts.items():
+        table.add_row(part, str(tensors), f"{parameters:,}", f"{parameters / inspection.parameters:.1%}")
+    return table
+
+
+def _configuration(inspection: Inspection) -> Table:
+    """Every value that is set, and how it is known; where one reason holds for several values in a row it is given once."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table.add_column("configuration", no_wrap=True)
+    table.add_column("value", max_width=30)
+    table.add_column("known from", overflow="fold", style="dim")
+    part = reason = ""
+    for path, value in leaves(inspection.match.config).items():
+        evidence = inspection.match.evidence.get(path)
+        if value is None or evidence is None:
+            continue
+        if part not in ("", path.partition(".")[0]):
+            table.add_section()
+        part, before, reason = path.partition(".")[0], reason, str(evidence)
+        table.add_row(path, escape(_value(value)), '"' if reason == before else escape(reason))
+    return table
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_value, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _remarks(inspection: Inspection) -> Iterator[str]:
+    by_reason: dict[str, int] = {}
+    for dropped in inspection.plan.dropped:
+        by_reason[dropped.reason] = by_reason.get(dropped.reason, 0) + 1
+    for reason, count in by_reason.items():
+        yield f"not converted: {count} {'tensor' if count == 1 else 'tensors'} ({escape(reason)})"
+    for alias, owner in inspection.plan.aliases.items():
+        yield f"shared: {escape(printable(alias))} is {escape(printable(owner))}"
+    for ignored in inspection.match.checkpoint.ignored:
+        yield f"ignored: {escape(ignored)}"
+    for warning in inspection.match.checkpoint.warnings:
+        yield f"[yellow]warning:[/] {escape(warning)}"
