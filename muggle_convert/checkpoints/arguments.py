@@ -68,7 +68,9 @@ def plain(value: Value) -> Any:
     if type(value) in (bool, int, float):
         return value
     if type(value) in (list, tuple):
-        parts = [plain(part) for part in value] if len(value) <= LONGEST_LIST and not any(type(part) in (list, tuple) for part in value) else [None]
+        if len(value) > LONGEST_LIST or any(type(part) in (list, tuple) for part in value):
+            return None
+        parts = [plain(part) for part in value]
         return parts if None not in parts else None
     if type(value) is Inert and value.kind is not None:
         return _plain_object(value, value.kind)
@@ -79,8 +81,8 @@ def _plain_object(value: Inert, kind: Global) -> Any:
     arguments = value.arguments
     if kind.module.partition(".")[0] == "pathlib" and all(type(part) is str for part in arguments):
         return plain("/".join(arguments).replace("//", "/"))
-    if str(kind) == "torch.device" and arguments and type(arguments[0]) is str:
-        return plain(arguments[0])
+    if str(kind) == "torch.device" and all(type(part) in (str, int) for part in arguments):
+        return ":".join(map(str, arguments))
     if kind.module.partition(".")[0] == "numpy" and kind.name == "scalar" and len(arguments) == 2:
         return _numpy_scalar(*arguments)
     if kind.module.partition(".")[0] == "omegaconf":

@@ -36,7 +36,7 @@ class SourceFile:
         self.path = path
         try:
             # Before opening: a named pipe would block, and a device could give bytes for ever.
-            if not stat.S_ISREG(os.stat(path).st_mode):
+            if not stat.S_ISREG(path.stat().st_mode):
                 raise Refusal(f"{printable(path)} is not a regular file; give a checkpoint file, or a folder that holds one")
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - __exit__ closes it
         except (OSError, ValueError) as problem:
@@ -57,7 +57,9 @@ class SourceFile:
         while done < len(buffer):
             count = self._file.readinto(buffer[done:])
             if not count:
-                raise Refusal(f"the file ends at byte {offset + done}, {len(buffer) - done} bytes too early; it is cut off or was changed meanwhile")
+                raise Refusal(
+                    f"the file ends at byte {offset + done}, {len(buffer) - done} bytes too early; it is cut off or was changed meanwhile"
+                )
             done += count
 
     def read(self, offset: int, count: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 from pathlib import Path
 
 from muggle_convert.checkpoints.files import SourceFile
@@ -25,13 +26,14 @@ def checkpoint_in(folder: Path) -> Path:
             return folder / name
     try:
         with os.scandir(folder) as listing:
-            names = sorted(entry.name for entry, _ in zip(listing, range(MOST_FILES)) if entry.is_file())
+            names = sorted(entry.name for entry in islice(listing, MOST_FILES) if entry.is_file())
     except OSError as problem:
         raise Refusal(f"cannot read the folder {printable(folder)}: {problem.strerror}") from None
     indexes = [folder / name for name in names if name.endswith(INDEX)]
     found = indexes or [folder / name for name in names if _is_checkpoint(folder / name)]
     if len(found) != 1:
-        what = "holds no checkpoint" if not found else f"holds {len(found)} checkpoints, such as {printable(found[0].name)} and {printable(found[1].name)}"
+        several = " and ".join(printable(path.name) for path in found[:2])
+        what = f"holds {len(found)} checkpoints, such as {several}" if found else "holds no checkpoint"
         raise Refusal(f"the folder {printable(folder)} {what}; give the file that is meant")
     return found[0]
 

@@ -77,7 +77,10 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
     size = sum(entry.size for entry in tensors)
     if size > limits.output_bytes:
         largest = max(tensors, key=lambda entry: entry.size)
-        raise Refusal(f"its tensors would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the {limits.output_bytes:,} that are allowed")
+        raise Refusal(
+            f"its tensors would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the "
+            f"{limits.output_bytes:,} that are allowed"
+        )
 
 
 def _read_sidecar(path: Path, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -58,7 +58,10 @@ class PickleMachine:
                     return self._result()
                 operation = OPERATIONS.get(code)
                 if operation is None:
-                    raise Refusal(f"its pickle uses {FORBIDDEN.get(code, f'the unknown opcode 0x{code:02x}')} at byte {self.position - 1}, which torch.save never writes")
+                    raise Refusal(
+                        f"its pickle uses {FORBIDDEN.get(code, f'the unknown opcode 0x{code:02x}')} at byte {self.position - 1}, which "
+                        "torch.save never writes"
+                    )
                 operation(self)
         except IndexError:
             if self.position >= len(self.data):
@@ -136,8 +139,11 @@ class PickleMachine:
         keys = values[::2]
         for key in keys:
             if not _is_key(key):
-                raise Refusal(f"its pickle has a {type(key).__name__.lower()} as a dictionary key before byte {self.position}; a checkpoint has names there")
-        target.items.extend(zip(keys, values[1::2]))
+                raise Refusal(
+                    f"its pickle has a {type(key).__name__.lower()} as a dictionary key before byte {self.position}; a checkpoint has "
+                    "names there"
+                )
+        target.items.extend(zip(keys, values[1::2], strict=True))
 
     def set_state(self) -> None:
         state = self.stack.pop()

@@ -36,7 +36,10 @@ def chunks_within(file: SourceFile, record: Record, chunk_size: int = CHUNK) -> 
             checksum = zlib.crc32(chunk, checksum)
         yield chunk
     if record.crc32 is not None and checksum != record.crc32:
-        raise Refusal(f"record {printable(record.name)} is damaged: its checksum is {checksum:08x}, the file promises {record.crc32:08x}; get the file again")
+        raise Refusal(
+            f"record {printable(record.name)} is damaged: its checksum is {checksum:08x}, the file promises {record.crc32:08x}; get the "
+            "file again"
+        )
 
 
 def _stored(file: SourceFile, record: Record, chunk_size: int) -> Iterator[memoryview]:
@@ -60,13 +63,15 @@ def _inflated(file: SourceFile, record: Record, chunk_size: int) -> Iterator[mem
                 fed += len(compressed)
             chunk = inflater.decompress(compressed, min(chunk_size, record.size - done + 1))
             done += len(chunk)
-            if done > record.size or not chunk and not inflater.eof and fed == record.stored_size and not inflater.unconsumed_tail:
+            if done > record.size or not (chunk or compressed):
                 break
             yield memoryview(chunk)
     except zlib.error:
         raise Refusal(f"record {printable(record.name)} is damaged: its compressed data cannot be inflated; get the file again") from None
     if not inflater.eof or done != record.size or inflater.unused_data or fed != record.stored_size:
-        raise Refusal(f"record {printable(record.name)} does not inflate to the {record.size:,} bytes that the file promises; get the file again")
+        raise Refusal(
+            f"record {printable(record.name)} does not inflate to the {record.size:,} bytes that the file promises; get the file again"
+        )
 
 
 def read_tensor(entry: TensorEntry) -> bytes:
@@ -112,7 +117,11 @@ def _elements(entry: TensorEntry) -> numpy.ndarray:
 
     kind = numpy.dtype(f"V{entry.dtype.size}")
     strides = tuple(step * entry.dtype.size for step in entry.stride) if entry.stride is not None else None
-    span = entry.size if strides is None else entry.dtype.size + sum((side - 1) * step for side, step in zip(entry.shape, strides))
+    span = (
+        entry.size
+        if strides is None
+        else entry.dtype.size + sum((side - 1) * step for side, step in zip(entry.shape, strides, strict=True))
+    )
     held = gathered(_part(entry.record, entry.offset, entry.offset + span, CHUNK))
     if entry.record.byteorder == "big":
         word = entry.dtype.size // (2 if entry.dtype.is_complex else 1)

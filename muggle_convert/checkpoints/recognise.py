@@ -16,7 +16,7 @@ from muggle_convert.errors import Refusal
 LONGEST_OPENING = 512
 
 STRANGERS: tuple[tuple[str, str], ...] = (
-    (r"version https://git-lfs", "is a Git LFS pointer, a note that stands for the real file; fetch that with `git lfs pull` or download it again"),
+    (r"version https://git-lfs", "is a Git LFS pointer, a note that stands for the real file; fetch that with `git lfs pull`"),
     (r"\s*<(?i:!doctype|html|head|body)", "is an HTML page, probably an error page that was saved instead of the file; download it again"),
     (r"\s*<\?xml", "is an XML document, probably an error message that was saved instead of the file; download it again"),
     (r"PK\x05\x06", "is an empty zip archive"),
@@ -27,13 +27,23 @@ STRANGERS: tuple[tuple[str, str], ...] = (
     (r"\x28\xb5\x2f\xfd", "is compressed with zstd; unpack it first"),
     (r"7z\xbc\xaf", "is a 7z archive; unpack it and give the checkpoint in it"),
     (r"Rar!", "is a rar archive; unpack it and give the checkpoint in it"),
-    (r".{257}ustar", "is a tar archive, as torch wrote before 0.1.10 or as downloads are packed; unpack it and give the checkpoint in it, or load it with an old torch where you trust it and save it again"),
+    (
+        r".{257}ustar",
+        "is a tar archive, as torch wrote before 0.1.10 or as downloads are packed; "
+        "unpack it and give the checkpoint in it, or load it with an old torch where you trust it and save it again",
+    ),
     (r"\x89HDF", "is an HDF5 file, as Keras writes them; only checkpoints of torch are read"),
     (r"GGUF", "is a GGUF file; only checkpoints of torch and safetensors files are read"),
     (r"\x93NUMPY", "is a NumPy array; only checkpoints of torch and safetensors files are read"),
     (r".{4}TFL3", "is a TensorFlow Lite model; only checkpoints of torch are read"),
-    (r"\x08[\x01-\x20]\x12[\x01-\x40][ -~]", "is an ONNX model, a graph without the names of the original; convert the checkpoint that it was made from"),
-    (r"\x80[\x02-\x05]", "is a Python pickle but not one that torch.save wrote; load it where you trust it and save its state dict with torch.save"),
+    (
+        r"\x08[\x01-\x20]\x12[\x01-\x40][ -~]",
+        "is an ONNX model, a graph that lost the names of the original; convert the checkpoint that it was made from",
+    ),
+    (
+        r"\x80[\x02-\x05]",
+        "is a Python pickle but not one that torch.save wrote; load it where you trust it and save its state dict with torch.save",
+    ),
     (r"\s*[{\[]", "is JSON, not a checkpoint; give the file with the weights, or the folder that holds both"),
 )
 
@@ -45,7 +55,7 @@ def reader_of(file: SourceFile) -> Callable[[SourceFile, Limits], Contents]:
     opening = file.read(0, min(LONGEST_OPENING, file.size))
     if opening.startswith(b"PK\x03\x04"):
         return read_torch_zip
-    if opening.startswith(OPENING):
+    if OPENING.match(opening):
         return read_torch_legacy
     if opening[4:9] == b"\0\0\0\0{":  # before the strangers, as the first bytes of a length can look like any of them
         return read_safetensors

@@ -45,7 +45,9 @@ def _tensor(name: str, entry: Any, storage: Storage) -> Tensor:
         raise Refusal(f"tensor {printable(name)} has an impossible shape {printable(shape)} or impossible offsets {printable(offsets)}")
     size = math.prod(shape) * CODES[code].size
     if offsets[1] - offsets[0] != size:
-        raise Refusal(f"tensor {printable(name)} of {code} {printable(shape)} takes {size:,} bytes, its offsets leave {offsets[1] - offsets[0]:,}")
+        raise Refusal(
+            f"tensor {printable(name)} of {code} {printable(shape)} takes {size:,} bytes, its offsets leave {offsets[1] - offsets[0]:,}"
+        )
     return Tensor(storage, CODES[code], offsets[0], tuple(shape), None)
 
 
@@ -58,7 +60,10 @@ def _refuse_gaps(tensors: list[tuple[str, Tensor]], size: int) -> None:
     position = 0
     for name, tensor in sorted(tensors, key=lambda pair: (pair[1].offset, math.prod(pair[1].shape))):
         if tensor.offset != position:
-            raise Refusal(f"tensor {printable(name)} begins at byte {tensor.offset:,} of the data, where {position:,} was expected; tensors must neither overlap nor leave gaps")
+            raise Refusal(
+                f"tensor {printable(name)} begins at byte {tensor.offset:,} of the data, where {position:,} was expected; tensors must "
+                "neither overlap nor leave gaps"
+            )
         position += math.prod(tensor.shape) * tensor.dtype.size
     if position != size:
         raise Refusal(f"its tensors take {position:,} bytes and the file has {size:,}; it is cut off or has bytes appended")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from muggle_convert.checkpoints.checkpoint import Record
@@ -15,7 +16,7 @@ from muggle_convert.checkpoints.values import Storage, Value
 from muggle_convert.errors import Refusal
 
 MAGIC = 0x1950A86A20F9469CFC6C
-OPENING = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."
+OPENING = re.compile(rb"\x80[\x02-\x05](\x95.{8})?\x8a\x0a" + re.escape(MAGIC.to_bytes(10, "little")) + rb"\.", re.DOTALL)
 PROTOCOL_VERSION = 1001
 NOTE_STEPS = 1000
 FIRST_LOOK = 256 << 10  # enough for the pickles of nearly every checkpoint
@@ -43,8 +44,10 @@ def _read_pickles(data: bytes, limits: Limits) -> tuple[Value, list[str], TorchM
         position = machine.position
     magic, version, _, root, keys = values
     if type(magic) is not int or magic != MAGIC or type(version) is not int or version != PROTOCOL_VERSION:
-        raise Refusal(f"is a torch file of the unknown version {printable(version)}; load it where you trust it and save it again with torch.save")
-    if type(keys) is not list or not all(type(key) is str for key in keys) or len(set(keys)) != len(keys) or set(keys) != set(meaning.storages):
+        raise Refusal(
+            f"is a torch file of the unknown version {printable(version)}; load it where you trust it and save it again with torch.save"
+        )
+    if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(meaning.storages):
         raise Refusal("its list of storages is not the list of the storages that its tensors use")
     return root, keys, meaning, position
 

@@ -25,7 +25,14 @@ STORAGES: dict[str, DType] = {
     "BoolStorage": DType.BOOL,
     "UntypedStorage": DType.U8,
 }
-STORAGES_NOBODY_ELSE_HAS = {"ComplexDoubleStorage": 16, "QInt8Storage": 1, "QUInt8Storage": 1, "QInt32Storage": 4, "QUInt4x2Storage": 1, "QUInt2x4Storage": 1}
+STORAGES_NOBODY_ELSE_HAS = {  # and the bytes of an element
+    "ComplexDoubleStorage": 16,
+    "QInt8Storage": 1,
+    "QUInt8Storage": 1,
+    "QInt32Storage": 4,
+    "QUInt4x2Storage": 1,
+    "QUInt2x4Storage": 1,
+}
 DTYPES: dict[str, DType] = {
     "float64": DType.F64,
     "float32": DType.F32,
@@ -85,14 +92,19 @@ class TorchMeaning:
         if not _is_count(count):
             raise Refusal(f"its storage {key} claims {printable(count)} elements")
         if view and view[0] is not None:
-            raise Refusal(f"its storage {key} is a view of another storage, which torch no longer writes; save it again with a current torch")
+            raise Refusal(
+                f"its storage {key} is a view of another storage, which torch no longer writes; save it again with a current torch"
+            )
         return self._storage(kind, key, count)
 
     def _storage(self, kind: Global, key: str, count: int) -> Storage:
         known = self.storages.get(key)
         if known is not None:
             if (known.kind, known.count) != (kind.name, count):
-                raise Refusal(f"its storage {key} is described in two ways: {known.count:,} elements as {known.kind}, {count:,} as {printable(kind.name)}")
+                raise Refusal(
+                    f"its storage {key} is described in two ways: {known.count:,} elements as {known.kind}, {count:,} as "
+                    f"{printable(kind.name)}"
+                )
             return known
         dtype = STORAGES.get(kind.name)
         size = dtype.size if dtype else STORAGES_NOBODY_ELSE_HAS.get(kind.name)
@@ -185,20 +197,25 @@ def _dictionary(arguments: tuple[Value, ...]) -> Pairs:
 def _view(storage: Storage, dtype: DType, offset: Value, shape: Value, stride: Value) -> Tensor | None:
     """The tensor that lies in the storage as described, once that is known to be true."""
     if type(shape) is not tuple or type(stride) is not tuple or not _is_count(offset) or not all(map(_is_count, shape + stride)):
-        raise Refusal(f"its pickle has a tensor in storage {storage.key} whose offset {printable(offset)}, shape {printable(shape)} or stride {printable(stride)} is impossible")
+        raise Refusal(
+            f"its pickle has a tensor in storage {storage.key} whose offset {printable(offset)}, shape {printable(shape)} or stride "
+            f"{printable(stride)} is impossible"
+        )
     if len(shape) != len(stride) or len(shape) > MOST_DIMENSIONS:
         raise Refusal(f"its pickle has a tensor in storage {storage.key} with {len(shape)} sides and {len(stride)} strides")
     if 0 in shape:
         return Tensor(storage, dtype, 0, shape, None)
-    last = offset + sum((side - 1) * step for side, step in zip(shape, stride))
+    last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
     if (last + 1) * dtype.size > storage.count * storage.element_size:
-        raise Refusal(f"its pickle has a tensor {list(shape)} that reaches beyond the end of its storage {storage.key} of {storage.count:,} elements")
+        raise Refusal(
+            f"its pickle has a tensor {list(shape)} that reaches beyond the end of its storage {storage.key} of {storage.count:,} elements"
+        )
     return Tensor(storage, dtype, offset * dtype.size, shape, None if _row_major(shape, stride) else stride)
 
 
 def _row_major(shape: tuple[int, ...], stride: tuple[int, ...]) -> bool:
     expected = 1
-    for side, step in zip(reversed(shape), reversed(stride)):
+    for side, step in zip(reversed(shape), reversed(stride), strict=True):
         if side != 1 and step != expected:
             return False
         expected *= side

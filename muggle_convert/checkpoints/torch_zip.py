@@ -42,7 +42,8 @@ class _Archive:
             raise Refusal(_stranger(list(members)))
         if "constants.pkl" in self.members or any(name.startswith("code/") for name in self.members):
             raise Refusal(
-                "is a TorchScript archive, a program with weights; where you trust it, load it with torch.jit.load and save its state_dict() with torch.save"
+                "is a TorchScript archive, a program with weights; "
+                "where you trust it, load it with torch.jit.load and save its state_dict() with torch.save"
             )
         inflated = sum(member.size for member in members.values())
         if inflated > file.size * limits.inflation + limits.inflation_allowance:
@@ -59,9 +60,11 @@ class _Archive:
         member = self.members.get(f"data/{storage.key}")
         if member is None:
             raise Refusal(f"its pickle names the storage {printable(storage.key)}, which the archive does not hold")
-        if member.size != storage.count * storage.element_size:
+        wanted = storage.count * storage.element_size
+        if member.size != wanted:
             raise Refusal(
-                f"its record {printable(member.name)} has {member.size:,} bytes; {storage.count:,} elements of {storage.kind} take {storage.count * storage.element_size:,}"
+                f"its record {printable(member.name)} has {member.size:,} bytes, "
+                f"but {storage.count:,} elements of {storage.kind} take {wanted:,}"
             )
         return self._record(member, self.byteorder)
 
@@ -73,7 +76,17 @@ class _Archive:
 
     def _record(self, member: Member, byteorder: str) -> Record:
         crc32 = member.crc32 if self.has_checksums else None
-        return Record(self.file.path, member.name, member.offset, member.stored_size, member.size, crc32, member.deflated, byteorder, self.file.stamp)
+        return Record(
+            self.file.path,
+            member.name,
+            member.offset,
+            member.stored_size,
+            member.size,
+            crc32,
+            member.deflated,
+            byteorder,
+            self.file.stamp,
+        )
 
 
 def _stranger(names: list[str]) -> str:
@@ -81,7 +94,7 @@ def _stranger(names: list[str]) -> str:
     if names and all(name.endswith(".npy") for name in names):
         return "is a NumPy archive (.npz), not a checkpoint of torch"
     if any(name.endswith("/data.pkl") for name in names):
-        return "is a zip archive with several top folders, or files beside the one that torch writes; it must hold one torch checkpoint and nothing else"
+        return "is a zip archive with several top folders, or files beside the one that torch writes; it may hold one checkpoint only"
     if any(name.endswith((".pt", ".pth", ".ckpt", ".bin", ".safetensors")) for name in names):
         return "is a zip archive that holds checkpoint files; unpack it and give one of them"
     return "is a zip archive but no checkpoint of torch: it has no data.pkl below its one folder"

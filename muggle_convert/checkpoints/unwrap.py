@@ -93,8 +93,12 @@ def _inner(value: Value) -> tuple[str, list[str]] | None:
     known = [key for key in KEYS if key in holding]
     if known:
         return known[0], [key for key in holding if key != known[0]]
-    if any(type(child) is Tensor for _, child in value.items) or not holding:
+    if not holding:
         return None
+    if any(type(child) is Tensor for _, child in value.items):
+        raise Refusal(
+            f"it has tensors of its own beside the state dict {_listed(holding)}; take that with --state KEY, or save only what is meant"
+        )
     if len(holding) > 1:
         raise Refusal(f"it has several state dicts, {_listed(holding)}; say which with --state KEY")
     return holding[0], []
@@ -148,7 +152,10 @@ def _tensors_of(value: Value) -> tuple[dict[str, Tensor], list[tuple[Value, Valu
     rest = []
     for name, child in value.items:
         if type(child) is Unsupported:
-            raise Refusal(f"tensor {printable(name)} is {child.what}, which a safetensors file cannot hold; make it dense and plain, and save it again")
+            raise Refusal(
+                f"tensor {printable(name)} is {child.what}, which a safetensors file cannot hold; make it dense and plain, and save it "
+                "again"
+            )
         if type(child) is not Tensor:
             rest.append((name, child))
             continue
@@ -165,12 +172,19 @@ def _tensors_of(value: Value) -> tuple[dict[str, Tensor], list[tuple[Value, Valu
 
 
 def _pickled_object(value: Inert) -> str:
-    return f"holds a whole pickled object of the class {printable(value.kind)}, which only its own code can rebuild; load it where you trust it and save its state_dict() with torch.save"
+    return (
+        f"holds a whole pickled object of the class {printable(value.kind)}, which only its own code can rebuild; "
+        "load it where you trust it and save its state_dict() with torch.save"
+    )
 
 
 def _without_prefixes(tensors: dict[str, Tensor], said: list[str]) -> dict[str, Tensor]:
     """A prefix goes only where every name has it."""
-    while prefix := next((prefix for prefix in PREFIXES if all(len(name) > len(prefix) and name.startswith(prefix) for name in tensors)), None):
+
+    def of_all(prefix: str) -> bool:
+        return all(len(name) > len(prefix) and name.startswith(prefix) for name in tensors)
+
+    while prefix := next(filter(of_all, PREFIXES), None):
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
         said.append(f"took the prefix {prefix!r} off all {len(tensors):,} names")
     return tensors

@@ -56,13 +56,19 @@ def read_members(file: SourceFile, limits: Limits) -> dict[str, Member]:
     """All entries by name, in the order of their data."""
     count, offset, size = _read_end(file)
     if count > limits.records or size > limits.records * DIRECTORY_BYTES_PER_RECORD:
-        raise Refusal(f"its zip directory claims {count:,} entries in {size:,} bytes, more than the {limits.records:,} entries that are allowed")
+        raise Refusal(
+            f"its zip directory claims {count:,} entries in {size:,} bytes, more than the {limits.records:,} entries that are allowed"
+        )
     entries = sorted(_read_directory(file.read(offset, size), count), key=lambda entry: entry.header_offset)
     members: dict[str, Member] = {}
     expected = 0
-    for entry, end in zip(entries, [entry.header_offset for entry in entries[1:]] + [offset]):
+    ends = [*(entry.header_offset for entry in entries), offset][1:]
+    for entry, end in zip(entries, ends, strict=True):
         if entry.header_offset != expected:
-            raise Refusal(f"its zip entry {printable(_name(entry))} does not begin where the one before it ends; entries that overlap or hide bytes are not read")
+            raise Refusal(
+                f"its zip entry {printable(_name(entry))} does not begin where the one before it ends; entries that overlap or hide bytes "
+                "are not read"
+            )
         member = _read_local(file, entry, end)
         if member.name in members:
             raise Refusal(f"its zip archive has two entries named {printable(member.name)}")
@@ -89,14 +95,17 @@ def _read_end(file: SourceFile) -> tuple[int, int, int]:
             short = (disk, directory_disk, here, count, size, offset)
             if (end[0], end[1], located_disk, located, disks) != (b"PK\x06\x06", END_64.size - 12, 0, place, 1):
                 raise Refusal("its zip archive has a 64-bit end record that is not where or what it should be")
-            for little, big, full in zip(short, end[4:], (FULL_16, FULL_16, FULL_16, FULL_16, FULL_32, FULL_32)):
+            for little, big, full in zip(short, end[4:], (FULL_16, FULL_16, FULL_16, FULL_16, FULL_32, FULL_32), strict=True):
                 if little not in (big, full):
                     raise Refusal("its zip archive has two end records that disagree")
             disk, directory_disk, here, count, size, offset = end[4:]
     if (disk, directory_disk) != (0, 0) or here != count:
         raise Refusal("its zip archive is one part of several")
     if offset + size != place:
-        raise Refusal("its zip archive has a directory that does not lie just before its end record; it is cut off, or bytes were put before or into it")
+        raise Refusal(
+            "its zip archive has a directory that does not lie just before its end record; it is cut off, or bytes were put before or "
+            "into it"
+        )
     return count, offset, size
 
 
@@ -106,7 +115,10 @@ def _read_directory(raw: bytes, count: int) -> list[_Entry]:
     for _ in range(count):
         if position + CENTRAL.size > len(raw):
             raise Refusal("its zip directory ends before its last entry")
-        (signature, _, _, flags, method, _, _, crc32, stored_size, size, name_length, extra_length, comment_length, disk, _, _, offset) = CENTRAL.unpack_from(raw, position)
+        fields = CENTRAL.unpack_from(raw, position)
+        signature, _, _, flags, method, _, _, crc32, stored_size, size, name_length, extra_length, comment_length, disk, _, _, offset = (
+            fields
+        )
         extra_start = position + CENTRAL.size + name_length
         end = extra_start + extra_length + comment_length
         if signature != b"PK\x01\x02" or end > len(raw) or disk or name_length > LONGEST_NAME:
@@ -148,7 +160,8 @@ def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
         raise Refusal(f"its zip entry {printable(name)} has no room for its header")
     signature, _, flags, method, _, _, crc32, stored_size, size, name_length, extra_length = LOCAL.unpack_from(raw)
     data = entry.header_offset + LOCAL.size + name_length + extra_length
-    if signature != b"PK\x03\x04" or (flags, method, raw[LOCAL.size :]) != (entry.flags, entry.method, entry.raw_name) or name_length != len(entry.raw_name):
+    described = (signature, flags, method, name_length, raw[LOCAL.size :])
+    if described != (b"PK\x03\x04", entry.flags, entry.method, len(entry.raw_name), entry.raw_name):
         raise Refusal(f"its zip entry {printable(name)} is described differently in the directory and before its data")
     if flags & ENCRYPTED:
         raise Refusal(f"its zip entry {printable(name)} is encrypted; decrypt the archive first")
@@ -168,7 +181,9 @@ def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
     else:
         agrees = (crc32, stored_size, size) == promised and after == end
     if not agrees:
-        raise Refusal(f"its zip entry {printable(name)} is described differently in the directory and around its data, or bytes are hidden behind it")
+        raise Refusal(
+            f"its zip entry {printable(name)} is described differently in the directory and around its data, or bytes are hidden behind it"
+        )
     return Member(name, data, entry.stored_size, entry.size, entry.crc32, method == DEFLATED)
 
 
