@@ -39,7 +39,7 @@ class RefineEnlargeProject(nn.Sequential):
     def __init__(self, width: int, config: FusionConfig) -> None:
         super().__init__(ResidualConvolution(width, config), Enlarge(), nn.Conv2d(width, width, kernel_size=1))
 
-    def forward(self, feature_map: Tensor, size: Grid) -> Tensor:
+    def forward(self, feature_map: Tensor, size: Grid) -> Tensor:  # type: ignore[override]  # one more argument than a sequence takes
         refine, enlarge, project = self
         # Projecting first gives the same: enlarging mixes pixels with weights that add up to one, projecting mixes channels.
         enlarged: Tensor = enlarge(project(refine(feature_map)), size)

@@ -10,9 +10,9 @@ from model_defs.config import DPTConfig, leaves
 from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.document import KEY, Document, read_document
 from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families import BY_NAME, FAMILIES, Family
+from muggle_convert.families import BY_NAME, FAMILIES
 from muggle_convert.families.evidence import Evidence, Findings, Source
-from muggle_convert.families.family import Reading
+from muggle_convert.families.family import Family, Reading
 from muggle_convert.rules import Drop, RuleSet, Shape
 from muggle_convert.rules.templates import Template
 from muggle_convert.translate import UNUSED, Translation, translate

@@ -61,7 +61,7 @@ class Plan:
 
 def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) -> Plan:
     """Settle what is written, in which order, as what."""
-    made = {**match.translation.made, **({name: kept for name, kept in _kept(match)} if keep_unused else {})}
+    made = {**match.translation.made, **(dict(_kept(match)) if keep_unused else {})}
     order = {name: position for position, name in enumerate([*match.family.inventory(match.config), *sorted(made)])}
     outputs: list[Output] = []
     aliases: dict[str, str] = {}

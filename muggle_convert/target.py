@@ -71,7 +71,7 @@ class Target:
             self._partial = self._hidden()
             self._link(self._partial)
         if self.force:
-            os.replace(self._partial, self.path)
+            self._partial.replace(self.path)
         else:
             os.link(self._partial, self.path)  # unlike a rename, this never replaces a file that appeared meanwhile
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from model_defs.config import SCALES, DPTConfig, FusionConfig, HeadConfig
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading
@@ -120,7 +122,7 @@ def read_reassembled_features(reading: Reading, findings: Findings) -> tuple[int
     return findings.note("reassemble.features", tuple(reading.shape(name)[0] for name in present), Source.SHAPE, reading.describe_all(present))
 
 
-def read_readout(reading: Reading, findings: Findings) -> str:
+def read_readout(reading: Reading, findings: Findings) -> Literal["ignore", "project"]:
     """`project` where there is something to project with; what else there may be, no tensor tells."""
     name = "reassemble.spatial_downx2.readout_proj.weight"
     if reading.has(name):

@@ -119,10 +119,9 @@ class Template:
 
     def skeletons(self) -> Iterator[str]:
         """The names with every number replaced by #, so that a table of rules is looked up instead of searched."""
-        choices = [placeholder.words or ("#",) for placeholder in self._placeholders]
-        for texts in product(*choices):
-            remaining = iter(texts)
-            yield skeleton(_PLACEHOLDER.sub(lambda _, remaining=remaining: next(remaining), self.text))
+        literals = _PLACEHOLDER.split(self.text)[::2]
+        for texts in product(*(placeholder.words or ("#",) for placeholder in self._placeholders)):
+            yield skeleton("".join(literal + text for literal, text in zip(literals, [*texts, ""], strict=True)))
 
     def __str__(self) -> str:
         return self.text
