@@ -39,7 +39,33 @@ class DINOv2Config:
     kind: Literal["dinov2"] = "dinov2"
 
 
-EncoderConfig = Union[ViTConfig, DINOv2Config]
+@dataclass(frozen=True)
+class ResNeXtConfig:
+    """Four stages of residual blocks with grouped convolutions; each but the first halves the map."""
+
+    stem_width: int
+    depths: tuple[int, ...]  # blocks in each stage
+    inner_widths: tuple[int, ...]  # channels of the grouped convolutions of each stage
+    widths: tuple[int, ...]  # channels each stage hands over
+    groups: int
+    kind: Literal["resnext"] = "resnext"
+
+
+@dataclass(frozen=True)
+class EfficientNetLiteConfig:
+    """Seven stages of depthwise convolutions, a row each of the paper's table."""
+
+    stem_width: int
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
+    kernel_sizes: tuple[int, ...]
+    strides: tuple[int, ...]  # of the first block of each stage
+    expansion: int  # how many times wider the blocks are inside, except in the first stage
+    taps: tuple[int, ...]  # stages whose outputs go on to reassembly
+    kind: Literal["efficientnet_lite"] = "efficientnet_lite"
+
+
+EncoderConfig = Union[ViTConfig, DINOv2Config, ResNeXtConfig, EfficientNetLiteConfig]
 
 
 @dataclass(frozen=True)
@@ -68,7 +94,7 @@ class HeadConfig:
     upsampler_width: int  # channels after the first convolution
     projection_width: int  # channels before the last convolution
     channels: int  # of the prediction
-    resize: Literal["to image", "double"]  # between the first convolution and the projection
+    resize: Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
 
 
 @dataclass(frozen=True)
@@ -82,13 +108,14 @@ class ImageConfig:
     multiple: int  # of which both sides have to be
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    size_across: int | None = None  # where the rule works towards another number of pixels across than down
 
 
 @dataclass(frozen=True)
 class OutputConfig:
     """What the numbers of a prediction mean."""
 
-    kind: Literal["relative inverse depth", "metric depth", "classes", "channels"]
+    kind: Literal["relative inverse depth", "relative depth", "metric depth", "classes", "channels"]
     activation: Literal["relu", "sigmoid", "none"]  # after the last convolution
     max_depth: float | None = None  # metres; the sigmoid is multiplied by it
     scale: float | None = None  # with shift: disparity = scale * prediction + shift

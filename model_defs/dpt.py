@@ -28,9 +28,11 @@ class DPT(nn.Module):
         reassemble: nn.Module,
         fusion: nn.Module,
         head: nn.Module,
+        multiple: int | None = None,
     ) -> None:
         super().__init__()
         self.config = config
+        self.multiple = multiple or config.image.multiple  # of which both sides have to be; pictures may be brought to a larger one
         self.patch_embed = patch_embed
         if posenc is not None:
             self.posenc = posenc
@@ -67,7 +69,7 @@ class DPT(nn.Module):
             raise ValueError(f"expected {weight.dtype} like the weights, got {image.dtype}; use image.to({weight.dtype}) or model.to({image.dtype})")
 
     def check_size(self, height: int, width: int) -> None:
-        multiple = self.config.image.multiple
+        multiple = self.multiple
         if height % multiple or width % multiple or not height or not width:
             nearest = [max(multiple, round(side / multiple) * multiple) for side in (height, width)]
             raise ValueError(f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near")

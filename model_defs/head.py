@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.config import HeadConfig, OutputConfig
+from model_defs.fusion import doubled
 from model_defs.patch_embed import Grid
 
 
@@ -24,20 +25,41 @@ class DepthHead(nn.Module):
         self.activation = activation(output)
 
     def forward(self, path: Tensor, image_size: Grid) -> Tensor:
-        feature_map = self.spatial_upsampler(path)
-        feature_map = F.interpolate(feature_map, size=self.size(path, image_size), mode="bilinear", align_corners=True)
+        feature_map = self.enlarge(self.spatial_upsampler(path), image_size)
         prediction: Tensor = self.activation(self.proj_1ch(feature_map))
         return prediction.squeeze(1)  # (B, 1, H, W) -> (B, H, W); more channels stay as they are
 
-    def size(self, path: Tensor, image_size: Grid) -> Grid:
-        return image_size
+    def enlarge(self, feature_map: Tensor, image_size: Grid) -> Tensor:
+        return F.interpolate(feature_map, size=image_size, mode="bilinear", align_corners=True)
 
 
 class DoublingDepthHead(DepthHead):
     """The same, doubling the map's sides whatever the image's size is."""
 
-    def size(self, path: Tensor, image_size: Grid) -> Grid:
-        return 2 * path.shape[2], 2 * path.shape[3]
+    def enlarge(self, feature_map: Tensor, image_size: Grid) -> Tensor:
+        return F.interpolate(feature_map, size=doubled(feature_map), mode="bilinear", align_corners=True)
+
+
+class UnalignedDepthHead(DepthHead):
+    """Doubling as MiDaS v2.1 does it: pixels are areas, not points, so that corners do not lie on each other."""
+
+    def enlarge(self, feature_map: Tensor, image_size: Grid) -> Tensor:
+        return F.interpolate(feature_map, size=doubled(feature_map), mode="bilinear", align_corners=False)
+
+
+class SegmentationHead(nn.Module):
+    """A score for each class at each pixel; the scores are enlarged last."""
+
+    def __init__(self, fusion_width: int, config: HeadConfig) -> None:
+        super().__init__()
+        width = config.upsampler_width
+        convolution = nn.Conv2d(fusion_width, width, kernel_size=3, padding=1, bias=False)
+        self.refine = nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU())
+        self.proj_classes = nn.Conv2d(width, config.channels, kernel_size=1)
+
+    def forward(self, path: Tensor, image_size: Grid) -> Tensor:
+        scores = self.proj_classes(self.refine(path))  # (B, classes, h, w)
+        return F.interpolate(scores, size=doubled(scores), mode="bilinear", align_corners=True)
 
 
 class MetricDepth(nn.Module):
