@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from model_defs.config import SCALES, DINOv2Config, DPTConfig
-from model_defs.dpt import DPT
+from model_defs.config import SCALES, DINOv2Config, DPTConfig, EfficientNetLiteConfig, ResNeXtConfig
+from model_defs.dpt import DPT, HierarchicalDPT
 from model_defs.encoders.dinov2 import DINOv2
+from model_defs.encoders.efficientnet_lite import EfficientNetLite, EfficientNetLiteStem
+from model_defs.encoders.resnext import ResNeXt, ResNeXtStem
 from model_defs.fusion import FUSIONS
-from model_defs.head import DepthHead, DoublingDepthHead
+from model_defs.head import DepthHead, DoublingDepthHead, UnalignedDepthHead
+from model_defs.midas_v21_fusion import MidasV21Fusion
 from model_defs.patch_embed import PatchEmbedding
 from model_defs.posenc import BicubicPositionEncoding
-from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble
+from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble, ReassembleMap
 
 
 def build(config: DPTConfig) -> DPT:
@@ -32,6 +35,32 @@ def _dinov2(config: DPTConfig, encoder: DINOv2Config) -> DPT:
     )
 
 
+def _resnext(config: DPTConfig, encoder: ResNeXtConfig) -> DPT:
+    return HierarchicalDPT(
+        config,
+        patch_embed=ResNeXtStem(config.image.channels, encoder.stem_width),
+        imgencoder=ResNeXt(encoder),
+        reassemble=_reassemble_maps(config, encoder.widths),
+        fusion=MidasV21Fusion(config.fusion),
+        head=_head(config),
+    )
+
+
+def _efficientnet_lite(config: DPTConfig, encoder: EfficientNetLiteConfig) -> DPT:
+    return HierarchicalDPT(
+        config,
+        patch_embed=EfficientNetLiteStem(config.image.channels, encoder.stem_width),
+        imgencoder=EfficientNetLite(encoder),
+        reassemble=_reassemble_maps(config, [encoder.widths[stage] for stage in encoder.taps]),
+        fusion=_fusion(config),
+        head=_head(config),
+    )
+
+
+def _reassemble_maps(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
+    return Reassemble(map(ReassembleMap, widths, config.fusion.widths))
+
+
 def _reassemble_tokens(config: DPTConfig, width: int) -> Reassemble:
     part = REASSEMBLE_TOKENS[config.reassemble.readout]
     widths = zip(SCALES, config.reassemble.features, config.fusion.widths, strict=True)
@@ -43,8 +72,12 @@ def _fusion(config: DPTConfig) -> Any:
 
 
 def _head(config: DPTConfig) -> DepthHead:
-    head = {"to image": DepthHead, "double": DoublingDepthHead}[config.head.resize]
+    head = {"to image": DepthHead, "double": DoublingDepthHead, "double unaligned": UnalignedDepthHead}[config.head.resize]
     return head(config.fusion.widths[0], config.head, config.output)
 
 
-_BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {DINOv2Config: _dinov2}
+_BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {
+    DINOv2Config: _dinov2,
+    ResNeXtConfig: _resnext,
+    EfficientNetLiteConfig: _efficientnet_lite,
+}

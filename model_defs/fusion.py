@@ -8,18 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.config import FusionConfig
+from model_defs.convolution import NormalizedConvolution
 from model_defs.patch_embed import Grid
-
-
-class NormalizedConvolution(nn.Conv2d):
-    """A convolution with batch normalisation after it."""
-
-    def __init__(self, width: int, bias: bool) -> None:
-        super().__init__(width, width, kernel_size=3, padding=1, bias=bias)
-        self.norm = nn.BatchNorm2d(width)
-
-    def forward(self, feature_map: Tensor) -> Tensor:
-        return self.norm(super().forward(feature_map))
 
 
 class ResidualConvolution(nn.Module):
@@ -34,10 +24,10 @@ class ResidualConvolution(nn.Module):
 
 
 class RefineEnlargeProject(nn.Sequential):
-    """A residual unit, enlarging, and a convolution over each pixel's channels."""
+    """A residual unit, enlarging, and a convolution over each pixel's channels to the width of the next finer block."""
 
-    def __init__(self, width: int, config: FusionConfig) -> None:
-        super().__init__(ResidualConvolution(width, config), Enlarge(), nn.Conv2d(width, width, kernel_size=1))
+    def __init__(self, width: int, next_width: int, config: FusionConfig) -> None:
+        super().__init__(ResidualConvolution(width, config), Enlarge(), nn.Conv2d(width, next_width, kernel_size=1))
 
     def forward(self, feature_map: Tensor, size: Grid) -> Tensor:  # type: ignore[override]  # one more argument than a sequence takes
         refine, enlarge, project = self
@@ -56,9 +46,9 @@ class Enlarge(nn.Module):
 class TopFusionBlock(nn.Module):
     """The coarsest block: there is no path to join yet."""
 
-    def __init__(self, width: int, config: FusionConfig) -> None:
+    def __init__(self, scale_proj_seq: nn.Module) -> None:
         super().__init__()
-        self.scale_proj_seq = RefineEnlargeProject(width, config)
+        self.scale_proj_seq = scale_proj_seq
 
     def forward(self, feature_map: Tensor, size: Grid) -> Tensor:
         enlarged: Tensor = self.scale_proj_seq(feature_map, size)
@@ -68,10 +58,10 @@ class TopFusionBlock(nn.Module):
 class FusionBlock(nn.Module):
     """Joins the path from the coarser blocks with the map of its own scale."""
 
-    def __init__(self, width: int, config: FusionConfig) -> None:
+    def __init__(self, conv_reassembly: nn.Module, scale_proj_seq: nn.Module) -> None:
         super().__init__()
-        self.conv_reassembly = ResidualConvolution(width, config)
-        self.scale_proj_seq = RefineEnlargeProject(width, config)
+        self.conv_reassembly = conv_reassembly
+        self.scale_proj_seq = scale_proj_seq
 
     def forward(self, feature_map: Tensor, path: Tensor, size: Grid) -> Tensor:
         enlarged: Tensor = self.scale_proj_seq(path + self.conv_reassembly(feature_map), size)
@@ -83,8 +73,13 @@ class Fusion(nn.Module):
 
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
-        *finer, coarsest = config.widths
-        self.blocks = nn.ModuleList([*(FusionBlock(width, config) for width in finer), TopFusionBlock(coarsest, config)])
+        self.blocks = nn.ModuleList(self.make_blocks(config))
+
+    def make_blocks(self, config: FusionConfig) -> Sequence[nn.Module]:
+        next_widths = (config.widths[0], *config.widths[:-1])
+        *finer, coarsest = (RefineEnlargeProject(*widths, config) for widths in zip(config.widths, next_widths, strict=True))
+        units = (ResidualConvolution(width, config) for width in config.widths[:-1])
+        return [*map(FusionBlock, units, finer), TopFusionBlock(coarsest)]
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         sizes = [doubled(maps[0]), *self.sizes(maps)]  # of the path that leaves each block
@@ -114,5 +109,5 @@ def doubled(feature_map: Tensor) -> Grid:
 
 def _convolution(width: int, config: FusionConfig) -> nn.Conv2d:
     if config.batch_norm:
-        return NormalizedConvolution(width, config.bias)
+        return NormalizedConvolution(width, width, 3, padding=1, bias=config.bias)
     return nn.Conv2d(width, width, kernel_size=3, padding=1, bias=config.bias)

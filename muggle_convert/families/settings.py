@@ -43,10 +43,10 @@ def whole_numbers(text: Any) -> tuple[int, ...]:
 
 
 def _apply_taps(config: DPTConfig, taps: tuple[int, ...]) -> DPTConfig:
-    depth: int = config.encoder.depth
-    if len(taps) != 4 or list(taps) != sorted(set(taps)) or taps[0] < 0 or taps[-1] >= depth:
-        raise Refusal(f"taps {','.join(map(str, taps))} do not fit: four rising block numbers from 0 to {depth - 1} are needed.")
-    return replace(config, encoder=replace(config.encoder, taps=taps))
+    encoder: Any = config.encoder  # one stack of blocks, in every family that has this setting
+    if len(taps) != 4 or list(taps) != sorted(set(taps)) or taps[0] < 0 or taps[-1] >= encoder.depth:
+        raise Refusal(f"taps {','.join(map(str, taps))} do not fit: four rising block numbers from 0 to {encoder.depth - 1} are needed.")
+    return replace(config, encoder=replace(encoder, taps=taps))
 
 
 def metric(output: OutputConfig, max_depth: float) -> OutputConfig:

@@ -1,0 +1,61 @@
+"""ResNeXt, the image encoder of MiDaS v2.1.
+
+"Aggregated Residual Transformations for Deep Neural Networks", Xie et al., https://arxiv.org/abs/1611.05431
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_defs.config import ResNeXtConfig
+from model_defs.convolution import NormalizedConvolution
+
+
+class ResNeXtStem(nn.Module):
+    """A quarter of the image's sides, by a wide convolution and a maximum."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.proj = NormalizedConvolution(channels, width, 7, stride=2, padding=3)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return F.max_pool2d(F.relu(self.proj(image)), kernel_size=3, stride=2, padding=1)  # (B, 3, H, W) -> (B, C, H / 4, W / 4)
+
+
+class ResNeXtBlock(nn.Module):
+    """The paper's figure 3 (c): fewer channels, a grouped convolution among them, all channels again."""
+
+    def __init__(self, inputs: int, width: int, outputs: int, groups: int, stride: int) -> None:
+        super().__init__()
+        self.reduce = NormalizedConvolution(inputs, width, 1)
+        self.grouped = NormalizedConvolution(width, width, 3, stride=stride, padding=1, groups=groups)
+        self.expand = NormalizedConvolution(width, outputs, 1)
+        same = stride == 1 and inputs == outputs
+        self.shortcut = nn.Identity() if same else NormalizedConvolution(inputs, outputs, 1, stride=stride)
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        branch = F.relu(self.reduce(feature_map))
+        branch = F.relu(self.grouped(branch))
+        return F.relu(self.shortcut(feature_map) + self.expand(branch))
+
+
+class ResNeXt(nn.Module):
+    """Stages of blocks; the first block of every stage but the first halves the map."""
+
+    def __init__(self, config: ResNeXtConfig) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList()
+        inputs = config.stem_width
+        for stage, depth in enumerate(config.depths):
+            width, outputs = config.inner_widths[stage], config.widths[stage]
+            first = ResNeXtBlock(inputs, width, outputs, config.groups, stride=1 if stage == 0 else 2)
+            self.stages.append(nn.Sequential(first, *(ResNeXtBlock(outputs, width, outputs, config.groups, stride=1) for _ in range(depth - 1))))
+            inputs = outputs
+
+    def forward(self, feature_map: Tensor) -> list[Tensor]:
+        maps = []
+        for stage in self.stages:
+            feature_map = stage(feature_map)  # (B, C, H / 4, W / 4), then / 8, / 16, / 32
+            maps.append(feature_map)
+        return maps

@@ -1,0 +1,40 @@
+"""The fusion of MiDaS v2.1, the model before DPT: blocks without a last projection, whose residual units rectify what they add to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_defs.config import FusionConfig
+from model_defs.fusion import DoublingFusion, Enlarge, FusionBlock, ResidualConvolution, TopFusionBlock
+from model_defs.patch_embed import Grid
+
+
+class RectifiedResidualConvolution(ResidualConvolution):
+    """The convolutions' result is added to the rectified map: in training the first ReLU overwrote what it was given."""
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        return super().forward(F.relu(feature_map))
+
+
+class RefineEnlarge(nn.Sequential):
+    """A residual unit and enlarging, to as many channels as before."""
+
+    def __init__(self, width: int, config: FusionConfig) -> None:
+        super().__init__(RectifiedResidualConvolution(width, config), Enlarge())
+
+    def forward(self, feature_map: Tensor, size: Grid) -> Tensor:  # type: ignore[override]  # one more argument than a sequence takes
+        refine, enlarge = self
+        enlarged: Tensor = enlarge(refine(feature_map), size)
+        return enlarged
+
+
+class MidasV21Fusion(DoublingFusion):
+    """The same order of blocks as in DPT, all of one width."""
+
+    def make_blocks(self, config: FusionConfig) -> Sequence[nn.Module]:
+        *finer, coarsest = (RefineEnlarge(width, config) for width in config.widths)
+        units = (RectifiedResidualConvolution(width, config) for width in config.widths[:-1])
+        return [*map(FusionBlock, units, finer), TopFusionBlock(coarsest)]
