@@ -75,8 +75,11 @@ class Reading:
 
     def measure(self, findings: Findings, path: str, name: str, value: Callable[[Shape], Value]) -> Value:
         """A value read from the shape of one tensor, with the tensor as its evidence."""
-        shape = self.shape(name)
-        return findings.note(path, value(shape), Source.SHAPE, self.describe(name))
+        return findings.note(path, self._measured(name, value), Source.SHAPE, self.describe(name))
+
+    def measure_all(self, findings: Findings, path: str, names: Sequence[str], value: Callable[[Shape], Value]) -> tuple[Value, ...]:
+        """A list of values read from the shapes of several tensors, one from each."""
+        return findings.note(path, tuple(self._measured(name, value) for name in names), Source.SHAPE, self.describe_all(names))
 
     def describe_all(self, names: Sequence[str]) -> str:
         """The first of several tensors, and how many follow it."""
@@ -84,6 +87,13 @@ class Reading:
 
     def describe(self, name: str) -> str:
         return f"{' + '.join(map(printable, self.origins[name]))} is {list(self.shapes[name])}"
+
+    def _measured(self, name: str, value: Callable[[Shape], Value]) -> Value:
+        shape = self.shape(name)
+        try:
+            return value(shape)
+        except (IndexError, ZeroDivisionError):
+            raise Contradiction(f"{self.file} looks like {self.family} but {self.describe(name)}, which is nothing such a network has.") from None
 
     def count(self, template: str) -> int:
         """How many entries a numbered list has; the numbers have to run from zero without a gap."""

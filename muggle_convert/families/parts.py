@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from model_defs.config import SCALES, DPTConfig, FusionConfig, HeadConfig
@@ -28,6 +29,11 @@ def batch_norm(name: str, width: int) -> Inventory:
 def convolution(name: str, outputs: int, inputs: int, kernel: int, bias: bool = True) -> Inventory:
     weight: Inventory = {f"{name}.weight": (outputs, inputs, kernel, kernel)}
     return {**weight, f"{name}.bias": (outputs,)} if bias else weight
+
+
+def normalized_convolution(name: str, outputs: int, inputs: int, kernel: int) -> Inventory:
+    """A convolution whose bias the batch norm after it makes superfluous."""
+    return {**convolution(name, outputs, inputs, kernel, bias=False), **batch_norm(f"{name}.norm", outputs)}
 
 
 def fusion_rules(prefix: str = "") -> tuple[Rule, ...]:
@@ -69,6 +75,14 @@ def token_reassembly_of(config: DPTConfig, width: int) -> Inventory:
     return tensors
 
 
+def map_reassembly_of(config: DPTConfig, widths: Sequence[int]) -> Inventory:
+    """The tensors of all scales where the encoder hands over maps."""
+    tensors: Inventory = {}
+    for name, width, fusion_width in zip(SCALES, widths, config.fusion.widths, strict=False):
+        tensors.update(convolution(f"reassemble.{name}.fuse_proj", fusion_width, width, 3, bias=False))
+    return tensors
+
+
 def fusion_inventory(fusion: FusionConfig) -> Inventory:
     tensors: Inventory = {}
     for number, width in enumerate(fusion.widths):
@@ -77,7 +91,7 @@ def fusion_inventory(fusion: FusionConfig) -> Inventory:
             for layer in (f"{unit}.resconv_seq.1", f"{unit}.resconv_seq.3"):
                 tensors.update(convolution(layer, width, width, 3, bias=fusion.bias))
                 tensors.update(batch_norm(f"{layer}.norm", width) if fusion.batch_norm else {})
-        tensors.update(convolution(f"{block}.scale_proj_seq.2", width, width, 1))
+        tensors.update(convolution(f"{block}.scale_proj_seq.2", fusion.widths[max(number - 1, 0)], width, 1))
     return tensors
 
 
