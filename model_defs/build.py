@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from model_defs.config import SCALES, DINOv2Config, DPTConfig, EfficientNetLiteConfig, ResNeXtConfig
+from model_defs.config import SCALES, DINOv2Config, DPTConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, ResNeXtConfig, Swin2Config, SwinConfig
 from model_defs.dpt import DPT, HierarchicalDPT
 from model_defs.encoders.dinov2 import DINOv2
 from model_defs.encoders.efficientnet_lite import EfficientNetLite, EfficientNetLiteStem
+from model_defs.encoders.levit import LeViT, LeViTStem
+from model_defs.encoders.next_vit import NextViT, NextViTStem
 from model_defs.encoders.resnext import ResNeXt, ResNeXtStem
+from model_defs.encoders.swin import Swin
+from model_defs.encoders.swin2 import Swin2
 from model_defs.fusion import FUSIONS
 from model_defs.head import DepthHead, DoublingDepthHead, UnalignedDepthHead
+from model_defs.levit_dpt import LeViTDPT, TransposedStem
 from model_defs.midas_v21_fusion import MidasV21Fusion
-from model_defs.patch_embed import PatchEmbedding
+from model_defs.patch_embed import NormalizedPatchEmbedding, PatchEmbedding
 from model_defs.posenc import BicubicPositionEncoding
 from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble, ReassembleMap
 
@@ -57,6 +62,43 @@ def _efficientnet_lite(config: DPTConfig, encoder: EfficientNetLiteConfig) -> DP
     )
 
 
+def _levit(config: DPTConfig, encoder: LeViTConfig) -> DPT:
+    stem_widths = encoder.transposed_stem_widths
+    return LeViTDPT(
+        config,
+        side=encoder.side,
+        patch_embed=LeViTStem(config.image.channels, encoder.stem_widths),
+        imgencoder=LeViT(encoder),
+        reassemble=_reassemble_maps(config, encoder.widths),
+        fusion=_fusion(config),
+        transposed_stem=TransposedStem(config.fusion.widths[0], stem_widths),
+        head=_head(config, stem_widths[-1]),
+    )
+
+
+def _next_vit(config: DPTConfig, encoder: NextViTConfig) -> DPT:
+    return HierarchicalDPT(
+        config,
+        patch_embed=NextViTStem(config.image.channels, encoder.stem_widths),
+        imgencoder=NextViT(encoder),
+        reassemble=_reassemble_maps(config, encoder.handed_on),
+        fusion=_fusion(config),
+        head=_head(config),
+        multiple=4,  # the stem's stride; later maps may have odd sides
+    )
+
+
+def _swin(config: DPTConfig, encoder: SwinConfig | Swin2Config) -> DPT:
+    return HierarchicalDPT(
+        config,
+        patch_embed=NormalizedPatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        imgencoder=Swin(encoder) if isinstance(encoder, SwinConfig) else Swin2(encoder),
+        reassemble=_reassemble_maps(config, [encoder.width << stage for stage in range(len(encoder.depths))]),
+        fusion=_fusion(config),
+        head=_head(config),
+    )
+
+
 def _reassemble_maps(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
     return Reassemble(map(ReassembleMap, widths, config.fusion.widths))
 
@@ -71,13 +113,17 @@ def _fusion(config: DPTConfig) -> Any:
     return FUSIONS[config.fusion.resize](config.fusion)
 
 
-def _head(config: DPTConfig) -> DepthHead:
+def _head(config: DPTConfig, width: int | None = None) -> DepthHead:
     head = {"to image": DepthHead, "double": DoublingDepthHead, "double unaligned": UnalignedDepthHead}[config.head.resize]
-    return head(config.fusion.widths[0], config.head, config.output)
+    return head(width or config.fusion.widths[0], config.head, config.output)
 
 
 _BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {
     DINOv2Config: _dinov2,
     ResNeXtConfig: _resnext,
     EfficientNetLiteConfig: _efficientnet_lite,
+    SwinConfig: _swin,
+    Swin2Config: _swin,
+    LeViTConfig: _levit,
+    NextViTConfig: _next_vit,
 }

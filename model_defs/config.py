@@ -65,7 +65,75 @@ class EfficientNetLiteConfig:
     kind: Literal["efficientnet_lite"] = "efficientnet_lite"
 
 
-EncoderConfig = Union[ViTConfig, DINOv2Config, ResNeXtConfig, EfficientNetLiteConfig]
+@dataclass(frozen=True)
+class LeViTConfig:
+    """Three stages on ever smaller square maps; between two of them is one more block, which shrinks the map."""
+
+    stem_widths: tuple[int, ...]  # channels after each convolution of the stem
+    side: int  # rows and columns of the first stage's map
+    widths: tuple[int, ...]  # of the three stages
+    depths: tuple[int, ...]  # blocks of each stage, without the shrinking ones
+    heads: tuple[int, ...]
+    key_widths: tuple[int, ...]  # channels of each head's queries and keys
+    value_widths: tuple[int, ...]  # channels of each head's values
+    mlp_widths: tuple[int, ...]
+    shrinking_heads: tuple[int, ...]  # of the two blocks between the stages, and so on
+    shrinking_key_widths: tuple[int, ...]
+    shrinking_value_widths: tuple[int, ...]
+    shrinking_mlp_widths: tuple[int, ...]
+    taps: tuple[int, ...]  # blocks whose outputs go on to reassembly, one of each stage; shrinking blocks count
+    transposed_stem_widths: tuple[int, ...]  # channels after each convolution between fusion and head
+    kind: Literal["levit"] = "levit"
+
+
+@dataclass(frozen=True)
+class NextViTConfig:
+    """Four stages of convolution blocks, among them some transformer blocks; widths of what a stage has none of are zero."""
+
+    stem_widths: tuple[int, ...]  # channels after each convolution of the stem
+    depths: tuple[int, ...]  # blocks in each stage
+    transformers: tuple[int, ...]  # which blocks, counted through all stages, are transformer blocks
+    widths: tuple[int, ...]  # channels of the convolution blocks of each stage
+    mlp_widths: tuple[int, ...]
+    transformer_widths: tuple[int, ...]  # channels the transformer blocks of each stage hand on
+    attention_widths: tuple[int, ...]  # how many of them come from attention
+    transformer_mlp_widths: tuple[int, ...]
+    head_width: int  # channels of each head, in attention and in grouped convolutions
+    reductions: tuple[int, ...]  # in each stage, means of this many squared tokens are attended to
+    kind: Literal["next_vit"] = "next_vit"
+
+
+@dataclass(frozen=True)
+class SwinConfig:
+    """Stages of attention within shifted windows; each but the first halves the grid and doubles the width."""
+
+    width: int  # of the first stage
+    depths: tuple[int, ...]  # blocks in each stage
+    heads: tuple[int, ...]
+    mlp_widths: tuple[int, ...]
+    windows: tuple[int, ...]  # tokens along a side, of the windows each stage has biases for
+    patch_size: int
+    grid: tuple[int, int]  # rows and columns of patches in training
+    kind: Literal["swin"] = "swin"
+
+
+@dataclass(frozen=True)
+class Swin2Config:
+    """The same with cosine attention, and biases that a small network makes for windows of any size."""
+
+    width: int
+    depths: tuple[int, ...]
+    heads: tuple[int, ...]
+    mlp_widths: tuple[int, ...]
+    window: int  # the largest; a smaller grid is one window
+    pretrained_windows: tuple[int, ...]  # of the windows each stage began its training with; 0: the same as now
+    position_mlp_width: int
+    patch_size: int
+    grid: tuple[int, int]
+    kind: Literal["swin2"] = "swin2"
+
+
+EncoderConfig = Union[ViTConfig, DINOv2Config, ResNeXtConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, SwinConfig, Swin2Config]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,83 @@
+"""Swin: attention within windows that shift from block to block.
+
+"Swin Transformer: Hierarchical Vision Transformer using Shifted Windows", Liu et al., https://arxiv.org/abs/2103.14030
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from model_defs.config import SwinConfig
+from model_defs.encoders.transformer import MLP
+from model_defs.encoders.windows import WindowEncoder, Windows, WindowStage, apart_by_head, attend, neighbours_joined
+from model_defs.patch_embed import Grid
+
+
+class WindowAttention(nn.Module):
+    """Self-attention within each window, with a learned bias for every relative position there can be in one."""
+
+    def __init__(self, width: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.window = window
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.position_bias = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))  # row by row, from -(window - 1) on
+
+    def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
+        queries, keys, values = apart_by_head(self.qkv(windows.cut(tokens)), self.heads)
+        mixed = attend(queries, keys, values, windows.bias(self.positions(windows)))
+        return windows.join(self.proj(mixed))
+
+    def positions(self, windows: Windows) -> Tensor:
+        """(heads, 2y - 1, 2x - 1): the middle of the table where windows are smaller than in training."""
+        table = self.position_bias.t().unflatten(1, (2 * self.window - 1, -1))
+        (top, left), (rows, columns) = [self.window - side for side in windows.size], [2 * side - 1 for side in windows.size]
+        return table[:, top : top + rows, left : left + columns]
+
+
+class SwinBlock(nn.Module):
+    """Attention, then an MLP, each on normalised tokens and added to what came in."""
+
+    def __init__(self, width: int, heads: int, mlp_width: int, window: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attn = WindowAttention(width, heads, window)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = MLP(width, mlp_width)
+
+    def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
+        tokens = tokens + self.attn(self.norm1(tokens), windows)
+        return tokens + self.mlp(self.norm2(tokens))
+
+
+class PatchMerging(nn.Module):
+    """Four neighbours become one token of twice the width; normalised first."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(4 * width)
+        self.reduction = nn.Linear(4 * width, 2 * width, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.reduction(self.norm(neighbours_joined(tokens)))
+
+
+class Swin(WindowEncoder):
+    """Four stages, each on a quarter of the tokens and with twice the width of the one before."""
+
+    def __init__(self, config: SwinConfig) -> None:
+        super().__init__((self.stage(config, number) for number in range(len(config.depths))), config.windows, config.patch_size)
+
+    def stage(self, config: SwinConfig, number: int) -> WindowStage:
+        width, sizes = config.width << number, (config.heads[number], config.mlp_widths[number], config.windows[number])
+        downsample = PatchMerging(width // 2) if number else None
+        return WindowStage((SwinBlock(width, *sizes) for _ in range(config.depths[number])), downsample)
+
+    def stage_windows(self, grid: Grid, side: int) -> Windows:
+        """A grid that is no larger than a window, be it one way only, is cut by its shorter side and not shifted."""
+        shortest = min(grid)
+        if shortest <= side:
+            return Windows(grid, (shortest, shortest))
+        return Windows(grid, (side, side), (side // 2, side // 2))

@@ -1,0 +1,149 @@
+"""What Swin and Swin V2 share: a grid of tokens cut into windows, shifted in every second block, and halved between stages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_defs.patch_embed import Grid
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How one grid of tokens is cut: the sides of a window, and how far the grid is rolled before that."""
+
+    grid: Grid
+    size: Grid
+    shift: Grid = (0, 0)
+
+    @property
+    def fit(self) -> bool:
+        return all(window and side % window == 0 for side, window in zip(self.grid, self.size, strict=True))
+
+    @property
+    def unshifted(self) -> Windows:
+        return Windows(self.grid, self.size)
+
+    def cut(self, tokens: Tensor) -> Tensor:
+        """(B, h, w, C) -> (B, W, N, C): W windows of N tokens."""
+        if any(self.shift):
+            tokens = tokens.roll((-self.shift[0], -self.shift[1]), dims=(1, 2))
+        apart = tokens.unflatten(2, (-1, self.size[1])).unflatten(1, (-1, self.size[0]))  # (B, rows, y, columns, x, C)
+        return apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+    def join(self, windows: Tensor) -> Tensor:
+        """The way back: (B, W, N, C) -> (B, h, w, C)."""
+        rows = self.grid[0] // self.size[0]
+        apart = windows.unflatten(2, self.size).unflatten(1, (rows, -1))  # (B, rows, columns, y, x, C)
+        tokens = apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+        return tokens.roll(self.shift, dims=(1, 2)) if any(self.shift) else tokens
+
+    def bias(self, positions: Tensor) -> Tensor:
+        """What is added to the scores, from what belongs to each relative position: (heads, 2y - 1, 2x - 1) -> (1 or W, heads, N, N).
+
+        Rolling puts opposite sides of the image into one window. They are kept apart by a number, as in the paper's code, and
+        not by infinity: where scores are a hundred times a cosine, that number does not always decide.
+        """
+        bias = of_each_pair(positions)
+        if not any(self.shift):
+            return bias[None]
+        over = [torch.arange(side, device=bias.device) >= side - shift for side, shift in zip(self.grid, self.shift, strict=True)]
+        regions = (2 * over[0][:, None] + over[1]).view(1, *self.grid, 1)
+        regions = self.unshifted.cut(regions).view(-1, 1, math.prod(self.size))  # (W, 1, N)
+        return bias - 100.0 * (regions[..., None] != regions[..., None, :]).to(bias.dtype)
+
+
+def of_each_pair(positions: Tensor) -> Tensor:
+    """What belongs to each query and key of a window: (heads, 2y - 1, 2x - 1) -> (heads, N, N).
+
+    A query in row q and a key in row k meet at q - k + y - 1. Read backwards, what belongs to one query lies in one piece.
+    """
+    rows, columns = (positions.shape[1] + 1) // 2, (positions.shape[2] + 1) // 2
+    pieces = positions.flip(1, 2).unfold(1, rows, 1).unfold(2, columns, 1)  # (heads, y, x, y, x), the last query first
+    return pieces.flip(1, 2).reshape(-1, rows * columns, rows * columns)
+
+
+def apart_by_head(qkv: Tensor, heads: int) -> Tensor:
+    """Queries, keys and values: (B, W, N, 3 * C) -> (3, B, W, heads, N, C / heads)."""
+    return qkv.unflatten(-1, (3, heads, -1)).permute(3, 0, 1, 4, 2, 5)
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: float | None = None) -> Tensor:
+    """Each window on its own: three of (B, W, heads, N, C / heads) and (1 or W, heads, N, N) -> (B, W, N, C)."""
+    # Windows that have a bias each stand beside the heads, all others beside the images: no bias is repeated.
+    shape = (-1, bias.shape[0] * bias.shape[1], *queries.shape[3:])
+    mixed = F.scaled_dot_product_attention(
+        queries.reshape(shape), keys.reshape(shape), values.reshape(shape), attn_mask=bias.flatten(0, 1)[None], scale=scale
+    )
+    return mixed.view(queries.shape).transpose(2, 3).flatten(3)
+
+
+def neighbours_joined(tokens: Tensor) -> Tensor:
+    """Every 2 x 2 tokens become one: (B, h, w, C) -> (B, h / 2, w / 2, 4 * C), the left column's two first."""
+    apart = tokens.unflatten(2, (-1, 2)).unflatten(1, (-1, 2))  # (B, h / 2, y, w / 2, x, C)
+    return apart.permute(0, 1, 3, 4, 2, 5).flatten(3)
+
+
+class WindowStage(nn.Module):
+    """Blocks on one grid, every second one with shifted windows; all stages but the first halve the grid before that."""
+
+    def __init__(self, blocks: Iterable[nn.Module], downsample: nn.Module | None) -> None:
+        super().__init__()
+        self.downsample = downsample or nn.Identity()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
+        tokens = self.downsample(tokens)  # (B, h, w, C) -> (B, h / 2, w / 2, 2 * C)
+        for number, block in enumerate(self.blocks):
+            tokens = block(tokens, windows if number % 2 else windows.unshifted)
+        return tokens
+
+
+class WindowEncoder(nn.Module):
+    """Stages one after the other; each hands over its map."""
+
+    def __init__(self, stages: Iterable[WindowStage], windows: Sequence[int], patch_size: int) -> None:
+        super().__init__()
+        self.sides = tuple(windows)  # of each stage's windows
+        self.patch_size = patch_size
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, feature_map: Tensor) -> list[Tensor]:
+        tokens = feature_map.permute(0, 2, 3, 1)  # (B, C, h, w) -> (B, h, w, C)
+        self.check((tokens.shape[1], tokens.shape[2]))
+        maps = []
+        for stage, windows in zip(self.stages, self.windows((tokens.shape[1], tokens.shape[2])), strict=True):
+            tokens = stage(tokens, windows)
+            maps.append(tokens.permute(0, 3, 1, 2))
+        return maps
+
+    def windows(self, grid: Grid) -> list[Windows]:
+        """How each stage cuts its grid, on a grid of so many patches."""
+        return [self.stage_windows((grid[0] >> stage, grid[1] >> stage), side) for stage, side in enumerate(self.sides)]
+
+    def stage_windows(self, grid: Grid, side: int) -> Windows:
+        """How a stage with windows of that side cuts its grid."""
+        raise NotImplementedError
+
+    def check(self, grid: Grid) -> None:
+        """A sentence where the windows of a stage do not fit its grid."""
+        if self.fits(grid):
+            return
+        step = 2 ** (len(self.sides) - 1)
+        sides = range(step, step * max(*self.sides, *grid) + 1, step)
+        near = min(filter(self.fits, product(sides, sides)), key=lambda other: abs(other[0] - grid[0]) + abs(other[1] - grid[1]))
+        got, right = ([side * self.patch_size for side in one] for one in (grid, near))
+        raise ValueError(
+            f"expected an image that windows of {', '.join(map(str, self.sides))} patches fit in the four stages, "
+            f"got {got[0]} x {got[1]}; {right[0]} x {right[1]} is near"
+        )
+
+    def fits(self, grid: Grid) -> bool:
+        step = 2 ** (len(self.sides) - 1)
+        return not (grid[0] % step or grid[1] % step) and all(windows.fit for windows in self.windows(grid))
