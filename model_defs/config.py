@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import accumulate
 from typing import Any, Literal, Union
 
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # of the decoder's maps, finest first
@@ -101,6 +102,12 @@ class NextViTConfig:
     head_width: int  # channels of each head, in attention and in grouped convolutions
     reductions: tuple[int, ...]  # in each stage, means of this many squared tokens are attended to
     kind: Literal["next_vit"] = "next_vit"
+
+    @property
+    def handed_on(self) -> tuple[int, ...]:
+        """Channels of the last block of each stage."""
+        widths = zip(accumulate(self.depths), self.widths, self.transformer_widths, strict=True)
+        return tuple(transformer_width if end - 1 in self.transformers else width for end, width, transformer_width in widths)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""The decoder above LeViT: three maps instead of four, the finest a sixteenth of the image, and so more enlarging after fusion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from model_defs.config import DPTConfig
+from model_defs.dpt import HierarchicalDPT
+
+
+class LeViTDPT(HierarchicalDPT):
+    """Between fusion and head, a stem turned around gives back sides that the encoder's stem took."""
+
+    def __init__(self, config: DPTConfig, *, side: int, transposed_stem: nn.Module, **parts: Any) -> None:
+        super().__init__(config, **parts)
+        self.side = side
+        self.transposed_stem = transposed_stem
+
+    def forward(self, image: Tensor) -> Tensor:
+        self.check(image)
+        taps, grid = self.encode(image)
+        maps = self.reassemble(taps, grid)  # three maps, finest first
+        path = self.transposed_stem(self.fusion(maps))  # an eighth of the image's sides -> half of them
+        prediction: Tensor = self.head(path, (image.shape[2], image.shape[3]))
+        return prediction
+
+    def check_size(self, height: int, width: int) -> None:
+        size = 16 * self.side
+        if (height, width) != (size, size):
+            raise ValueError(
+                f"expected {size} x {size}, got {height} x {width}; this LeViT learned where things are on a map of "
+                f"{self.side} x {self.side}, a sixteenth of the image's sides, and takes no other size"
+            )
+
+
+class TransposedStem(nn.Sequential):
+    """Transposed convolutions that double the map, each followed by a hard-swish."""
+
+    def __init__(self, width: int, widths: tuple[int, ...]) -> None:
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip((width, *widths), widths, strict=False):
+            layers += [NormalizedTransposedConvolution(inputs, outputs), nn.Hardswish()]
+        super().__init__(*layers)
+
+
+class NormalizedTransposedConvolution(nn.ConvTranspose2d):
+    """A doubling transposed convolution with batch normalisation after it."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, kernel_size=3, stride=2, padding=1, output_padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, feature_map: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return self.norm(super().forward(feature_map, output_size))
