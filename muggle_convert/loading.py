@@ -15,6 +15,7 @@ from muggle_convert.checkpoints import DType, MappedFiles, TensorEntry, printabl
 from muggle_convert.convert import Options, read
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
+from muggle_convert.images.predict import Predictor, with_predict
 from muggle_convert.match import Match
 from muggle_convert.plan import Output, plan
 from muggle_convert.translate import UNUSED
@@ -25,12 +26,12 @@ TORCH_TYPES = {
 }  # fmt: skip
 
 
-def load_any_dpt(path: str | Path, family: str | None = None, **overrides: Any) -> DPT:
+def load_any_dpt(path: str | Path, family: str | None = None, **overrides: Any) -> Predictor:
     """A network in evaluation mode from a checkpoint in any layout this project knows, original or converted."""
     return load(read(Path(path), Options(family=family, overrides=overrides)))
 
 
-def load(matched: Match) -> DPT:
+def load(matched: Match) -> Predictor:
     """The network of a match, its weights mapped from the file."""
     check_dropped(matched)
     settled = plan(matched)
@@ -42,7 +43,7 @@ def load(matched: Match) -> DPT:
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
     _assign(model, weights, matched)
-    return model.eval()
+    return with_predict(model.eval())
 
 
 def _assign(model: DPT, weights: Mapping[str, Tensor], matched: Match) -> None:

@@ -76,7 +76,7 @@ class Golden:
         return path
 
     def inputs(self) -> list[torch.Tensor]:
-        return [torch.from_numpy(_picture(tuple(spec["shape"]), spec["image_seed"])) for spec in self.manifest["inputs"]]
+        return [torch.from_numpy(picture(tuple(spec["shape"]), spec["image_seed"])) for spec in self.manifest["inputs"]]
 
     def error(self, model: torch.nn.Module) -> float:
         """The largest difference between a model's predictions and the original's, in standard deviations."""
@@ -111,7 +111,7 @@ def _uniform(name: str, shape: list[int] | tuple[int, ...], seed: int) -> np.nda
     return (unit * np.float32(2 * 3**0.5)).reshape(shape)
 
 
-def _picture(shape: tuple[int, int, int, int], seed: int) -> np.ndarray:
+def picture(shape: tuple[int, int, int, int], seed: int) -> np.ndarray:
     """Waves, edges and noise, about as large as a normalised photograph."""
     batch, channels, height, width = shape
     y, x = np.meshgrid(np.linspace(0, 1, height, dtype=np.float32), np.linspace(0, 1, width, dtype=np.float32), indexing="ij")

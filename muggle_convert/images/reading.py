@@ -1,0 +1,89 @@
+"""From whatever somebody calls a picture to the eight-bit colours a network was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from muggle_convert.errors import Refusal
+
+Pixels = npt.NDArray[np.uint8]  # (height, width, 3)
+Picture = Union[str, Path, Image.Image, Pixels]
+
+
+def read_picture(picture: Picture) -> Pixels:
+    """Red, green and blue of every pixel, the right way up."""
+    if isinstance(picture, np.ndarray):
+        return _checked(picture)
+    if isinstance(picture, Image.Image):
+        return _colours(picture, "the picture")
+    if isinstance(picture, (str, Path)):
+        return _read_file(Path(picture))
+    raise Refusal(f"a picture is a path, a PIL image or a uint8 array of shape (height, width, 3), not {type(picture).__name__}.")
+
+
+def _checked(array: npt.NDArray[Any]) -> Pixels:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+        raise Refusal(
+            f"an array of {array.dtype} with shape {array.shape} is not a picture; pass uint8 of shape (height, width, 3) with values from 0 to 255 "
+            "in the order red, green, blue, or a PIL image."
+        )
+    return array
+
+
+def _read_file(path: Path) -> Pixels:
+    try:
+        with Image.open(path) as image:
+            return _colours(image, path.name)
+    except Refusal:
+        raise
+    except FileNotFoundError:
+        raise Refusal(f"{path} does not exist.") from None
+    except IsADirectoryError:
+        raise Refusal(f"{path} is a folder, not a picture.") from None
+    except PermissionError:
+        raise Refusal(f"{path} may not be read by this user.") from None
+    except UnidentifiedImageError:
+        raise Refusal(f"{path.name} is not a picture in a format that Pillow reads.") from None
+    except Image.DecompressionBombError:
+        raise Refusal(f"{path.name} has more pixels than Pillow opens; scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it.") from None
+    except Exception as problem:  # a decoder may fail in any way on a damaged file
+        raise Refusal(f"{path.name} is damaged and cannot be read as a picture ({' '.join(str(problem).split()) or type(problem).__name__}).") from None
+
+
+def _colours(image: Image.Image, name: str) -> Pixels:
+    upright = ImageOps.exif_transpose(image)
+    convert = _BY_MODE.get(upright.mode)
+    if convert is None:
+        raise Refusal(f"{name} holds {upright.mode!r} pixels, which are not colours of a known range; save it as RGB or grey, with 8 or 16 bits.")
+    return np.asarray(convert(upright))
+
+
+def _direct(image: Image.Image) -> Image.Image:
+    return image.convert("RGB")
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The stored colours, as the originals' readers see them; what is transparent is not painted over."""
+    return image.convert("RGBA").convert("RGB")
+
+
+def _sixteen_bits(image: Image.Image) -> Image.Image:
+    """The same grey with eight bits; 65535 becomes 255."""
+    grey = np.asarray(image).astype(np.int64)
+    if grey.min() < 0 or grey.max() > 65535:
+        raise Refusal(f"the picture holds whole numbers from {grey.min()} to {grey.max()}; the largest that a picture may have is 65535.")
+    eight = ((grey * 255 + 32767) // 65535).astype(np.uint8)
+    return Image.fromarray(eight).convert("RGB")
+
+
+_BY_MODE: dict[str, Callable[[Image.Image], Image.Image]] = {
+    **dict.fromkeys(("RGB", "L", "1", "CMYK", "YCbCr", "HSV", "RGBX"), _direct),
+    **dict.fromkeys(("RGBA", "LA", "P", "PA", "RGBa", "La"), _opaque),
+    **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N", "I"), _sixteen_bits),
+}

@@ -1,0 +1,58 @@
+"""What size a picture is brought to before a network sees it: the rule it was trained with, rounded the way it was rounded then."""
+
+from __future__ import annotations
+
+import math
+
+from model_defs.config import ImageConfig
+from muggle_convert.errors import Refusal
+
+Size = tuple[int, int]  # rows and columns of pixels
+
+LARGEST = 1 << 24  # pixels; a sliver of a picture would otherwise be enlarged until no memory holds it
+
+
+def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Size:
+    """Rows and columns of the network's input for a picture of some size; `size` works towards other pixels than in training."""
+    wanted = _wanted(image, size)
+    scales = [goal / side for goal, side in zip(wanted, picture, strict=True)]
+    if image.keep_aspect:
+        scales = [_common(scales, image.fit)] * 2
+    rows, columns = (
+        _rounded(scale * side, image.multiple, goal, image.fit) for scale, side, goal in zip(scales, picture, wanted, strict=True)
+    )
+    if rows * columns > LARGEST:
+        raise Refusal(
+            f"a picture of {picture[1]} x {picture[0]} pixels would be fed to the network as {columns} x {rows}, which is more than it can take in; "
+            "crop it, or pass a smaller size."
+        )
+    return rows, columns
+
+
+def _wanted(image: ImageConfig, size: int | None) -> Size:
+    across = image.size_across or image.size
+    if size is None:
+        return image.size, across
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise Refusal(f"size is {size!r}; a whole number of pixels is needed, such as {image.size}.")
+    return size, round(size * across / image.size)
+
+
+def _common(scales: list[float], fit: str) -> float:
+    """The one scale for both sides, rows first."""
+    if fit == "at least":
+        return max(scales)
+    if fit == "at most":
+        return min(scales)
+    rows, columns = scales
+    return columns if abs(1 - columns) < abs(1 - rows) else rows
+
+
+def _rounded(side: float, multiple: int, goal: int, fit: str) -> int:
+    """The nearest multiple (of two equally near ones the even one) that keeps to the rule; never nothing, however thin the picture is."""
+    rounded = round(side / multiple) * multiple
+    if fit == "at most" and rounded > goal:
+        rounded = math.floor(side / multiple) * multiple
+    if fit == "at least" and rounded < goal:
+        rounded = math.ceil(side / multiple) * multiple
+    return max(rounded, multiple)
