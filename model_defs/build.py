@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from model_defs.config import SCALES, DINOv2Config, DPTConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, ResNeXtConfig, Swin2Config, SwinConfig
+from torch import nn
+
+from model_defs.config import SCALES, DINOv2Config, DPTConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, ResNeXtConfig, Swin2Config, SwinConfig, ViTConfig
 from model_defs.dpt import DPT, HierarchicalDPT
 from model_defs.encoders.dinov2 import DINOv2
 from model_defs.encoders.efficientnet_lite import EfficientNetLite, EfficientNetLiteStem
@@ -14,18 +16,32 @@ from model_defs.encoders.next_vit import NextViT, NextViTStem
 from model_defs.encoders.resnext import ResNeXt, ResNeXtStem
 from model_defs.encoders.swin import Swin
 from model_defs.encoders.swin2 import Swin2
+from model_defs.encoders.vit import ViT
 from model_defs.fusion import FUSIONS
-from model_defs.head import DepthHead, DoublingDepthHead, UnalignedDepthHead
+from model_defs.head import DepthHead, DoublingDepthHead, SegmentationHead, UnalignedDepthHead
 from model_defs.levit_dpt import LeViTDPT, TransposedStem
 from model_defs.midas_v21_fusion import MidasV21Fusion
 from model_defs.patch_embed import NormalizedPatchEmbedding, PatchEmbedding
-from model_defs.posenc import BicubicPositionEncoding
+from model_defs.posenc import BicubicPositionEncoding, PositionEncoding
 from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble, ReassembleMap
 
 
 def build(config: DPTConfig) -> DPT:
     """A network with the parts its encoder calls for; its weights are whatever torch makes them."""
     return _BUILDERS[type(config.encoder)](config, config.encoder)
+
+
+def _vit(config: DPTConfig, encoder: ViTConfig) -> DPT:
+    return DPT(
+        config,
+        patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        posenc=PositionEncoding(encoder.width, encoder.grid),
+        imgencoder=ViT(encoder),
+        reassemble=_reassemble_tokens(config, encoder.width),
+        fusion=_fusion(config),
+        head=_head(config),
+        multiple=encoder.patch_size,
+    )
 
 
 def _dinov2(config: DPTConfig, encoder: DINOv2Config) -> DPT:
@@ -113,12 +129,15 @@ def _fusion(config: DPTConfig) -> Any:
     return FUSIONS[config.fusion.resize](config.fusion)
 
 
-def _head(config: DPTConfig, width: int | None = None) -> DepthHead:
+def _head(config: DPTConfig, width: int | None = None) -> nn.Module:
+    if config.head.kind == "segmentation":
+        return SegmentationHead(config.fusion.widths[0], config.head)
     head = {"to image": DepthHead, "double": DoublingDepthHead, "double unaligned": UnalignedDepthHead}[config.head.resize]
     return head(width or config.fusion.widths[0], config.head, config.output)
 
 
 _BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {
+    ViTConfig: _vit,
     DINOv2Config: _dinov2,
     ResNeXtConfig: _resnext,
     EfficientNetLiteConfig: _efficientnet_lite,

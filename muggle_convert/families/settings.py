@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from model_defs.config import DPTConfig, OutputConfig
@@ -42,11 +44,41 @@ def whole_numbers(text: Any) -> tuple[int, ...]:
         raise Refusal(f"{text!r} is not a list of whole numbers such as 2,5,8,11.") from None
 
 
-def _apply_taps(config: DPTConfig, taps: tuple[int, ...]) -> DPTConfig:
+def whole_number(text: Any) -> int:
+    (value, *more) = whole_numbers(text) if isinstance(text, str) else whole_numbers([text])
+    if more or value < 1:
+        raise Refusal(f"{text!r} is not a whole number above zero.")
+    return value
+
+
+def one_of(*words: str) -> Callable[[Any], str]:
+    def parse(text: Any) -> str:
+        if text not in words:
+            raise Refusal(f"{text!r} is none of {', '.join(words)}.")
+        return str(text)
+
+    return parse
+
+
+def _apply_taps(count: int, config: DPTConfig, taps: tuple[int, ...]) -> DPTConfig:
     encoder: Any = config.encoder  # one stack of blocks, in every family that has this setting
-    if len(taps) != 4 or list(taps) != sorted(set(taps)) or taps[0] < 0 or taps[-1] >= encoder.depth:
-        raise Refusal(f"taps {','.join(map(str, taps))} do not fit: four rising block numbers from 0 to {encoder.depth - 1} are needed.")
+    if len(taps) != count or list(taps) != sorted(set(taps)) or taps[0] < 0 or taps[-1] >= encoder.depth:
+        raise Refusal(f"taps {','.join(map(str, taps))} do not fit: {count} rising block numbers from 0 to {encoder.depth - 1} are needed.")
     return replace(config, encoder=replace(encoder, taps=taps))
+
+
+def _apply_heads(config: DPTConfig, heads: int) -> DPTConfig:
+    encoder: Any = config.encoder
+    if encoder.width % heads:
+        raise Refusal(f"{heads} attention heads do not fit: {encoder.width} features cannot be shared out evenly among them.")
+    return replace(config, encoder=replace(encoder, heads=heads))
+
+
+def _apply_readout(config: DPTConfig, readout: Any) -> DPTConfig:
+    before = config.reassemble.readout
+    if readout != before and "project" in (readout, before):
+        raise Refusal(f"readout {readout} does not fit: the checkpoint has {'a' if before == 'project' else 'no'} readout projection.")
+    return replace(config, reassemble=replace(config.reassemble, readout=readout))
 
 
 def metric(output: OutputConfig, max_depth: float) -> OutputConfig:
@@ -67,12 +99,35 @@ def _apply_shift(config: DPTConfig, shift: float) -> DPTConfig:
 
 
 def _apply_invert(config: DPTConfig, invert: bool) -> DPTConfig:
-    kind: Any = "metric depth" if invert else "relative inverse depth"
-    return replace(config, output=replace(config.output, kind=kind, invert=invert))
+    if not invert:
+        kind: Any = "relative inverse depth" if config.output.invert else config.output.kind
+        return replace(config, output=replace(config.output, kind=kind, invert=False, scale=None, shift=None))
+    if config.output.kind in ("classes", "channels"):
+        raise Refusal(f"invert=true does not fit: the model predicts {config.output.kind}, not one inverse depth for each pixel.")
+    return replace(config, output=replace(config.output, kind="metric depth", invert=True))
 
 
-TAPS = Setting("the four blocks whose outputs are used, such as 2,5,8,11", whole_numbers, _apply_taps)
+def _apply_non_negative(config: DPTConfig, non_negative: bool) -> DPTConfig:
+    if config.output.kind == "classes":
+        raise Refusal("non_negative does not fit: the model predicts scores of classes, which are left as they are.")
+    return replace(config, output=replace(config.output, activation="relu" if non_negative else "none"))
+
+
+def check_inversion(output: OutputConfig) -> None:
+    """Scale, shift and inversion only mean something together."""
+    given = {"scale": output.scale, "shift": output.shift}
+    if output.invert and (missing := [name for name, value in given.items() if value is None]):
+        raise Refusal(f"invert=true needs to know the {' and the '.join(missing)} too: pass --set {missing[0]}=NUMBER as well.")
+    if not output.invert and (idle := [name for name, value in given.items() if value is not None]):
+        raise Refusal(f"{idle[0]} changes nothing where the prediction is not inverted: pass --set invert=true as well, or leave it out.")
+
+
+TAPS = Setting("the four blocks whose outputs are used, such as 2,5,8,11", whole_numbers, partial(_apply_taps, 4))
+LAST_TAPS = Setting("the two blocks whose outputs are used, such as 8,11", whole_numbers, partial(_apply_taps, 2))
+HEADS = Setting("how many attention heads each block has", whole_number, _apply_heads)
+READOUT = Setting("what becomes of the class token: ignore, add or project", one_of("ignore", "add", "project"), _apply_readout)
 MAX_DEPTH = Setting("the largest depth of a metric model in metres, such as 20 or 80", positive_number, _apply_max_depth)
 SCALE = Setting("the scale from prediction to inverse depth, such as 0.00006016", number, _apply_scale)
 SHIFT = Setting("the shift from prediction to inverse depth, such as 0.00579", number, _apply_shift)
 INVERT = Setting("whether the model gives depth as 1 / (scale * prediction + shift)", yes_or_no, _apply_invert)
+NON_NEGATIVE = Setting("whether predictions below zero become zero", yes_or_no, _apply_non_negative)

@@ -1,0 +1,105 @@
+"""What MiDaS and DPT models share at both ends: how a picture goes in, the heads, and what the prediction means."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from model_defs.config import HeadConfig, ImageConfig, OutputConfig
+from muggle_convert.errors import Refusal
+from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.family import Reading, Setting
+from muggle_convert.families.parts import Inventory, batch_norm, convolution, depth_head_inventory, read_depth_head
+from muggle_convert.families.settings import INVERT, NON_NEGATIVE, SCALE, SHIFT
+from muggle_convert.rules import Drop, Rule, rename, unused
+
+DEPTH_HEAD_RULES: tuple[Rule, ...] = (
+    rename("scratch.output_conv.0.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
+    rename("scratch.output_conv.{2*i+2}.{p:parameter}", "head.proj_1ch.{2*i}.{p:parameter}"),
+)
+
+SEGMENTATION_HEAD_RULES: tuple[Rule, ...] = (
+    rename("scratch.output_conv.0.weight", "head.refine.0.weight"),
+    rename("scratch.output_conv.1.{p:batch_norm}", "head.refine.1.{p:batch_norm}"),
+    rename("scratch.output_conv.4.{p:parameter}", "head.proj_classes.{p:parameter}"),
+)
+
+_AUXILIARY = "the auxiliary head only helped training"
+SEGMENTATION_HEAD_DROPS: tuple[Drop, ...] = (
+    unused("auxlayer.0.weight", _AUXILIARY),
+    unused("auxlayer.1.{p:batch_norm}", _AUXILIARY),
+    unused("auxlayer.4.{p:parameter}", _AUXILIARY),
+)
+
+OUTPUT_SETTINGS: dict[str, Setting] = {"scale": SCALE, "shift": SHIFT, "invert": INVERT, "non_negative": NON_NEGATIVE}
+
+# What DPT's code holds for its metric models and no file does: inverse depth = scale * prediction + shift.
+INVERSIONS = {"kitti": {"scale": 0.00006016, "shift": 0.00579}, "nyu": {"scale": 0.000305, "shift": 0.1378}}
+
+
+def read_head(reading: Reading, findings: Findings) -> HeadConfig:
+    """A segmentation head where there are scores of classes, else a depth head."""
+    refine, scores = "head.refine.0.weight", "head.proj_classes.weight"
+    if not reading.has(scores):
+        return read_depth_head(reading, findings, "double")
+    return HeadConfig(
+        kind=findings.note("head.kind", "segmentation", Source.SHAPE, f"{reading.describe('head.refine.1.weight')}: a norm in the head"),
+        upsampler_width=reading.measure(findings, "head.upsampler_width", refine, lambda shape: shape[0]),
+        projection_width=reading.measure(findings, "head.projection_width", scores, lambda shape: shape[1]),
+        channels=reading.measure(findings, "head.channels", scores, lambda shape: shape[0]),
+        resize=findings.convention("head.resize", "double", "how this family's code runs"),
+    )
+
+
+def head_inventory(head: HeadConfig, fusion_width: int) -> Inventory:
+    if head.kind == "depth":
+        return depth_head_inventory(head, fusion_width)
+    return {
+        **convolution("head.refine.0", head.upsampler_width, fusion_width, 3, bias=False),
+        **batch_norm("head.refine.1", head.upsampler_width),
+        **convolution("head.proj_classes", head.channels, head.projection_width, 1),
+    }
+
+
+def read_image(findings: Findings, channels: int, size: int) -> ImageConfig:
+    """Pictures at mean and deviation one half, of which the side that has to change least sets the scale."""
+    image = ImageConfig(channels, size, True, "closest", 32, (0.5,) * channels, (0.5,) * channels)
+    return findings.rest("image", image, Source.CONVENTION, "how MiDaS and DPT were trained: mean and deviation one half, sides in steps of 32")
+
+
+def read_output(reading: Reading, findings: Findings, head: HeadConfig, metric_file: re.Pattern[str] | None = None) -> OutputConfig:
+    """Scores of classes, channels as they are, or inverse depth, which is turned into metres where something says how."""
+    if head.kind == "segmentation":
+        scores = OutputConfig(kind="classes", activation="none")
+        return findings.rest("output", scores, Source.CONVENTION, "a segmentation head predicts a score for each class")
+    activation = _activation(reading, findings)
+    if head.channels != 1:
+        findings.note("output.kind", "channels", Source.SHAPE, reading.describe("head.proj_1ch.2.weight"))
+        channels = OutputConfig(kind="channels", activation=activation)
+        return findings.rest("output", channels, Source.CONVENTION, "nothing tells what more than one channel means")
+    told = reading.clue("invert", metric_file)
+    if told is None or (not isinstance(told[1], re.Match) and not INVERT.parse(told[1])):
+        source, detail = (Source.ASSUMED, "nothing says that it is metric; --set scale=… --set shift=… --set invert=true would")
+        if told is not None:
+            source, detail = told[0].source, told[0].detail
+        return findings.rest("output", OutputConfig(kind="relative inverse depth", activation=activation), source, detail)
+    scale = _constant(reading, findings, "scale", SCALE, metric_file)
+    shift = _constant(reading, findings, "shift", SHIFT, metric_file)
+    metres = OutputConfig(kind="metric depth", activation=activation, scale=scale, shift=shift, invert=True)
+    return findings.rest("output", metres, told[0].source, told[0].detail)
+
+
+def _activation(reading: Reading, findings: Findings) -> Any:
+    told = reading.clue("non_negative")
+    if told is None:
+        return findings.convention("output.activation", "relu", "every released model of MiDaS and DPT ends in a ReLU")
+    return findings.note("output.activation", "relu" if NON_NEGATIVE.parse(told[1]) else "none", told[0].source, told[0].detail)
+
+
+def _constant(reading: Reading, findings: Findings, name: str, setting: Setting, metric_file: re.Pattern[str] | None) -> Any:
+    told = reading.clue(name, metric_file)
+    if told is None:
+        raise Refusal(f"{reading.file} is to be inverted, but nothing says with which {name}: pass --set {name}=NUMBER too.")
+    evidence, value = told
+    number = INVERSIONS[value["data"].lower()][name] if isinstance(value, re.Match) else setting.parse(value)
+    return findings.note(f"output.{name}", number, evidence.source, evidence.detail)

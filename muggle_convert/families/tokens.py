@@ -1,0 +1,112 @@
+"""What the families share whose encoder is a plain transformer under timm's names: its rules, its tensors, its configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from model_defs.config import ReassembleConfig
+from muggle_convert.errors import Refusal
+from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.family import Reading, Setting
+from muggle_convert.families.parts import Inventory, linear, norm, read_readout, read_reassembled_features
+from muggle_convert.families.settings import HEADS, READOUT
+from muggle_convert.rules import Rule, rename, split
+
+_BLOCK, _BLOCK_HERE = "pretrained.model.blocks.{n}", "imgencoder.blocks.{n}"
+
+BLOCK_RULES: tuple[Rule, ...] = (
+    rename("pretrained.model.cls_token", "patch_embed.cls_token"),
+    rename("pretrained.model.patch_embed.proj.{p:parameter}", "patch_embed.proj.{p:parameter}"),
+    rename(_BLOCK + ".norm{i+1}.{p:parameter}", _BLOCK_HERE + ".norm{i+1}.{p:parameter}"),
+    rename(_BLOCK + ".attn.qkv.weight", _BLOCK_HERE + ".attn.qkv.weight"),
+    rename(_BLOCK + ".attn.proj.{p:parameter}", _BLOCK_HERE + ".attn.proj.{p:parameter}"),
+    rename(_BLOCK + ".mlp.fc{i+1}.{p:parameter}", _BLOCK_HERE + ".mlp.fc{i+1}.{p:parameter}"),
+)
+
+VIT_RULES: tuple[Rule, ...] = (
+    *BLOCK_RULES,
+    split("pretrained.model.pos_embed", "posenc.cls_embedding", "posenc.base_patch_embedding", axis=1, count=1),
+    rename(_BLOCK + ".attn.qkv.bias", _BLOCK_HERE + ".attn.qkv.bias"),
+)
+
+REASSEMBLY_RULES: tuple[Rule, ...] = (
+    rename("pretrained.act_postprocess{s+1}.0.project.0.{p:parameter}", "reassemble.{s:scale}.readout_proj.{p:parameter}"),
+    rename("pretrained.act_postprocess{s+1}.{i+3}.{p:parameter}", "reassemble.{s:scale}.resample.{i}.{p:parameter}"),
+)
+
+
+def block_inventory(block: str, width: int, mlp_width: int) -> Inventory:
+    """The tensors of one block of attention and an MLP, the same in every plain transformer."""
+    return {
+        **norm(f"{block}.norm1", width),
+        **linear(f"{block}.attn.qkv", 3 * width, width),
+        **linear(f"{block}.attn.proj", width, width),
+        **norm(f"{block}.norm2", width),
+        **linear(f"{block}.mlp.fc1", mlp_width, width),
+        **linear(f"{block}.mlp.fc2", width, mlp_width),
+    }
+
+
+def position_inventory(width: int, grid: tuple[int, int]) -> Inventory:
+    return {"posenc.cls_embedding": (1, 1, width), "posenc.base_patch_embedding": (1, math.prod(grid), width)}
+
+
+def read_blocks(reading: Reading, findings: Findings) -> dict[str, int]:
+    """Width, depth and MLP width of the stack of blocks."""
+    depth = reading.count("imgencoder.blocks.{n}.norm1.weight")
+    return {
+        "width": reading.measure(findings, "encoder.width", "patch_embed.cls_token", lambda shape: shape[-1]),
+        "depth": findings.note("encoder.depth", depth, Source.SHAPE, f"{depth} blocks, numbered from 0 to {depth - 1}"),
+        "mlp_width": reading.measure(findings, "encoder.mlp_width", "imgencoder.blocks.0.mlp.fc1.weight", lambda shape: shape[0]),
+    }
+
+
+def read_taps(
+    reading: Reading, findings: Findings, depth: int, setting: Setting, known: Mapping[int, tuple[int, ...]]
+) -> tuple[int, ...]:
+    """The blocks that released models of this depth tap; for another depth somebody has to say."""
+    if (told := reading.clue("taps")) is not None:
+        taps: tuple[int, ...] = setting.parse(told[1])
+        return findings.note("encoder.taps", taps, told[0].source, told[0].detail)
+    if depth not in known:
+        released = " and ".join(map(str, known))
+        raise Refusal(
+            f"{reading.file} has {depth} transformer blocks; {reading.family} was released with {released}, and no tensor tells which "
+            f"blocks another depth taps ({setting.meaning}): pass --set taps=NUMBERS."
+        )
+    return findings.convention("encoder.taps", known[depth], f"models of this family with {depth} blocks tap these")
+
+
+def read_heads(reading: Reading, findings: Findings, width: int) -> int:
+    if (told := reading.clue("heads")) is not None:
+        return findings.note("encoder.heads", HEADS.parse(told[1]), told[0].source, told[0].detail)
+    if width % 64:
+        raise Refusal(
+            f"{reading.file} has {width} features; {reading.family} has 64 for each attention head, which does not divide them: "
+            "pass --set heads=NUMBER."
+        )
+    return findings.convention("encoder.heads", width // 64, "64 features for each head")
+
+
+def read_square_grid(reading: Reading, findings: Findings) -> tuple[int, int]:
+    patches = reading.shape("posenc.base_patch_embedding")[1]
+    side = math.isqrt(patches)
+    if side * side != patches:
+        raise Refusal(f"{reading.file} has positions for {patches} patches; {reading.family} has a square grid of them, such as 576 = 24 x 24.")
+    return findings.note("encoder.grid", (side, side), Source.SHAPE, reading.describe("posenc.base_patch_embedding"))
+
+
+def read_reassembly(reading: Reading, findings: Findings) -> ReassembleConfig:
+    """The readout is asked for where there is no projection: ignoring and adding the class token look the same in a file."""
+    features = read_reassembled_features(reading, findings)
+    readout: Any = read_readout(reading, findings)
+    if readout != "project":
+        if (told := reading.clue("readout")) is None:
+            raise Refusal(
+                f"{reading.file} has no readout projection, and no tensor tells whether the class token is ignored or added: "
+                "pass --set readout=ignore or --set readout=add."
+            )
+        readout = findings.note("reassemble.readout", READOUT.parse(told[1]), told[0].source, told[0].detail)
+    return ReassembleConfig(features, readout)
