@@ -8,13 +8,13 @@ from muggle_convert.errors import Refusal
 from muggle_convert.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from muggle_convert.convert import convert
+    from muggle_convert.conversion import convert
     from muggle_convert.inspection import inspect
     from muggle_convert.loading import load_any_dpt
 
 __all__ = ["Refusal", "__version__", "convert", "inspect", "load_any_dpt"]
 
-_HOMES = {"convert": "convert", "inspect": "inspection", "load_any_dpt": "loading"}  # torch is imported only by those who load
+_HOMES = {"convert": "conversion", "inspect": "inspection", "load_any_dpt": "loading"}  # torch is imported only by those who load
 
 
 def __getattr__(name: str) -> Any:

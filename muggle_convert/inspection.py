@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from model_defs.config import to_dict
-from muggle_convert.convert import Options, read
+from muggle_convert.conversion import Options, read
 from muggle_convert.fingerprint import promised_fingerprint
 from muggle_convert.match import Match
 from muggle_convert.plan import Plan, plan

@@ -12,7 +12,7 @@ from torch import Tensor
 from model_defs.build import build
 from model_defs.dpt import DPT
 from muggle_convert.checkpoints import DType, MappedFiles, TensorEntry, printable, tensor_chunks, verify_checksums
-from muggle_convert.convert import Options, read
+from muggle_convert.conversion import Options, read
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.images.predict import Predictor, with_predict

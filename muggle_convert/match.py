@@ -12,7 +12,8 @@ from muggle_convert.document import KEY, Document, read_document
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families import BY_NAME, FAMILIES
 from muggle_convert.families.evidence import Evidence, Findings, Source
-from muggle_convert.families.family import Family, Reading
+from muggle_convert.families.family import Family, Reading, nearest_released
+from muggle_convert.families.settings import check_inversion
 from muggle_convert.rules import Drop, RuleSet, Shape
 from muggle_convert.rules.templates import Template
 from muggle_convert.translate import UNUSED, Translation, translate
@@ -36,10 +37,7 @@ class Match:
     @property
     def released(self) -> tuple[str, bool]:
         """The published checkpoint of this configuration, or else the nearest one and False."""
-        values = leaves(self.config)
-        scores = {known.name: [values.get(path) == value for path, value in known.values.items()] for known in self.family.released}
-        best = max(scores, key=lambda name: (all(scores[name]), sum(scores[name]) / max(1, len(scores[name]))), default="")
-        return best, bool(best) and all(scores[best])
+        return nearest_released(self.family, self.config)
 
 
 def match(
@@ -153,6 +151,7 @@ def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], evid
         for path, now in leaves(config).items():
             if path not in before or before[path] != now or evidence.get(path) is None:
                 evidence[path] = Evidence(Source.FLAG, f"{key}={value}")
+    check_inversion(config.output)
     return config
 
 

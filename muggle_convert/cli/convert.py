@@ -32,7 +32,7 @@ def command(checkpoint: Path, out: Path | None, settings: tuple[str, ...], dry_r
     """Convert CHECKPOINT, a file or a folder, to one safetensors file in the model's own names."""
     from muggle_convert.checkpoints import Limits
     from muggle_convert.cli.report import print_plan, print_report
-    from muggle_convert.convert import Options, convert, preview
+    from muggle_convert.conversion import Options, convert, preview
 
     if out is None and not dry_run:
         raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.convert import Report
+from muggle_convert.conversion import Report
 from muggle_convert.match import Match
 from muggle_convert.plan import Plan
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_defs.config import DPTConfig
+from model_defs.config import DPTConfig, leaves
 from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.evidence import Evidence, Findings, Source, Value
@@ -93,7 +93,9 @@ class Reading:
         try:
             return value(shape)
         except (IndexError, ZeroDivisionError):
-            raise Contradiction(f"{self.file} looks like {self.family} but {self.describe(name)}, which is nothing such a network has.") from None
+            raise Contradiction(
+                f"{self.file} looks like {self.family} but {self.describe(name)}, which is nothing such a network has."
+            ) from None
 
     def count(self, template: str) -> int:
         """How many entries a numbered list has; the numbers have to run from zero without a gap."""
@@ -128,3 +130,11 @@ class Reading:
     def flag(self, key: str, setting: Setting) -> Any | None:
         """What a flag says, read; None where it was not given."""
         return setting.parse(self.overrides[key]) if key in self.overrides else None
+
+
+def nearest_released(family: Family, config: DPTConfig) -> tuple[str, bool]:
+    """The published checkpoint of a configuration, or else the one that shares most of it, and False."""
+    values = leaves(config)
+    scores = {known.name: [values.get(path) == value for path, value in known.values.items()] for known in family.released}
+    best = max(scores, key=lambda name: (all(scores[name]), sum(scores[name]) / max(1, len(scores[name]))), default="")
+    return best, bool(best) and all(scores[best])

@@ -57,9 +57,9 @@ def read(source: Path, options: Options = Options()) -> Match:
     return match(checkpoint, options.family, options.overrides, options.drops)
 
 
-def convert(source: str | Path, target: str | Path, options: Options = Options()) -> Report:
-    """Write a checkpoint of any known family as one safetensors file in the model's own names."""
-    source, target = Path(source), Path(target)
+def convert(source: str | Path, target: str | Path, options: Options | None = None, **more: Any) -> Report:
+    """Write a checkpoint of any known family as one safetensors file in the model's own names. Keywords are fields of `Options`."""
+    source, target, options = Path(source), Path(target), replace(options or Options(), **more)
     check_target(target, options.force)
     matched = read(source, options)
     _check_not_source(matched.checkpoint, target)
