@@ -17,7 +17,15 @@ from muggle_convert.families.ends import (
 )
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
-from muggle_convert.families.parts import Inventory, convolution, fusion_drops, fusion_inventory, fusion_rules, read_fusion, token_reassembly_of
+from muggle_convert.families.parts import (
+    Inventory,
+    convolution,
+    fusion_drops,
+    fusion_inventory,
+    fusion_rules,
+    read_fusion,
+    token_reassembly_of,
+)
 from muggle_convert.families.settings import HEADS, READOUT, TAPS
 from muggle_convert.families.tokens import (
     REASSEMBLY_RULES,

@@ -53,8 +53,8 @@ def position_inventory(width: int, grid: tuple[int, int]) -> Inventory:
     return {"posenc.cls_embedding": (1, 1, width), "posenc.base_patch_embedding": (1, math.prod(grid), width)}
 
 
-def read_blocks(reading: Reading, findings: Findings) -> dict[str, int]:
-    """Width, depth and MLP width of the stack of blocks."""
+def read_blocks(reading: Reading, findings: Findings) -> dict[str, Any]:
+    """Width, depth and MLP width of the stack of blocks, as its configuration names them."""
     depth = reading.count("imgencoder.blocks.{n}.norm1.weight")
     return {
         "width": reading.measure(findings, "encoder.width", "patch_embed.cls_token", lambda shape: shape[-1]),
@@ -81,7 +81,8 @@ def read_taps(
 
 def read_heads(reading: Reading, findings: Findings, width: int) -> int:
     if (told := reading.clue("heads")) is not None:
-        return findings.note("encoder.heads", HEADS.parse(told[1]), told[0].source, told[0].detail)
+        heads: int = HEADS.parse(told[1])
+        return findings.note("encoder.heads", heads, told[0].source, told[0].detail)
     if width % 64:
         raise Refusal(
             f"{reading.file} has {width} features; {reading.family} has 64 for each attention head, which does not divide them: "
