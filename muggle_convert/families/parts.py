@@ -107,8 +107,7 @@ def read_fusion(reading: Reading, findings: Findings, resize: str) -> FusionConf
     """Widths from the projection into each block, batch norm and bias from whether there is any."""
     scales = [name for name in SCALES if reading.has(f"reassemble.{name}.fuse_proj.weight")]
     tensors = [f"reassemble.{name}.fuse_proj.weight" for name in scales or SCALES[:1]]
-    widths = tuple(reading.shape(name)[0] for name in tensors)
-    findings.note("fusion.widths", widths, Source.SHAPE, reading.describe_all(tensors))
+    widths = reading.measure_all(findings, "fusion.widths", tensors, lambda shape: shape[0])
     unit = f"fusion.blocks.{len(widths) - 1}.scale_proj_seq.0.resconv_seq.1"
     return FusionConfig(
         widths=widths,
@@ -133,7 +132,7 @@ def read_reassembled_features(reading: Reading, findings: Findings) -> tuple[int
     """Channels each scale's tokens are projected to, for every scale that is made from tokens."""
     tensors = [f"reassemble.{name}.resample.0.weight" for name in SCALES]
     present = [name for name in tensors if reading.has(name)]
-    return findings.note("reassemble.features", tuple(reading.shape(name)[0] for name in present), Source.SHAPE, reading.describe_all(present))
+    return reading.measure_all(findings, "reassemble.features", present or tensors[:1], lambda shape: shape[0])
 
 
 def read_readout(reading: Reading, findings: Findings) -> Literal["ignore", "project"]:

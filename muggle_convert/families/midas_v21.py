@@ -1,0 +1,110 @@
+"""MiDaS v2.1: a ResNeXt under the decoder that DPT's grew out of."""
+
+from __future__ import annotations
+
+import re
+
+from model_defs.config import DPTConfig, FusionConfig, ImageConfig, ReassembleConfig, ResNeXtConfig
+from muggle_convert.errors import Contradiction
+from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
+from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.family import Family, Reading, Released
+from muggle_convert.families.parts import (
+    Inventory,
+    depth_head_inventory,
+    fusion_drops,
+    fusion_inventory,
+    fusion_rules,
+    map_reassembly_of,
+    normalized_convolution,
+    read_depth_head,
+    read_fusion,
+)
+from muggle_convert.rules import RuleSet, rename
+
+BLOCK, CONVERTED_BLOCK = "pretrained.{s:layer1.4|layer2|layer3|layer4}.{n}", "imgencoder.stages.{s}.{n}"
+
+ORIGINAL = RuleSet(
+    rules=(
+        rename("pretrained.layer1.0.weight", "patch_embed.proj.weight"),
+        rename("pretrained.layer1.1.{p:batch_norm}", "patch_embed.proj.norm.{p:batch_norm}"),
+        rename(BLOCK + ".{m:conv1|conv2|conv3}.weight", CONVERTED_BLOCK + ".{m:reduce|grouped|expand}.weight"),
+        rename(BLOCK + ".{m:bn1|bn2|bn3}.{p:batch_norm}", CONVERTED_BLOCK + ".{m:reduce|grouped|expand}.norm.{p:batch_norm}"),
+        rename(BLOCK + ".downsample.0.weight", CONVERTED_BLOCK + ".shortcut.weight"),
+        rename(BLOCK + ".downsample.1.{p:batch_norm}", CONVERTED_BLOCK + ".shortcut.norm.{p:batch_norm}"),
+        *fusion_rules(),
+        *DEPTH_HEAD_RULES,
+    ),
+    drops=fusion_drops(),
+)
+
+
+def _configure(reading: Reading, findings: Findings) -> DPTConfig:
+    head = read_depth_head(reading, findings, "double unaligned")
+    return DPTConfig(
+        family=reading.family,
+        encoder=_encoder(reading, findings),
+        reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
+        fusion=_fusion(reading, findings),
+        head=head,
+        image=read_imagenet_image(reading, findings, 384),
+        output=read_output(reading, findings, head),
+    )
+
+
+def _encoder(reading: Reading, findings: Findings) -> ResNeXtConfig:
+    grouped = [f"imgencoder.stages.{stage}.0.grouped.weight" for stage in range(4)]
+    expand = [f"imgencoder.stages.{stage}.0.expand.weight" for stage in range(4)]
+    depths = tuple(reading.count(f"imgencoder.stages.{stage}.{{n}}.grouped.weight") for stage in range(4))
+    return ResNeXtConfig(
+        stem_width=reading.measure(findings, "encoder.stem_width", "patch_embed.proj.weight", lambda shape: shape[0]),
+        depths=findings.note("encoder.depths", depths, Source.SHAPE, "the numbers of the blocks of its four stages"),
+        inner_widths=reading.measure_all(findings, "encoder.inner_widths", grouped, lambda shape: shape[0]),
+        widths=reading.measure_all(findings, "encoder.widths", expand, lambda shape: shape[0]),
+        groups=reading.measure(findings, "encoder.groups", grouped[0], lambda shape: max(1, shape[0] // shape[1])),
+    )
+
+
+def _fusion(reading: Reading, findings: Findings) -> FusionConfig:
+    fusion = read_fusion(reading, findings, "double")
+    if len(set(fusion.widths)) > 1:
+        raise Contradiction(f"{reading.file} looks like {reading.family} but its fusion is {fusion.widths} wide, where all blocks have one width.")
+    return fusion
+
+
+def read_imagenet_image(reading: Reading, findings: Findings, size: int) -> ImageConfig:
+    """The pictures of MiDaS before DPT: inside a square, at ImageNet's mean and deviation."""
+    channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
+    mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if channels == 3 else ((0.5,) * channels, (0.5,) * channels)
+    image = ImageConfig(channels, size, True, "at most", 32, mean, std)
+    return findings.rest("image", image, Source.CONVENTION, "how MiDaS v2.1 was trained; with other than three channels, mean and deviation one half")
+
+
+def _inventory(config: DPTConfig) -> Inventory:
+    encoder = config.encoder
+    assert isinstance(encoder, ResNeXtConfig)
+    tensors = normalized_convolution("patch_embed.proj", encoder.stem_width, config.image.channels, 7)
+    inputs = encoder.stem_width
+    for stage, (depth, inner, outputs) in enumerate(zip(encoder.depths, encoder.inner_widths, encoder.widths, strict=True)):
+        for number in range(depth):
+            block = f"imgencoder.stages.{stage}.{number}"
+            tensors |= normalized_convolution(f"{block}.reduce", inner, inputs, 1)
+            tensors |= normalized_convolution(f"{block}.grouped", inner, inner // encoder.groups, 3)
+            tensors |= normalized_convolution(f"{block}.expand", outputs, inner, 1)
+            if inputs != outputs or (stage > 0 and number == 0):
+                tensors |= normalized_convolution(f"{block}.shortcut", outputs, inputs, 1)
+            inputs = outputs
+    fusion = {name: shape for name, shape in fusion_inventory(config.fusion).items() if ".scale_proj_seq.2." not in name}
+    return {**tensors, **map_reassembly_of(config, encoder.widths), **fusion, **depth_head_inventory(config.head, config.fusion.widths[0])}
+
+
+MIDAS_V21 = Family(
+    name="midas_v21",
+    title="MiDaS v2.1",
+    layouts={"original": ORIGINAL},
+    configure=_configure,
+    inventory=_inventory,
+    file_names=re.compile(r"midas[_-]v21(?![_-]small)|model-f6b98070", re.IGNORECASE),
+    released=(Released("midas_v21_384", {"encoder.depths": (3, 4, 23, 3), "encoder.inner_widths": (256, 512, 1024, 2048), "encoder.groups": 32}),),
+    settings=OUTPUT_SETTINGS,
+)
