@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muggle_convert.checkpoints import DType, TensorEntry, printable, tensor_chunks
+from muggle_convert.checkpoints import DType, TensorEntry, as_array, printable, tensor_chunks
 from muggle_convert.errors import Refusal
 from muggle_convert.match import Match
 from muggle_convert.rules import Drop
@@ -12,7 +12,7 @@ from muggle_convert.rules import Drop
 if TYPE_CHECKING:
     import numpy as np
 
-_KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
+_CLOSE = {DType.F16: 1e-3, DType.BF16: 1e-2}  # what rounding takes from numbers around one
 
 
 def check_dropped(match: Match) -> None:
@@ -36,29 +36,17 @@ def _compare(match: Match, entry: TensorEntry, derived: np.ndarray[Any, Any]) ->
     advice = "the file is not what it looks like; convert it as another family, or get it again"
     if derived.shape != entry.shape:
         raise Refusal(f"{file} stores {name} of shape {list(entry.shape)}, but its configuration gives {list(derived.shape)}: {advice}.")
-    if not same_values(as_array(entry), derived):
+    if not _same_values(as_array(entry), derived, entry.dtype):
         raise Refusal(f"{file} stores other values in {name} than its configuration gives: {advice}.")
 
 
-def same_values(stored: np.ndarray[Any, Any], derived: np.ndarray[Any, Any]) -> bool:
+def _same_values(stored: np.ndarray[Any, Any], derived: np.ndarray[Any, Any], dtype: DType) -> bool:
     """Whole numbers exactly; floats up to the last bits, in which a logarithm differs between libraries."""
     import numpy as np
 
-    if stored.dtype.kind == "f":
-        return bool(np.allclose(stored, derived, rtol=0.0, atol=1e-3 if stored.dtype.itemsize == 2 else 1e-6))
+    if dtype.is_floating:
+        return bool(np.allclose(stored, derived, rtol=0.0, atol=_CLOSE.get(dtype, 1e-6)))
     return bool(np.array_equal(stored, derived))
-
-
-def as_array(entry: TensorEntry) -> np.ndarray[Any, Any]:
-    """A small stored tensor as an array."""
-    import numpy as np
-
-    elements = b"".join(tensor_chunks(entry))
-    if entry.dtype is DType.BF16:
-        return (np.frombuffer(elements, "<u2").astype("<u4") << 16).view("<f4").reshape(entry.shape)
-    if entry.dtype.code not in _KINDS:
-        raise Refusal(f"{printable(entry.name)} is a {entry.dtype.code} tensor where numbers were expected; get the file again.")
-    return np.frombuffer(elements, _KINDS[entry.dtype.code]).reshape(entry.shape)
 
 
 def _equal(one: TensorEntry, other: TensorEntry) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from muggle_convert.checkpoints.arrays import as_array
 from muggle_convert.checkpoints.checkpoint import Checkpoint, Record, TensorEntry
 from muggle_convert.checkpoints.dtypes import DType
 from muggle_convert.checkpoints.limits import Limits
@@ -16,6 +17,7 @@ __all__ = [
     "MappedFiles",
     "Record",
     "TensorEntry",
+    "as_array",
     "open_checkpoint",
     "printable",
     "read_tensor",
