@@ -8,7 +8,7 @@ from muggle_convert.checkpoints.dtypes import DType
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.names import printable
 from muggle_convert.checkpoints.opening import open_checkpoint
-from muggle_convert.checkpoints.reading import MappedFiles, read_tensor, record_chunks, tensor_chunks, verify_checksums
+from muggle_convert.checkpoints.reading import MappedFiles, element_chunks, read_tensor, record_chunks, tensor_chunks, verify_checksums
 
 __all__ = [
     "Checkpoint",
@@ -17,6 +17,7 @@ __all__ = [
     "MappedFiles",
     "Record",
     "TensorEntry",
+    "element_chunks",
     "as_array",
     "open_checkpoint",
     "printable",

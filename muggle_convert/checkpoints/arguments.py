@@ -37,28 +37,28 @@ def _leaves(value: Value, prefix: str, depth: int, steps: Iterator[int]) -> Iter
     if leaf is not None and prefix:
         yield prefix.removesuffix("."), leaf
         return
-    for key, child in entries(value):
-        if type(key) is str and len(key) <= LONGEST_TEXT:
+    for key, child in _entries(value).items():
+        if len(key) <= LONGEST_TEXT:
             yield from _leaves(child, f"{prefix}{key}.", depth - 1, steps)
 
 
-def entries(value: Value) -> list[tuple[Value, Value]]:
+def _entries(value: Value) -> dict[str, Value]:
     """The named parts of a dictionary, or of an inert object that was used like one."""
     if type(value) is Pairs:
-        return value.items
+        return {key: child for key, child in value.items if type(key) is str}
     if type(value) is not Inert:
-        return []
-    state = value.state
-    if type(state) is tuple and state and type(state[0]) is Pairs:  # attributes, then slots
-        state = state[0]
-    named = [item for item in value.items if type(item) is tuple and len(item) == 2]
-    inside = state.items if type(state) is Pairs else []
-    if value.kind is not None and value.kind.module.partition(".")[0] == "omegaconf":
-        for key, child in inside:
-            if key == "_content":
-                return entries(child)
-        return []
-    return named + inside
+        return {}
+    state = value.state[0] if type(value.state) is tuple and value.state else value.state  # attributes, or those and slots
+    attributes = _entries(state) if type(state) is Pairs else {}
+    if _package(value) == "omegaconf":
+        content = attributes.get("_content")
+        return _entries(content) if type(content) is Pairs else {}
+    named = [item for item in value.items if type(item) is tuple and len(item) == 2 and type(item[0]) is str]
+    return dict(named) | attributes
+
+
+def _package(value: Inert) -> str:
+    return value.kind.module.partition(".")[0] if value.kind else ""
 
 
 def plain(value: Value) -> Any:
@@ -72,29 +72,25 @@ def plain(value: Value) -> Any:
             return None
         parts = [plain(part) for part in value]
         return parts if None not in parts else None
-    if type(value) is Inert and value.kind is not None:
-        return _plain_object(value, value.kind)
-    return None
+    return _plain_object(value, value.kind) if type(value) is Inert and value.kind is not None else None
 
 
 def _plain_object(value: Inert, kind: Global) -> Any:
-    arguments = value.arguments
-    if kind.module.partition(".")[0] == "pathlib" and all(type(part) is str for part in arguments):
-        return plain("/".join(arguments).replace("//", "/"))
-    if str(kind) == "torch.device" and all(type(part) in (str, int) for part in arguments):
-        return ":".join(map(str, arguments))
-    if kind.module.partition(".")[0] == "numpy" and kind.name == "scalar" and len(arguments) == 2:
-        return _numpy_scalar(*arguments)
-    if kind.module.partition(".")[0] == "omegaconf":
-        for key, child in value.state.items if type(value.state) is Pairs else []:
-            if key == "_val" and type(child) in (str, bool, int, float):
-                return plain(child)
+    if _package(value) == "pathlib" and all(type(part) is str for part in value.arguments):
+        return plain("/".join(value.arguments).replace("//", "/"))
+    if str(kind) == "torch.device" and all(type(part) in (str, int) for part in value.arguments[:2]):
+        return plain(":".join(map(str, value.arguments[:2])))
+    if _package(value) == "numpy" and kind.name == "scalar" and len(value.arguments) == 2:
+        return _numpy_scalar(*value.arguments)
+    if _package(value) == "omegaconf" and type(value.state) is Pairs:
+        leaf = _entries(value.state).get("_val")
+        return plain(leaf) if type(leaf) in (str, bool, int, float) else None
     return None
 
 
 def _numpy_scalar(dtype: Value, raw: Value) -> Any:
     """What `numpy.core.multiarray.scalar` was called with: an element type and the bytes of one element."""
-    if type(raw) is Inert and raw.kind is not None and raw.kind.name == "encode" and type(raw.arguments[0]) is str:
+    if type(raw) is Inert and raw.kind is not None and raw.kind.name == "encode" and raw.arguments and type(raw.arguments[0]) is str:
         raw = raw.arguments[0].encode("latin-1", "replace")  # how protocol 2 spells bytes
     code = dtype.arguments[0] if type(dtype) is Inert and dtype.arguments else None
     if type(raw) is not bytes or type(code) is not str or code not in NUMPY_FORMATS:

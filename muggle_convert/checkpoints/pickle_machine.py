@@ -8,16 +8,17 @@ and nothing recurses, so the input decides neither what runs nor how long.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.values import Global, Inert, Pairs, Value
+from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.values import Global, Inert, Pairs, Value, is_key
 from muggle_convert.errors import Refusal
 
 DEEPEST_MARKS = 1000  # a pickler has one or two marks open for each level of nesting
 LONGEST_NAME = 1024  # of a module or a class
-LONGEST_KEY = 16  # values of a tuple that is a dictionary key
 LONGEST_INTEGER = 255  # bytes; random number generators keep 128 bits, nothing keeps more than this
 
 PROTO, STOP = 0x80, 0x2E
@@ -138,7 +139,7 @@ class PickleMachine:
             raise Refusal(f"its pickle is broken at byte {self.position}: a key has no value")
         keys = values[::2]
         for key in keys:
-            if not _is_key(key):
+            if not is_key(key):
                 raise Refusal(
                     f"its pickle has a {type(key).__name__.lower()} as a dictionary key before byte {self.position}; a checkpoint has "
                     "names there"
@@ -158,13 +159,11 @@ class PickleMachine:
         if type(kind) is Global and type(arguments) is tuple:
             self.stack.append(self.meaning.call(kind, arguments))
         else:
-            self.stack.append(Inert(kind if type(kind) is Global else None, arguments))
+            self.stack.append(_inert(kind, arguments))
 
 
-def _is_key(key: Value) -> bool:
-    if type(key) is tuple:
-        return len(key) <= LONGEST_KEY and all(_is_key(part) and type(part) is not tuple for part in key)
-    return key is None or type(key) in (str, int, float, bool, bytes, Global, Inert)
+def _inert(kind: Value, arguments: Value) -> Inert:
+    return Inert(kind if type(kind) is Global else None, arguments if type(arguments) is tuple else ())
 
 
 # Opcodes. Each takes the machine; the names are those of Python's pickletools.
@@ -250,9 +249,18 @@ def _reduce(machine: PickleMachine) -> None:
     machine.build(machine.stack.pop(), arguments)
 
 
+def _new_object(machine: PickleMachine) -> None:
+    """An empty dictionary, say, is the same made or called; with arguments only a call is understood."""
+    arguments, kind = machine.stack.pop(), machine.stack.pop()
+    if arguments == ():
+        machine.build(kind, arguments)
+    else:
+        machine.stack.append(_inert(kind, arguments))
+
+
 def _new_object_with_keywords(machine: PickleMachine) -> None:
     keywords, arguments, kind = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
-    machine.stack.append(Inert(kind if type(kind) is Global else None, (arguments, keywords)))
+    machine.stack.append(_inert(kind, (arguments, keywords)))
 
 
 def _named_on_stack(machine: PickleMachine) -> None:
@@ -319,7 +327,7 @@ OPERATIONS: dict[int, Callable[[PickleMachine], None]] = {
     ord("c"): lambda machine: machine.stack.append(Global(machine.line(), machine.line())),
     0x93: _named_on_stack,
     ord("R"): _reduce,
-    0x81: _reduce,  # a construction; what a call of the class would mean
+    0x81: _new_object,
     0x92: _new_object_with_keywords,
     ord("b"): lambda machine: machine.set_state(),
     ord("Q"): _persistent,
@@ -348,10 +356,11 @@ FORBIDDEN = {
 
 
 def refuse_knots(root: Value, deepest: int = 100) -> None:
-    """Plain containers must be shallow and free of cycles, so that whoever walks them comes to an end."""
+    """Plain containers must be shallow and free of cycles, so that whoever walks them comes to an end, and say nothing twice."""
     walked: dict[int, bool] = {}  # by identity; True while the container is above the one that is walked
     path = [(root, iter(_children(root)))]
     walked[id(root)] = True
+    _refuse_repeated_names(root)
     while path:
         container, children = path[-1]
         for child in children:
@@ -363,12 +372,20 @@ def refuse_knots(root: Value, deepest: int = 100) -> None:
                 continue
             if len(path) >= deepest:
                 raise Refusal(f"its pickle nests containers deeper than {deepest} levels")
+            _refuse_repeated_names(child)
             walked[id(child)] = True
             path.append((child, iter(_children(child))))
             break
         else:
             walked[id(container)] = False
             path.pop()
+
+
+def _refuse_repeated_names(container: Value) -> None:
+    names = [key for key, _ in container.items if type(key) is str] if type(container) is Pairs else []
+    if len(set(names)) != len(names):
+        repeated = next(name for name, count in Counter(names).items() if count > 1)
+        raise Refusal(f"its pickle has a dictionary with two entries named {printable(repeated)}")
 
 
 def _children(container: Value) -> list[Value] | tuple[Value, ...]:

@@ -98,6 +98,21 @@ def tensor_chunks(entry: TensorEntry, chunk_size: int = CHUNK) -> Iterator[bytes
         yield from _rows(_elements(entry), chunk_size)
 
 
+def element_chunks(entry: TensorEntry, start: int, count: int) -> Iterator[bytes | memoryview]:
+    """Like `tensor_chunks` for some elements in a row."""
+    size = entry.dtype.size
+    begin, end = start * size, (start + count) * size
+    if entry.stride is None and entry.record.byteorder == "little" and count:
+        yield from _part(entry.record, entry.offset + begin, entry.offset + end, CHUNK)
+        return
+    position = 0
+    for chunk in tensor_chunks(entry) if count else ():
+        wanted = chunk[max(begin - position, 0) : max(end - position, 0)]
+        position += len(chunk)
+        if wanted:
+            yield wanted
+
+
 def _part(record: Record, begin: int, end: int, chunk_size: int) -> Iterator[memoryview]:
     """Some bytes of a record; where a checksum covers the whole record, the whole record is read for it."""
     if record.crc32 is None and not record.deflated:

@@ -10,7 +10,7 @@ from muggle_convert.checkpoints.contents import Contents
 from muggle_convert.checkpoints.dtypes import DType
 from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.checkpoints.values import Pairs, Storage, Tensor
 from muggle_convert.errors import Refusal
@@ -40,13 +40,13 @@ def _tensor(name: str, entry: Any, storage: Storage) -> Tensor:
         raise Refusal(f"its safetensors header does not give tensor {printable(name)} a dtype, a shape and offsets, and nothing else")
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in CODES:
-        raise Refusal(f"tensor {printable(name)} has the element type {printable(code)}, which is not supported")
+        raise Refusal(f"tensor {printable(name)} has the element type {shown(code)}, which is not supported")
     if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
-        raise Refusal(f"tensor {printable(name)} has an impossible shape {printable(shape)} or impossible offsets {printable(offsets)}")
+        raise Refusal(f"tensor {printable(name)} has an impossible shape {shown(shape)} or impossible offsets {shown(offsets)}")
     size = math.prod(shape) * CODES[code].size
     if offsets[1] - offsets[0] != size:
         raise Refusal(
-            f"tensor {printable(name)} of {code} {printable(shape)} takes {size:,} bytes, its offsets leave {offsets[1] - offsets[0]:,}"
+            f"tensor {printable(name)} of {code} {shown(shape)} takes {size:,} bytes, its offsets leave {offsets[1] - offsets[0]:,}"
         )
     return Tensor(storage, CODES[code], offsets[0], tuple(shape), None)
 

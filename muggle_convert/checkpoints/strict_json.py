@@ -8,6 +8,8 @@ from typing import Any
 from muggle_convert.checkpoints.names import printable
 from muggle_convert.errors import Refusal
 
+DEEPEST = 30
+
 
 def parse_object(raw: bytes) -> dict[str, Any]:
     try:
@@ -17,7 +19,13 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise Refusal(f"its JSON is broken: {reason}") from None
     if not isinstance(value, dict):
         raise Refusal("its JSON is not an object")
-    return value
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        parts = [part for container in level for part in (container.values() if isinstance(container, dict) else container)]
+        level = [part for part in parts if isinstance(part, (dict, list))]
+        if not level:
+            return value
+    raise Refusal(f"its JSON is broken: nested deeper than {DEEPEST} levels")
 
 
 def _object_without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.contents import Contents
 from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.pickle_machine import PickleMachine, Truncated, refuse_knots
 from muggle_convert.checkpoints.torch_values import TorchMeaning
 from muggle_convert.checkpoints.values import Storage, Value
@@ -30,7 +30,7 @@ def read_torch_legacy(file: SourceFile, limits: Limits) -> Contents:
         root, keys, meaning, end = _read_pickles(file.read(0, min(limits.pickle_bytes, file.size)), limits)
     refuse_knots(root)
     _find_storages(file, keys, meaning.storages, end)
-    return Contents("legacy torch pickle", root)
+    return Contents("legacy torch pickle", root, warnings=meaning.warnings)
 
 
 def _read_pickles(data: bytes, limits: Limits) -> tuple[Value, list[str], TorchMeaning, int]:
@@ -45,7 +45,7 @@ def _read_pickles(data: bytes, limits: Limits) -> tuple[Value, list[str], TorchM
     magic, version, _, root, keys = values
     if type(magic) is not int or magic != MAGIC or type(version) is not int or version != PROTOCOL_VERSION:
         raise Refusal(
-            f"is a torch file of the unknown version {printable(version)}; load it where you trust it and save it again with torch.save"
+            f"is a torch file of the unknown version {shown(version)}; load it where you trust it and save it again with torch.save"
         )
     if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(meaning.storages):
         raise Refusal("its list of storages is not the list of the storages that its tensors use")

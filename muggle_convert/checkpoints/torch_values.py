@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.dtypes import DType
-from muggle_convert.checkpoints.names import printable
-from muggle_convert.checkpoints.values import Global, Inert, Pairs, Storage, Tensor, Unsupported, Value
+from muggle_convert.checkpoints.names import printable, shown
+from muggle_convert.checkpoints.values import Global, Inert, Pairs, Storage, Tensor, Unsupported, Value, is_key
 from muggle_convert.errors import Refusal
 
 STORAGES: dict[str, DType] = {
@@ -66,6 +66,10 @@ NO_VIEW_OF_BYTES = {
     "_rebuild_xla_tensor": "a tensor of a foreign device",
 }
 PLAIN_CLASSES = {"torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"}
+HARM = re.compile(  # what malicious files call; a courtesy for the warning, as nothing is ever called here
+    r"(os|posix|nt|subprocess|pty|runpy|socket|shutil|ctypes|importlib|webbrowser|code|pip|sys)(\..*)?"
+    r"|(__builtin__|builtins)\.(eval|exec|execfile|compile|__import__|open|input|breakpoint)"
+)
 STORAGE_KEY = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 MOST_DIMENSIONS = 64
 LARGEST = 1 << 62
@@ -78,6 +82,14 @@ class TorchMeaning:
     def __init__(self, find_record: Callable[[Storage], Record | None]) -> None:
         self.find_record = find_record
         self.storages: dict[str, Storage] = {}
+        self.harmful: set[str] = set()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(
+            f"torch.load or pickle would call {printable(name)}, as malicious files do; nothing was run here, but load it nowhere else"
+            for name in sorted(self.harmful)
+        )
 
     def persistent(self, identity: Value) -> Value:
         if type(identity) is not tuple or not identity:
@@ -88,9 +100,9 @@ class TorchMeaning:
             raise Refusal("its pickle refers to something outside that is not a storage, as torch.save would")
         _, kind, key, _, count, *view = identity
         if type(key) is not str or not STORAGE_KEY.fullmatch(key):
-            raise Refusal(f"its pickle names a storage {printable(repr(key))}, which is not a key that torch.save gives")
+            raise Refusal(f"its pickle names a storage {shown(key)!r}, which is not a key that torch.save gives")
         if not _is_count(count):
-            raise Refusal(f"its storage {key} claims {printable(count)} elements")
+            raise Refusal(f"its storage {key} claims {shown(count)} elements")
         if view and view[0] is not None:
             raise Refusal(
                 f"its storage {key} is a view of another storage, which torch no longer writes; save it again with a current torch"
@@ -123,11 +135,13 @@ class TorchMeaning:
                 raise Refusal(f"its pickle calls {name} with {len(arguments)} arguments that do not describe a tensor")
             return rebuilt
         if name in DICTIONARIES:
-            return _dictionary(arguments)
+            return _dictionary(arguments[DICTIONARIES[name] :])
         if name == "torch.Size" and len(arguments) == 1 and type(arguments[0]) is tuple:
             return arguments[0]
         if function.module == "torch._utils" and function.name in NO_VIEW_OF_BYTES:
             return Unsupported(NO_VIEW_OF_BYTES[function.name])
+        if HARM.fullmatch(name):
+            self.harmful.add(name)
         return Inert(function, arguments)
 
 
@@ -183,23 +197,33 @@ REBUILDING: dict[str, Callable[[TorchMeaning, tuple[Value, ...]], Value]] = {
     "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
 }
-DICTIONARIES = {"collections.OrderedDict", "collections.defaultdict", "builtins.dict", "__builtin__.dict"}
+DICTIONARIES = {  # and how many arguments come before the entries
+    "collections.OrderedDict": 0,
+    "collections.defaultdict": 1,
+    "builtins.dict": 0,
+    "__builtin__.dict": 0,
+}
 
 
 def _dictionary(arguments: tuple[Value, ...]) -> Pairs:
     """An empty one whose entries follow, or, from Python 2, one made from a list of pairs."""
-    entries = arguments[-1] if arguments and type(arguments[-1]) is list else []
-    if not all(type(entry) in (list, tuple) and len(entry) == 2 for entry in entries):
+    if not arguments:
+        return Pairs()
+    entries = arguments[0].items if type(arguments[0]) is Pairs else arguments[0]
+    if len(arguments) > 1 or type(entries) is not list or not all(type(entry) in (list, tuple) and len(entry) == 2 for entry in entries):
         raise Refusal("its pickle makes a dictionary from something other than pairs")
-    return Pairs([(key, value) for key, value in entries])
+    made = Pairs([(key, value) for key, value in entries])
+    if not all(is_key(key) for key, _ in made.items):
+        raise Refusal("its pickle makes a dictionary with something as a key that is no name")
+    return made
 
 
 def _view(storage: Storage, dtype: DType, offset: Value, shape: Value, stride: Value) -> Tensor | None:
     """The tensor that lies in the storage as described, once that is known to be true."""
     if type(shape) is not tuple or type(stride) is not tuple or not _is_count(offset) or not all(map(_is_count, shape + stride)):
         raise Refusal(
-            f"its pickle has a tensor in storage {storage.key} whose offset {printable(offset)}, shape {printable(shape)} or stride "
-            f"{printable(stride)} is impossible"
+            f"its pickle has a tensor in storage {storage.key} whose offset {shown(offset)}, shape {shown(shape)} or stride "
+            f"{shown(stride)} is impossible"
         )
     if len(shape) != len(stride) or len(shape) > MOST_DIMENSIONS:
         raise Refusal(f"its pickle has a tensor in storage {storage.key} with {len(shape)} sides and {len(stride)} strides")
@@ -208,7 +232,7 @@ def _view(storage: Storage, dtype: DType, offset: Value, shape: Value, stride: V
     last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
     if (last + 1) * dtype.size > storage.count * storage.element_size:
         raise Refusal(
-            f"its pickle has a tensor {list(shape)} that reaches beyond the end of its storage {storage.key} of {storage.count:,} elements"
+            f"its pickle has a tensor {shown(shape)} that reaches beyond the end of its storage {storage.key} of {storage.count:,} elements"
         )
     return Tensor(storage, dtype, offset * dtype.size, shape, None if _row_major(shape, stride) else stride)
 

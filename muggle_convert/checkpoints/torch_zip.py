@@ -19,12 +19,13 @@ BYTE_ORDERS = {b"little": "little", b"big": "big"}
 
 def read_torch_zip(file: SourceFile, limits: Limits) -> Contents:
     archive = _Archive(file, limits)
-    machine = PickleMachine(archive.small("data.pkl"), TorchMeaning(archive.record_of), limits)
+    meaning = TorchMeaning(archive.record_of)
+    machine = PickleMachine(archive.small("data.pkl"), meaning, limits)
     root = machine.run()
     if machine.position != len(machine.data):
         raise Refusal(f"its pickle is followed by {len(machine.data) - machine.position:,} bytes that belong to nothing")
     refuse_knots(root)
-    return Contents("torch zip", root, warnings=archive.warnings)
+    return Contents("torch zip", root, warnings=archive.warnings + meaning.warnings)
 
 
 class _Archive:

@@ -11,7 +11,7 @@ from typing import Any
 from muggle_convert.checkpoints.arguments import KEYS as ARGUMENT_KEYS
 from muggle_convert.checkpoints.arguments import arguments_of, plain
 from muggle_convert.checkpoints.checkpoint import TensorEntry
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.values import Inert, Pairs, Tensor, Unsupported, Value
 from muggle_convert.errors import Refusal
 
@@ -73,7 +73,7 @@ def unwrap(root: Value, choice: str | None = None) -> Unwrapped:
         {name: tensor.entry(name) for name, tensor in tensors.items()},
         arguments_of(beside + rest),
         tuple(said),
-        tuple(f"{printable(key)}: {_words(child)}" for key, child in beside + rest if key not in ARGUMENT_KEYS),
+        tuple(f"{shown(key)}: {_words(child)}" for key, child in beside + rest if key not in ARGUMENT_KEYS),
     )
 
 
@@ -81,7 +81,7 @@ def flat(root: Value) -> dict[str, Tensor]:
     """The tensors of a shard, which is a state dict and nothing else."""
     tensors, rest = _tensors_of(root)
     if rest:
-        raise Refusal(f"a shard must hold tensors only; this one also has {printable(rest[0][0])}: {_words(rest[0][1])}")
+        raise Refusal(f"a shard must hold tensors only; this one also has {shown(rest[0][0])}: {_words(rest[0][1])}")
     return tensors
 
 
@@ -160,7 +160,7 @@ def _tensors_of(value: Value) -> tuple[dict[str, Tensor], list[tuple[Value, Valu
             rest.append((name, child))
             continue
         if type(name) is not str:
-            raise Refusal(f"it has a tensor under {printable(repr(name))}, which is not a name")
+            raise Refusal(f"it has a tensor under the key {shown(name)}, which is not a name")
         if name in tensors:
             raise Refusal(f"it has two tensors named {printable(name)}")
         tensors[name] = child
@@ -196,7 +196,7 @@ def _words(value: Value) -> str:
     if type(value) in (list, tuple):
         return f"a list of {len(value):,} values"
     if type(value) is Tensor:
-        return f"a tensor {list(value.shape)} of {value.dtype.code}"
+        return f"a tensor {shown(value.shape)} of {value.dtype.code}"
     if type(value) is Unsupported:
         return value.what
     if type(value) is Inert:

@@ -34,9 +34,19 @@ class Inert:
     """An object that the pickle wanted to build or a function it wanted to call; it was not."""
 
     kind: Global | None  # None where what was called is itself the result of a call
-    arguments: Value = ()
+    arguments: tuple[Value, ...] = ()
     state: Value = None
     items: list[Value] = field(default_factory=list)  # appended values, or pairs where it was used like a dictionary
+
+
+LONGEST_KEY = 16  # values of a tuple that is a dictionary key
+
+
+def is_key(key: Value) -> bool:
+    """A name or a number, or a short flat tuple of them. Python would also hash nested tuples, for as long as their maker likes."""
+    if type(key) is tuple:
+        return len(key) <= LONGEST_KEY and all(type(part) is not tuple and is_key(part) for part in key)
+    return key is None or type(key) in (str, int, float, bool, bytes, Global, Inert)
 
 
 @dataclass(eq=False, slots=True)
