@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from model_defs.config import DPTConfig, FusionConfig, ImageConfig, ReassembleConfig, ResNeXtConfig
 from muggle_convert.errors import Contradiction
@@ -75,9 +76,12 @@ def _fusion(reading: Reading, findings: Findings) -> FusionConfig:
 def read_imagenet_image(reading: Reading, findings: Findings, size: int) -> ImageConfig:
     """The pictures of MiDaS before DPT: inside a square, at ImageNet's mean and deviation."""
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
-    mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if channels == 3 else ((0.5,) * channels, (0.5,) * channels)
-    image = ImageConfig(channels, size, True, "at most", 32, mean, std)
-    return findings.rest("image", image, Source.CONVENTION, "how MiDaS v2.1 was trained; with other than three channels, mean and deviation one half")
+    image = ImageConfig(channels, size, True, "at most", 32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    if channels != 3:
+        image = replace(image, mean=(0.5,) * channels, std=(0.5,) * channels)
+        for path in ("image.mean", "image.std"):
+            findings.note(path, None, Source.ASSUMED, "ImageNet's are those of three channels")
+    return findings.rest("image", image, Source.CONVENTION, "how MiDaS v2.1 was trained: ImageNet's mean and deviation")
 
 
 def _inventory(config: DPTConfig) -> Inventory:
