@@ -7,12 +7,25 @@ from typing import Any
 
 from torch import nn
 
-from model_defs.config import SCALES, DINOv2Config, DPTConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, ResNeXtConfig, Swin2Config, SwinConfig, ViTConfig
-from model_defs.dpt import DPT, HierarchicalDPT
+from model_defs.config import (
+    SCALES,
+    DINOv2Config,
+    DPTConfig,
+    EfficientNetLiteConfig,
+    HybridConfig,
+    LeViTConfig,
+    NextViTConfig,
+    ResNeXtConfig,
+    Swin2Config,
+    SwinConfig,
+    ViTConfig,
+)
+from model_defs.dpt import DPT, HierarchicalDPT, HybridDPT
 from model_defs.encoders.dinov2 import DINOv2
 from model_defs.encoders.efficientnet_lite import EfficientNetLite, EfficientNetLiteStem
 from model_defs.encoders.levit import LeViT, LeViTStem
 from model_defs.encoders.next_vit import NextViT, NextViTStem
+from model_defs.encoders.resnetv2 import STRIDE, ResNetPatchEmbedding
 from model_defs.encoders.resnext import ResNeXt, ResNeXtStem
 from model_defs.encoders.swin import Swin
 from model_defs.encoders.swin2 import Swin2
@@ -41,6 +54,23 @@ def _vit(config: DPTConfig, encoder: ViTConfig) -> DPT:
         fusion=_fusion(config),
         head=_head(config),
         multiple=encoder.patch_size,
+    )
+
+
+def _hybrid(config: DPTConfig, encoder: HybridConfig) -> DPT:
+    token_part = REASSEMBLE_TOKENS[config.reassemble.readout]
+    maps = map(ReassembleMap, encoder.stage_widths[:2], config.fusion.widths)
+    widths = zip(SCALES[2:], config.reassemble.features, config.fusion.widths[2:], strict=True)
+    tokens = (token_part(encoder.width, features, fusion_width, scale) for scale, features, fusion_width in widths)
+    return HybridDPT(
+        config,
+        patch_embed=ResNetPatchEmbedding(config.image.channels, encoder),
+        posenc=PositionEncoding(encoder.width, encoder.grid),
+        imgencoder=ViT(encoder),
+        reassemble=Reassemble([*maps, *tokens]),
+        fusion=_fusion(config),
+        head=_head(config),
+        multiple=STRIDE,
     )
 
 
@@ -138,6 +168,7 @@ def _head(config: DPTConfig, width: int | None = None) -> nn.Module:
 
 _BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {
     ViTConfig: _vit,
+    HybridConfig: _hybrid,
     DINOv2Config: _dinov2,
     ResNeXtConfig: _resnext,
     EfficientNetLiteConfig: _efficientnet_lite,

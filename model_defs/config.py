@@ -26,6 +26,22 @@ class ViTConfig:
 
 
 @dataclass(frozen=True)
+class HybridConfig:
+    """A plain vision transformer whose patches come out of a convolutional network with three stages."""
+
+    stem_width: int
+    stage_widths: tuple[int, ...]  # channels each stage hands over
+    stage_depths: tuple[int, ...]  # blocks in each stage
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    grid: tuple[int, int]
+    taps: tuple[int, ...]  # blocks whose outputs go on to reassembly, after those of the first two stages
+    kind: Literal["hybrid"] = "hybrid"
+
+
+@dataclass(frozen=True)
 class DINOv2Config:
     """The vision transformer of DINOv2: scaled residual branches, and one norm over every tapped output."""
 
@@ -140,7 +156,7 @@ class Swin2Config:
     kind: Literal["swin2"] = "swin2"
 
 
-EncoderConfig = Union[ViTConfig, DINOv2Config, ResNeXtConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, SwinConfig, Swin2Config]
+EncoderConfig = Union[ViTConfig, HybridConfig, DINOv2Config, ResNeXtConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, SwinConfig, Swin2Config]
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,15 @@ class DPT(nn.Module):
             raise ValueError(f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near")
 
 
+class HybridDPT(DPT):
+    """The same on patches that come out of a convolutional network, whose own finer maps take the place of the first taps."""
+
+    def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
+        tokens, grid, maps = self.patch_embed(image)
+        tokens = self.posenc(tokens, grid)
+        return [*maps, *self.imgencoder(tokens, grid)], grid
+
+
 class HierarchicalDPT(DPT):
     """The same decoder under an encoder whose stages hand over maps of four scales: no positions to add, no tokens to lay out."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from model_defs.config import ViTConfig
+from model_defs.config import HybridConfig, ViTConfig
 from model_defs.encoders.transformer import MLP, Attention, Block
 from model_defs.patch_embed import Grid
 
@@ -12,7 +12,7 @@ from model_defs.patch_embed import Grid
 class ViT(nn.Module):
     """A stack of blocks; what is tapped is handed over as it is, without the norm that a classifier would put last."""
 
-    def __init__(self, config: ViTConfig) -> None:
+    def __init__(self, config: ViTConfig | HybridConfig) -> None:
         super().__init__()
         self.taps = config.taps
         self.blocks = nn.ModuleList(

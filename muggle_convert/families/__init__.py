@@ -1,6 +1,10 @@
 """The families this version knows; the order says nothing."""
 
 from muggle_convert.families.depth_anything import DEPTH_ANYTHING_V1, DEPTH_ANYTHING_V2
+from muggle_convert.families.dpt_hybrid import DPT_HYBRID
+from muggle_convert.families.dpt_levit import DPT_LEVIT
+from muggle_convert.families.dpt_swin import DPT_SWIN
+from muggle_convert.families.dpt_swin2 import DPT_SWIN2
 from muggle_convert.families.dpt_vit import DPT_VIT
 from muggle_convert.families.family import Family
 from muggle_convert.families.midas_v21 import MIDAS_V21
@@ -9,7 +13,11 @@ from muggle_convert.families.midas_v21_small import MIDAS_V21_SMALL
 FAMILIES: tuple[Family, ...] = (
     DEPTH_ANYTHING_V1,
     DEPTH_ANYTHING_V2,
+    DPT_LEVIT,
     DPT_VIT,
+    DPT_HYBRID,
+    DPT_SWIN,
+    DPT_SWIN2,
     MIDAS_V21,
     MIDAS_V21_SMALL,
 )

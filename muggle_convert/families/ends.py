@@ -11,7 +11,7 @@ from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading, Setting
 from muggle_convert.families.parts import Inventory, batch_norm, convolution, depth_head_inventory, read_depth_head
 from muggle_convert.families.settings import INVERT, NON_NEGATIVE, SCALE, SHIFT
-from muggle_convert.rules import Drop, Rule, rename, unused
+from muggle_convert.rules import Drop, Rule, RuleSet, rename, unused
 
 DEPTH_HEAD_RULES: tuple[Rule, ...] = (
     rename("scratch.output_conv.0.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
@@ -30,6 +30,15 @@ SEGMENTATION_HEAD_DROPS: tuple[Drop, ...] = (
     unused("auxlayer.1.{p:batch_norm}", _AUXILIARY),
     unused("auxlayer.4.{p:parameter}", _AUXILIARY),
 )
+
+
+def depth_and_segmentation(rules: tuple[Rule, ...], drops: tuple[Drop, ...]) -> dict[str, RuleSet]:
+    """The layouts of a family with either head; the names of the heads overlap, so each has a table of its own."""
+    return {
+        "original": RuleSet((*rules, *DEPTH_HEAD_RULES), drops),
+        "segmentation": RuleSet((*rules, *SEGMENTATION_HEAD_RULES), (*drops, *SEGMENTATION_HEAD_DROPS)),
+    }
+
 
 OUTPUT_SETTINGS: dict[str, Setting] = {"scale": SCALE, "shift": SHIFT, "invert": INVERT, "non_negative": NON_NEGATIVE}
 
@@ -61,8 +70,16 @@ def head_inventory(head: HeadConfig, fusion_width: int) -> Inventory:
     }
 
 
-def read_image(findings: Findings, channels: int, size: int) -> ImageConfig:
-    """Pictures at mean and deviation one half, of which the side that has to change least sets the scale."""
+def read_image(reading: Reading, findings: Findings, head: HeadConfig, first: str, size: int, why: str) -> ImageConfig:
+    """Pictures at mean and deviation one half, of which the side that has to change least sets the scale.
+
+    `first` is the convolution that sees the picture. DPT's segmentation models were trained at another size than their encoders.
+    """
+    channels = reading.measure(findings, "image.channels", first, lambda shape: shape[1])
+    if head.kind == "segmentation":
+        size = findings.convention("image.size", 480, "DPT segments at this size")
+    else:
+        findings.note("image.size", size, Source.SHAPE, why)
     image = ImageConfig(channels, size, True, "closest", 32, (0.5,) * channels, (0.5,) * channels)
     return findings.rest("image", image, Source.CONVENTION, "how MiDaS and DPT were trained: mean and deviation one half, sides in steps of 32")
 

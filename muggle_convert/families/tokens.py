@@ -12,7 +12,7 @@ from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading, Setting
 from muggle_convert.families.parts import Inventory, linear, norm, read_readout, read_reassembled_features
 from muggle_convert.families.settings import HEADS, READOUT
-from muggle_convert.rules import Rule, rename, split
+from muggle_convert.rules import Drop, Rule, rename, split, unused
 
 _BLOCK, _BLOCK_HERE = "pretrained.model.blocks.{n}", "imgencoder.blocks.{n}"
 
@@ -23,6 +23,11 @@ BLOCK_RULES: tuple[Rule, ...] = (
     rename(_BLOCK + ".attn.qkv.weight", _BLOCK_HERE + ".attn.qkv.weight"),
     rename(_BLOCK + ".attn.proj.{p:parameter}", _BLOCK_HERE + ".attn.proj.{p:parameter}"),
     rename(_BLOCK + ".mlp.fc{i+1}.{p:parameter}", _BLOCK_HERE + ".mlp.fc{i+1}.{p:parameter}"),
+)
+
+DROPS: tuple[Drop, ...] = (
+    unused("pretrained.model.norm.{p:parameter}", "only a classifier has a norm after the last block"),
+    unused("pretrained.model.head.{p:parameter}", "the classifier of the encoder's own training"),
 )
 
 VIT_RULES: tuple[Rule, ...] = (

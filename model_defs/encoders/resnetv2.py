@@ -1,0 +1,84 @@
+"""The convolutional half of DPT's hybrid: stem and three stages of a ResNet with group norm and standardised weights.
+
+"Big Transfer (BiT): General Visual Representation Learning", Kolesnikov et al., https://arxiv.org/abs/1912.11370
+"Micro-Batch Training with Batch-Channel Normalization and Weight Standardization", Qiao et al., https://arxiv.org/abs/1903.10520
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_defs.config import HybridConfig
+from model_defs.patch_embed import Grid
+
+GROUPS = 32  # of every group norm
+STRIDE = 16  # of the last stage: stem, maximum, and two of the three stages halve the map
+
+
+class StandardizedConvolution(nn.Conv2d):
+    """Each filter has mean zero and deviation one when it is applied, and a group norm follows."""
+
+    def __init__(self, inputs: int, outputs: int, kernel_size: int, stride: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel_size, stride=stride, padding=kernel_size // 2 if stride == 1 else 0, bias=False)
+        # TensorFlow's padding where a map of even sides is halved: one more after it than before it.
+        before, after = (kernel_size - 2) // 2, (kernel_size - 1) // 2
+        self.halving_padding = (before, after, before, after) if stride == 2 and kernel_size > 1 else None
+        self.norm = nn.GroupNorm(GROUPS, outputs)
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        if self.halving_padding is not None:
+            feature_map = F.pad(feature_map, self.halving_padding)
+        return self.norm(F.conv2d(feature_map, self.standardized(), stride=self.stride, padding=self.padding))
+
+    def standardized(self) -> Tensor:
+        # The variance of a filter gets lost in half precision.
+        weight = self.weight.to(torch.promote_types(self.weight.dtype, torch.float32))
+        variance, mean = torch.var_mean(weight, dim=(1, 2, 3), keepdim=True, correction=0)
+        return ((weight - mean) * torch.rsqrt(variance + 1e-8)).to(self.weight.dtype)
+
+
+class Bottleneck(nn.Module):
+    """A quarter of the channels, a convolution over space among them, all channels again."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, first: bool) -> None:
+        super().__init__()
+        self.reduce = StandardizedConvolution(inputs, outputs // 4, 1)
+        self.spatial = StandardizedConvolution(outputs // 4, outputs // 4, 3, stride=stride)
+        self.expand = StandardizedConvolution(outputs // 4, outputs, 1)
+        self.shortcut = StandardizedConvolution(inputs, outputs, 1, stride=stride) if first else nn.Identity()
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        branch = F.relu(self.reduce(feature_map))
+        branch = F.relu(self.spatial(branch))
+        return F.relu(self.shortcut(feature_map) + self.expand(branch))
+
+
+class ResNetPatchEmbedding(nn.Module):
+    """Tokens from what a convolutional network makes of the image instead of from its pixels; the finer maps are handed over too."""
+
+    def __init__(self, channels: int, config: HybridConfig) -> None:
+        super().__init__()
+        self.stem = StandardizedConvolution(channels, config.stem_width, 7, stride=2)
+        self.stages = nn.ModuleList()
+        inputs = config.stem_width
+        for stage, (depth, outputs) in enumerate(zip(config.stage_depths, config.stage_widths, strict=True)):
+            first = Bottleneck(inputs, outputs, stride=1 if stage == 0 else 2, first=True)
+            self.stages.append(nn.Sequential(first, *(Bottleneck(outputs, outputs, stride=1, first=False) for _ in range(depth - 1))))
+            inputs = outputs
+        self.proj = nn.Conv2d(inputs, config.width, kernel_size=1)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Grid, list[Tensor]]:
+        feature_map = F.relu(self.stem(image))  # (B, 3, H, W) -> (B, C, H / 2, W / 2)
+        # Padded below and on the right; zeros never win, for nothing is below zero after a ReLU.
+        feature_map = F.max_pool2d(F.pad(feature_map, (0, 1, 0, 1)), kernel_size=3, stride=2)  # (B, C, H / 4, W / 4)
+        maps = []
+        for stage in self.stages:
+            feature_map = stage(feature_map)  # (B, C, H / 4, W / 4), then / 8, / 16
+            maps.append(feature_map)
+        patches = self.proj(feature_map)
+        grid = (patches.shape[2], patches.shape[3])
+        tokens = patches.flatten(2).transpose(1, 2)  # (B, h * w, C)
+        return torch.cat([self.cls_token.expand(tokens.shape[0], -1, -1), tokens], dim=1), grid, maps[:-1]

@@ -1,0 +1,168 @@
+"""DPT-Hybrid: a plain vision transformer on the maps of a convolutional network, of MiDaS v3.0, DPT and Omnidata."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from model_defs.config import DPTConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig
+from muggle_convert.errors import Refusal
+from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory, read_head, read_image, read_output
+from muggle_convert.families.evidence import Evidence, Findings, Source
+from muggle_convert.families.family import Family, Reading, Released
+from muggle_convert.families.parts import (
+    Inventory,
+    convolution,
+    fusion_drops,
+    fusion_inventory,
+    fusion_rules,
+    map_reassembly_of,
+    norm,
+    read_fusion,
+    token_reassembly,
+)
+from muggle_convert.families.settings import HEADS, LAST_TAPS, READOUT
+from muggle_convert.families.tokens import (
+    DROPS,
+    REASSEMBLY_RULES,
+    VIT_RULES,
+    block_inventory,
+    position_inventory,
+    read_blocks,
+    read_heads,
+    read_reassembly,
+    read_square_grid,
+    read_taps,
+)
+from muggle_convert.rules import rename
+
+_STAGE, _STAGE_HERE = "pretrained.model.patch_embed.backbone.stages.{s}.blocks.{n}", "patch_embed.stages.{s}.{n}"
+_RESNET_RULES = (
+    rename("pretrained.model.patch_embed.backbone.stem.conv.weight", "patch_embed.stem.weight"),
+    rename("pretrained.model.patch_embed.backbone.stem.norm.{p:parameter}", "patch_embed.stem.norm.{p:parameter}"),
+    rename(_STAGE + ".{m:conv1|conv2|conv3}.weight", _STAGE_HERE + ".{m:reduce|spatial|expand}.weight"),
+    rename(_STAGE + ".{m:norm1|norm2|norm3}.{p:parameter}", _STAGE_HERE + ".{m:reduce|spatial|expand}.norm.{p:parameter}"),
+    rename(_STAGE + ".downsample.conv.weight", _STAGE_HERE + ".shortcut.weight"),
+    rename(_STAGE + ".downsample.norm.{p:parameter}", _STAGE_HERE + ".shortcut.norm.{p:parameter}"),
+)
+LAYOUTS = depth_and_segmentation((*_RESNET_RULES, *VIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), (*DROPS, *fusion_drops()))
+
+KNOWN_TAPS = {12: (8, 11)}
+STRIDE = 16  # pixels between patches: stem, pooling and two of the three stages halve the map
+METRIC_FILE = re.compile(r"dpt.*[_-](?P<data>kitti|nyu)", re.IGNORECASE)
+NET_SIZES = {"kitti": (352, 1216), "nyu": (480, 640)}  # rows and columns DPT feeds its metric models
+OMNIDATA_FILE = re.compile(r"omnidata.*[_-](?P<task>normal|depth)", re.IGNORECASE)
+
+
+def _configure(reading: Reading, findings: Findings) -> DPTConfig:
+    head = read_head(reading, findings)
+    encoder = _encoder(reading, findings)
+    return DPTConfig(
+        family=reading.family,
+        encoder=encoder,
+        reassemble=read_reassembly(reading, findings),
+        fusion=read_fusion(reading, findings, "to next"),
+        head=head,
+        image=_image(reading, findings, head, encoder.grid),
+        output=_output(reading, findings, head),
+    )
+
+
+def _encoder(reading: Reading, findings: Findings) -> HybridConfig:
+    stack = read_blocks(reading, findings)
+    stages = [f"patch_embed.stages.{stage}.0.expand.weight" for stage in range(3)]
+    widths = tuple(reading.shape(name)[0] for name in stages)
+    depths = tuple(reading.count(f"patch_embed.stages.{stage}.{{n}}.expand.weight") for stage in range(3))
+    stem_width = reading.measure(findings, "encoder.stem_width", "patch_embed.stem.weight", lambda shape: shape[0])
+    if any(width % 32 for width in (stem_width, *(width // 4 for width in widths))):
+        raise Refusal(f"{reading.file} has maps of {stem_width} and {widths} channels; the norms of {reading.family} divide them into 32 groups.")
+    return HybridConfig(
+        stem_width=stem_width,
+        stage_widths=findings.note("encoder.stage_widths", widths, Source.SHAPE, "; ".join(map(reading.describe, stages))),
+        stage_depths=findings.note("encoder.stage_depths", depths, Source.SHAPE, "how many blocks there are in each stage"),
+        **stack,
+        heads=read_heads(reading, findings, stack["width"]),
+        grid=read_square_grid(reading, findings),
+        taps=read_taps(reading, findings, stack["depth"], LAST_TAPS, KNOWN_TAPS),
+    )
+
+
+def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[int, int]) -> ImageConfig:
+    size, why = grid[0] * STRIDE, f"{grid[0]} patches of {STRIDE} pixels, the grid of the stored positions"
+    image = read_image(reading, findings, head, "patch_embed.stem.weight", size, why)
+    name = reading.checkpoint.path.name
+    by_name = Evidence(Source.FILE_NAME, reading.file)
+    if head.kind == "depth" and (told := METRIC_FILE.search(name)):
+        rows, columns = NET_SIZES[told["data"].lower()]
+        findings.evidence |= {"image.size": by_name, "image.size_across": by_name}
+        return replace(image, size=rows, size_across=columns)
+    if head.channels == 3 and (told := OMNIDATA_FILE.search(name)) and told["task"].lower() == "normal":
+        findings.evidence |= {"image.mean": by_name, "image.std": by_name}
+        return replace(image, mean=(0.0,) * image.channels, std=(1.0,) * image.channels)  # its pictures are not normalised
+    return image
+
+
+def _output(reading: Reading, findings: Findings, head: HeadConfig) -> OutputConfig:
+    output = read_output(reading, findings, head, METRIC_FILE)
+    told = OMNIDATA_FILE.search(reading.checkpoint.path.name)
+    if output.kind == "relative inverse depth" and told and told["task"].lower() == "depth":
+        return replace(output, kind=findings.note("output.kind", "relative depth", Source.FILE_NAME, reading.file))
+    return output
+
+
+def _inventory(config: DPTConfig) -> Inventory:
+    encoder = config.encoder
+    assert isinstance(encoder, HybridConfig)
+    tensors: Inventory = {
+        "patch_embed.cls_token": (1, 1, encoder.width),
+        **_standardized("patch_embed.stem", encoder.stem_width, config.image.channels, 7),
+        **convolution("patch_embed.proj", encoder.width, encoder.stage_widths[-1], 1),
+        **position_inventory(encoder.width, encoder.grid),
+    }
+    inputs = encoder.stem_width
+    for stage, (depth, outputs) in enumerate(zip(encoder.stage_depths, encoder.stage_widths, strict=True)):
+        tensors |= _standardized(f"patch_embed.stages.{stage}.0.shortcut", outputs, inputs, 1)
+        for number in range(depth):
+            block = f"patch_embed.stages.{stage}.{number}"
+            tensors |= _standardized(f"{block}.reduce", outputs // 4, inputs, 1)
+            tensors |= _standardized(f"{block}.spatial", outputs // 4, outputs // 4, 3)
+            tensors |= _standardized(f"{block}.expand", outputs, outputs // 4, 1)
+            inputs = outputs
+    for number in range(encoder.depth):
+        tensors |= block_inventory(f"imgencoder.blocks.{number}", encoder.width, encoder.mlp_width)
+    return {**tensors, **_reassembly(config, encoder), **fusion_inventory(config.fusion), **head_inventory(config.head, config.fusion.widths[0])}
+
+
+def _standardized(name: str, outputs: int, inputs: int, kernel: int) -> Inventory:
+    return {**convolution(name, outputs, inputs, kernel, bias=False), **norm(f"{name}.norm", outputs)}
+
+
+def _reassembly(config: DPTConfig, encoder: HybridConfig) -> Inventory:
+    """Maps at the two finer scales, tokens at the two coarser ones."""
+    features, widths, readout = config.reassemble.features, config.fusion.widths, config.reassemble.readout
+    return {
+        **map_reassembly_of(config, encoder.stage_widths[:2]),
+        **token_reassembly("spatial_noscale", encoder.width, features[0], widths[2], readout),
+        **token_reassembly("spatial_downx2", encoder.width, features[1], widths[3], readout),
+    }
+
+
+_FULL = {"encoder.width": 768, "encoder.depth": 12}
+
+DPT_HYBRID = Family(
+    name="dpt_hybrid",
+    title="DPT, hybrid of a convolutional network and a vision transformer",
+    layouts=LAYOUTS,
+    configure=_configure,
+    inventory=_inventory,
+    file_names=re.compile(r"dpt[_-]hybrid|omnidata[_-]dpt", re.IGNORECASE),
+    released=(
+        Released("dpt_hybrid_384", {**_FULL, "output.kind": "relative inverse depth"}),
+        Released("dpt_hybrid_kitti", {**_FULL, "output.scale": 0.00006016, "output.shift": 0.00579, "output.invert": True}),
+        Released("dpt_hybrid_nyu", {**_FULL, "output.scale": 0.000305, "output.shift": 0.1378, "output.invert": True}),
+        Released("dpt_hybrid-ade20k", {**_FULL, "head.kind": "segmentation", "head.channels": 150}),
+        Released("omnidata_dpt_normal_v2", {**_FULL, "output.kind": "channels", "head.channels": 3}),
+        Released("omnidata_dpt_depth_v2", {**_FULL, "output.kind": "relative depth"}),
+    ),
+    settings={"taps": LAST_TAPS, "heads": HEADS, "readout": READOUT, **OUTPUT_SETTINGS},
+)
