@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from muggle_convert.checkpoints import DType
+from muggle_convert.checkpoints import NUMPY_KINDS, DType
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Cast:
 
         wide = _widen(source, elements)
         with np.errstate(over="ignore", invalid="ignore"):
-            narrow = _narrow(self.target, wide)
-            back = _widen(self.target, narrow)
+            rounded = narrow(self.target, wide)
+            back = _widen(self.target, rounded)
             overflowed = np.isfinite(wide) & ~np.isfinite(back)
             if overflowed.any():
                 worst = float(np.abs(wide[overflowed]).max())
@@ -38,7 +38,7 @@ class Cast:
             if large.any():
                 errors = np.abs(back[large] - wide[large]) / np.abs(wide[large])
                 self.largest_error = max(self.largest_error, float(np.nanmax(errors, initial=0.0)))
-        return narrow
+        return rounded
 
 
 def _widen(source: DType, elements: bytes | memoryview) -> np.ndarray[Any, Any]:
@@ -46,10 +46,11 @@ def _widen(source: DType, elements: bytes | memoryview) -> np.ndarray[Any, Any]:
 
     if source is DType.BF16:
         return (np.frombuffer(elements, np.uint16).astype(np.uint32) << 16).view(np.float32)
-    return np.frombuffer(elements, {DType.F64: np.float64, DType.F32: np.float32, DType.F16: np.float16}[source]).astype(np.float64)
+    return np.frombuffer(elements, NUMPY_KINDS[source]).astype(np.float64)
 
 
-def _narrow(target: DType, wide: np.ndarray[Any, Any]) -> bytes:
+def narrow(target: DType, wide: np.ndarray[Any, Any]) -> bytes:
+    """Numbers as a file holds them in an element type that numpy has, or in bfloat16."""
     import numpy as np
 
     if target is DType.BF16:
@@ -57,4 +58,4 @@ def _narrow(target: DType, wide: np.ndarray[Any, Any]) -> bytes:
         # Round to nearest, ties to even, as hardware does; a NaN keeps a bit of its payload so that it stays one.
         rounded = ((bits.astype(np.uint64) + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
         return np.where(np.isnan(wide), (bits >> 16 | 0x40).astype(np.uint16), rounded).astype(np.uint16).tobytes()
-    return wide.astype({DType.F32: np.float32, DType.F16: np.float16}[target]).tobytes()
+    return wide.astype(NUMPY_KINDS[target]).tobytes()

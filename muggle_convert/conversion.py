@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.cast import TARGETS, Cast
-from muggle_convert.checkpoints import Checkpoint, Limits, open_checkpoint, printable
-from muggle_convert.document import KEY, Document
+from muggle_convert.checkpoints import Checkpoint, DType, Limits, open_checkpoint, printable
+from muggle_convert.document import KEY, Document, LeftOut
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.fingerprint import fingerprint
@@ -100,7 +100,9 @@ def describe(settled: Plan, options: Options) -> Document:
     matched = settled.match
     if matched.document is not None:
         before = matched.document
-        return replace(before, config=matched.config, evidence=matched.evidence, aliases={**before.aliases, **settled.aliases})
+        left_out = {name: replace(left, dtype=_written(left.dtype, options)) for name, left in before.dropped.items()}
+        aliases = {**before.aliases, **settled.aliases}
+        return replace(before, config=matched.config, evidence=matched.evidence, dropped=left_out, aliases=aliases)
     path = matched.checkpoint.path
     blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
     return Document(
@@ -109,7 +111,10 @@ def describe(settled: Plan, options: Options) -> Document:
         layout=matched.layout,
         source={"file": path.name, "size": sum(file.stat().st_size for file in matched.checkpoint.files), **blank},
         versions={"muggle-convert": VERSION},
-        dropped={dropped.entry.name: dropped.reason for dropped in settled.dropped},
+        dropped={
+            dropped.entry.name: LeftOut(dropped.reason, _written(dropped.entry.dtype, options), dropped.entry.shape)
+            for dropped in settled.dropped
+        },
         aliases=settled.aliases,
         licence=options.licence,
     )
@@ -124,6 +129,11 @@ def sha256_of(path: Path) -> str:
         while chunk := file.read(4 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _written(dtype: DType, options: Options) -> DType:
+    """The element type a tensor of the source has, or would have, in the target."""
+    return TARGETS[options.dtype] if options.dtype and dtype.is_floating else dtype
 
 
 def _dtype(name: str | None) -> Any:

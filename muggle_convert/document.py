@@ -8,11 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_defs.config import ConfigError, DPTConfig, from_dict, to_dict
+from muggle_convert.checkpoints import DType
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Evidence, Source
+from muggle_convert.rules import Shape
 
 KEY = "muggle_convert"  # in the header of a safetensors file and in config.json
 FORMAT = 1  # raised when a reader of the older number would misunderstand
+
+_BY_CODE = {dtype.code: dtype for dtype in DType}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A tensor of the source that the file does not have: why, and what it would be, so that its place can be filled."""
+
+    reason: str
+    dtype: DType
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,7 @@ class Document:
     layout: str  # of the source
     source: Mapping[str, Any]  # file, size, fingerprint, and sha256 where it was asked for
     versions: Mapping[str, str]
-    dropped: Mapping[str, str] = field(default_factory=dict)  # reason by name in the source
+    dropped: Mapping[str, LeftOut] = field(default_factory=dict)  # by name in the source
     aliases: Mapping[str, str] = field(default_factory=dict)  # names of the model that share another one's tensor
     licence: str | None = None
 
@@ -37,7 +50,7 @@ class Document:
             "layout": self.layout,
             "source": dict(self.source),
             "versions": dict(self.versions),
-            "dropped": dict(self.dropped),
+            "dropped": {name: [left.reason, left.dtype.code, list(left.shape)] for name, left in self.dropped.items()},
             "aliases": dict(self.aliases),
             "licence": self.licence,
         }
@@ -61,7 +74,7 @@ def read_document(text: str, file: str) -> Document:
             layout=data["layout"],
             source=data["source"],
             versions=data["versions"],
-            dropped=data["dropped"],
+            dropped={name: LeftOut(why, _BY_CODE[code], tuple(map(int, shape))) for name, (why, code, shape) in data["dropped"].items()},
             aliases=data["aliases"],
             licence=data["licence"],
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from muggle_convert.checkpoints import DType, TensorEntry, as_array, printable, tensor_chunks
+from model_defs.config import DPTConfig
+from muggle_convert.cast import narrow
+from muggle_convert.checkpoints import DType, TensorEntry, as_array, printable, read_tensor, same_bytes, tensor_chunks
 from muggle_convert.errors import Refusal
 from muggle_convert.match import Match
-from muggle_convert.rules import Drop
+from muggle_convert.rules import Drop, Shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +34,21 @@ def check_dropped(match: Match) -> None:
                 )
 
 
+def is_exact(match: Match, name: str) -> bool:
+    """Whether a derivable tensor would be made again to the last bit."""
+    entry, place = match.checkpoint.tensors[name], match.translation.dropped[name]
+    assert isinstance(place.rule, Drop)
+    shape, elements = remade(place.rule, match.config, dict(place.fields), entry.dtype)
+    return shape == entry.shape and elements == read_tensor(entry)
+
+
+def remade(drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> tuple[Shape, bytes]:
+    """A derivable tensor as a file would hold it."""
+    assert drop.derive is not None
+    array = drop.derive(config, fields)
+    return array.shape, narrow(dtype, array)
+
+
 def _compare(match: Match, entry: TensorEntry, derived: np.ndarray[Any, Any]) -> None:
     file, name = printable(match.checkpoint.path.name), printable(entry.name)
     advice = "the file is not what it looks like; convert it as another family, or get it again"
@@ -50,7 +68,5 @@ def _same_values(stored: np.ndarray[Any, Any], derived: np.ndarray[Any, Any], dt
 
 
 def _equal(one: TensorEntry, other: TensorEntry) -> bool:
-    if one.shares_bytes_with(other):
-        return True
     same_kind = (one.shape, one.dtype) == (other.shape, other.dtype)
-    return same_kind and b"".join(tensor_chunks(one)) == b"".join(tensor_chunks(other))
+    return one.shares_bytes_with(other) or (same_kind and same_bytes(tensor_chunks(one), tensor_chunks(other)))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from muggle_convert.checkpoints import DType, TensorEntry
+from muggle_convert.dropped import is_exact
 from muggle_convert.match import Match
 from muggle_convert.rules import Drop, Fate, Shape
 from muggle_convert.rules.operations import Run
-from muggle_convert.translate import UNUSED, Made
+from muggle_convert.translate import UNUSED, Made, original_name
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Plan:
 
 def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) -> Plan:
     """Settle what is written, in which order, as what."""
-    made = {**match.translation.made, **(dict(_kept(match)) if keep_unused else {})}
+    kept = dict(_kept(match)) if keep_unused else {}
+    made = {**match.translation.made, **{tensor.name: tensor for tensor in kept.values()}}
     order = {name: position for position, name in enumerate([*match.family.inventory(match.config), *sorted(made)])}
     outputs: list[Output] = []
     aliases: dict[str, str] = {}
@@ -76,20 +78,23 @@ def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) ->
         outputs.append(Output(name, dtype if dtype is not None and tensor.dtype.is_floating else tensor.dtype, tensor.shape, tensor))
     # Wider types first keeps every tensor on a multiple of its element's size; beyond that the model's own order.
     outputs.sort(key=lambda output: (-output.dtype.size, order[output.name]))
-    return Plan(match, tuple(outputs), aliases, tuple(_dropped(match, keep_unused)))
+    return Plan(match, tuple(outputs), aliases, tuple(_dropped(match, kept)))
 
 
-def _dropped(match: Match, keep_unused: bool) -> Iterator[Dropped]:
+def _dropped(match: Match, kept: Mapping[str, Made]) -> Iterator[Dropped]:
     for name, reason in match.left_out.items():
         yield Dropped(match.checkpoint.tensors[name], reason, None)
     for name, place in match.translation.dropped.items():
         drop = place.rule
-        if isinstance(drop, Drop) and not (keep_unused and drop.fate is Fate.UNUSED):
+        if isinstance(drop, Drop) and name not in kept:
             yield Dropped(match.checkpoint.tensors[name], drop.reason, drop.fate)
 
 
 def _kept(match: Match) -> Iterator[tuple[str, Made]]:
+    """Whatever could not be made again to the last bit, by its name in the source."""
     for name, place in match.translation.dropped.items():
-        if isinstance(place.rule, Drop) and place.rule.fate is Fate.UNUSED:
-            entry = match.checkpoint.tensors[name]
-            yield UNUSED + name, Made(UNUSED + name, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),))
+        entry, drop = match.checkpoint.tensors[name], place.rule
+        assert isinstance(drop, Drop)
+        if drop.fate is Fate.UNUSED or (drop.fate is Fate.DERIVABLE and not is_exact(match, name)):
+            here = UNUSED + original_name(place, name)
+            yield name, Made(here, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),))

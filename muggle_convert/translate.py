@@ -43,6 +43,12 @@ class Translation:
     dropped: Mapping[str, Place]
 
 
+def original_name(place: Place, name: str) -> str:
+    """What a dropped tensor is called in the original layout, as far as that has it too."""
+    originally = place.rule.originally if isinstance(place.rule, Drop) else None
+    return (originally.write(dict(place.fields)) if originally else None) or name
+
+
 def translate(checkpoint: Checkpoint, rules: RuleSet | None, left_out: Mapping[str, str]) -> Translation:
     """Apply a layout's rules to every name; with no rules the names are the model's already."""
     entries = {name: entry for name, entry in checkpoint.tensors.items() if name not in left_out}

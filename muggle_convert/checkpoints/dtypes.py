@@ -39,3 +39,9 @@ class DType(Enum):
     @property
     def is_complex(self) -> bool:
         return self.code.startswith("C")
+
+
+NUMPY_KINDS = {
+    DType.F64: "<f8", DType.F32: "<f4", DType.F16: "<f2", DType.I64: "<i8", DType.I32: "<i4", DType.I16: "<i2", DType.I8: "i1",
+    DType.U8: "u1", DType.BOOL: "?",
+}  # fmt: skip

@@ -79,6 +79,21 @@ def read_tensor(entry: TensorEntry) -> bytes:
     return bytes(gathered(tensor_chunks(entry)))
 
 
+def same_bytes(one: Iterable[bytes | memoryview], other: Iterable[bytes | memoryview]) -> bool:
+    """Whether two streams hold the same, however each is cut into chunks."""
+    ours, theirs = iter(one), iter(other)
+    mine, yours = memoryview(b""), memoryview(b"")
+    while True:
+        mine = mine or memoryview(next(filter(len, ours), b""))
+        yours = yours or memoryview(next(filter(len, theirs), b""))
+        count = min(len(mine), len(yours))
+        if not count:
+            return not (mine or yours)
+        if bytes(mine[:count]) != bytes(yours[:count]):
+            return False
+        mine, yours = mine[count:], yours[count:]
+
+
 def gathered(chunks: Iterable[bytes | memoryview]) -> bytearray:
     """All chunks in one piece. (`join` would take them all before it copies the first, and they share a buffer.)"""
     whole = bytearray()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from muggle_convert.rules.operations import Operation, Same, SplitOff, Stack
+from muggle_convert.rules.operations import Operation, Same, Shape, SplitOff, Stack
 from muggle_convert.rules.templates import Template, TemplateError, skeleton
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Drop:
     """Tensors that are left out, and why.
 
     A derivable one says how to compute it again from the configuration and the fields of its name, so that what is stored can be
-    compared; a duplicate names the tensor it repeats.
+    compared; a duplicate names the tensor it repeats; an unused one of another layout, what the original layout calls it.
     """
 
     template: Template
@@ -58,6 +58,7 @@ class Drop:
     fate: Fate = Fate.UNUSED
     derive: Callable[[Any, Mapping[str, int]], np.ndarray] | None = None
     same_as: Template | None = None
+    originally: Template | None = None
 
     def __post_init__(self) -> None:
         if (self.fate is Fate.DERIVABLE) != (self.derive is not None) or (self.fate is Fate.DUPLICATE) != (self.same_as is not None):
@@ -82,9 +83,9 @@ def stack(originals: Iterable[str], canonical: str, parts: tuple[int | None, ...
     return Rule(tuple(Template(original) for original in originals), (Template(canonical),), Stack(parts))
 
 
-def unused(template: str, reason: str) -> Drop:
+def unused(template: str, reason: str, originally: str | None = None) -> Drop:
     """A tensor that the network never reads."""
-    return Drop(Template(template), reason)
+    return Drop(Template(template), reason, originally=Template(originally) if originally else None)
 
 
 def derivable(template: str, reason: str, derive: Callable[[Any, Mapping[str, int]], np.ndarray]) -> Drop:
@@ -115,10 +116,14 @@ _Table = Mapping[str, tuple[tuple[Template, int, "Rule | Drop"], ...]]
 
 @dataclass(frozen=True)
 class RuleSet:
-    """A layout: all names of one way to save a family's models, and what each is called in the model."""
+    """A layout: all names of one way to save a family's models, and what each is called in the model.
+
+    Whoever writes it from another layout also has to know which of the dropped tensors a model of some configuration owns.
+    """
 
     rules: tuple[Rule, ...]
     drops: tuple[Drop, ...] = ()
+    owned: Callable[[Any], Mapping[str, Shape]] | None = field(default=None, compare=False)
     _originals: _Table = field(init=False, repr=False, compare=False)
     _canonicals: _Table = field(init=False, repr=False, compare=False)
 
