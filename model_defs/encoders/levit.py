@@ -91,24 +91,27 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """Attention, then an MLP, each added to what came in."""
 
-    def __init__(self, attention: nn.Module, mlp: MLP) -> None:
+    def __init__(self, attention: Attention, mlp: MLP) -> None:
         super().__init__()
         self.attn = attention
         self.mlp = mlp
 
     def forward(self, tokens: Tensor) -> Tensor:
-        tokens = self.attend(tokens)
+        tokens = tokens + self.attn(tokens)
         return tokens + self.mlp(tokens)
 
-    def attend(self, tokens: Tensor) -> Tensor:
-        return tokens + self.attn(tokens)
 
+class ShrinkingBlock(nn.Module):
+    """Between two stages: half the sides and more channels, so there is nothing to add the attention to."""
 
-class ShrinkingBlock(Block):
-    """Between two stages: half the sides and more channels, so there is nothing the attention could be added to."""
+    def __init__(self, attention: ShrinkingAttention, mlp: MLP) -> None:
+        super().__init__()
+        self.shrink = attention
+        self.mlp = mlp
 
-    def attend(self, tokens: Tensor) -> Tensor:
-        return self.attn(tokens)
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = self.shrink(tokens)
+        return tokens + self.mlp(tokens)
 
 
 class LeViT(nn.Module):

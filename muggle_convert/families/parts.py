@@ -36,23 +36,24 @@ def normalized_convolution(name: str, outputs: int, inputs: int, kernel: int) ->
     return {**convolution(name, outputs, inputs, kernel, bias=False), **batch_norm(f"{name}.norm", outputs)}
 
 
-def fusion_rules(prefix: str = "") -> tuple[Rule, ...]:
+def fusion_rules(prefix: str = "", coarsest: int = 4) -> tuple[Rule, ...]:
     """`scratch.layer1_rn` and `scratch.refinenet1` of the originals, whose numbers begin with one at the finest scale."""
     refinenet = prefix + "scratch.refinenet"
+    finer = "|".join(map(str, range(1, coarsest)))
     joined, refined = "fusion.blocks.{n}.conv_reassembly", "fusion.blocks.{n}.scale_proj_seq.0"
     return (
         rename(prefix + "scratch.layer{s+1}_rn.weight", "reassemble.{s:scale}.fuse_proj.weight"),
-        rename(refinenet + "{n:1|2|3}.resConfUnit1.conv{i+1}.{p:parameter}", joined + ".resconv_seq.{2*i+1}.{p:parameter}"),
-        rename(refinenet + "{n:1|2|3}.resConfUnit1.bn{i+1}.{p:batch_norm}", joined + ".resconv_seq.{2*i+1}.norm.{p:batch_norm}"),
+        rename(refinenet + f"{{n:{finer}}}" + ".resConfUnit1.conv{i+1}.{p:parameter}", joined + ".resconv_seq.{2*i+1}.{p:parameter}"),
+        rename(refinenet + f"{{n:{finer}}}" + ".resConfUnit1.bn{i+1}.{p:batch_norm}", joined + ".resconv_seq.{2*i+1}.norm.{p:batch_norm}"),
         rename(refinenet + "{n+1}.resConfUnit2.conv{i+1}.{p:parameter}", refined + ".resconv_seq.{2*i+1}.{p:parameter}"),
         rename(refinenet + "{n+1}.resConfUnit2.bn{i+1}.{p:batch_norm}", refined + ".resconv_seq.{2*i+1}.norm.{p:batch_norm}"),
         rename(refinenet + "{n+1}.out_conv.{p:parameter}", "fusion.blocks.{n}.scale_proj_seq.2.{p:parameter}"),
     )
 
 
-def fusion_drops(prefix: str = "") -> tuple[Drop, ...]:
+def fusion_drops(prefix: str = "", coarsest: int = 4) -> tuple[Drop, ...]:
     reason = "the coarsest fusion block has no path to join, so this unit never runs"
-    unit = prefix + "scratch.refinenet4.resConfUnit1."
+    unit = f"{prefix}scratch.refinenet{coarsest}.resConfUnit1."
     return unused(unit + "conv{i+1}.{p:parameter}", reason), unused(unit + "bn{i+1}.{p:batch_norm}", reason)
 
 
