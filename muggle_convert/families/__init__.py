@@ -3,6 +3,7 @@
 from muggle_convert.families.depth_anything import DEPTH_ANYTHING_V1, DEPTH_ANYTHING_V2
 from muggle_convert.families.dpt_hybrid import DPT_HYBRID
 from muggle_convert.families.dpt_levit import DPT_LEVIT
+from muggle_convert.families.dpt_next_vit import DPT_NEXT_VIT
 from muggle_convert.families.dpt_swin import DPT_SWIN
 from muggle_convert.families.dpt_swin2 import DPT_SWIN2
 from muggle_convert.families.dpt_vit import DPT_VIT
@@ -14,6 +15,7 @@ FAMILIES: tuple[Family, ...] = (
     DEPTH_ANYTHING_V1,
     DEPTH_ANYTHING_V2,
     DPT_LEVIT,
+    DPT_NEXT_VIT,
     DPT_VIT,
     DPT_HYBRID,
     DPT_SWIN,
