@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.cast import TARGETS, Cast
+from muggle_convert.cast import TARGETS
 from muggle_convert.checkpoints import Checkpoint, DType, Limits, open_checkpoint, printable
 from muggle_convert.document import KEY, Document, LeftOut
 from muggle_convert.dropped import check_dropped
@@ -80,10 +80,9 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
     document = describe(settled, options)
     start = len(header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
     layout = lay_out(settled.outputs, start)
-    cast = Cast(TARGETS[options.dtype]) if options.dtype else None
     with ThreadPoolExecutor(1) as pool, Target(target, layout.size, force=options.force, sync=options.sync) as opened:
         hashing = pool.submit(sha256_of, settled.match.checkpoint.path) if options.sha256 else None
-        seen = copy(settled, layout, opened, cast)
+        seen = copy(settled, layout, opened, _dtype(options.dtype))
         if seen.not_finite and options.strict_finite:
             raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted as it is.")
         found = {"fingerprint": fingerprint(settled.match.checkpoint.tensors, seen.checksums)}
@@ -92,7 +91,7 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
         document = replace(document, source={**document.source, **found})
         opened.write(0, header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
     warnings = settled.match.checkpoint.warnings + ((_not_finite(seen.not_finite) + ".",) if seen.not_finite else ())
-    return Report(settled, target, document, warnings, cast.largest_error if cast else None)
+    return Report(settled, target, document, warnings, seen.largest_cast_error if options.dtype else None)
 
 
 def describe(settled: Plan, options: Options) -> Document:

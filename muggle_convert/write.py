@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from muggle_convert.cast import Cast
-from muggle_convert.checkpoints import Record, TensorEntry, printable, record_chunks, tensor_chunks
+from muggle_convert.checkpoints import DType, TensorEntry, printable, record_chunks, tensor_chunks
 from muggle_convert.fingerprint import promised_checksum
 from muggle_convert.finite import count_not_finite
 from muggle_convert.plan import Output, Plan
 from muggle_convert.rules.operations import Run
 from muggle_convert.target import Target
 
+THREADS = 2  # reading and checking one record goes on while another one is written; none of it holds the interpreter's lock
 ALIGNMENT = 64  # of the first tensor's byte, so that a mapped file suits every processor
 
 
@@ -24,6 +26,14 @@ class Seen:
 
     checksums: dict[str, int] = field(default_factory=dict)  # of each tensor, by name
     not_finite: dict[str, int] = field(default_factory=dict)  # how many elements, by name
+    largest_cast_error: float = 0.0  # relative, of all elements that changed their type
+
+    def add(self, stream: _Stream) -> None:
+        self.checksums[stream.entry.name] = stream.checksum
+        if stream.not_finite:
+            self.not_finite[stream.entry.name] = stream.not_finite
+        if stream.cast is not None:
+            self.largest_cast_error = max(self.largest_cast_error, stream.cast.largest_error)
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,8 @@ class _Piece:
     output: Output
 
 
-def copy(plan: Plan, layout: Layout, target: Target, cast: Cast | None) -> Seen:
-    """Fill the target. Every record is read to its end, also where nothing of it is needed, so that its checksum is known to hold."""
+def copy(plan: Plan, layout: Layout, target: Target, cast_to: DType | None = None) -> Seen:
+    """Fill the target, and learn about the source on the way."""
     pieces: dict[str, list[_Piece]] = {}
     for output in layout.outputs:
         position = layout.positions[output.name]
@@ -77,44 +87,59 @@ def copy(plan: Plan, layout: Layout, target: Target, cast: Cast | None) -> Seen:
                 pieces.setdefault(entry.name, []).append(_Piece(run, position, output))
             position += length
     seen = Seen()
-    for record, entries in _by_record(plan):
-        streams = {entry.name: _Stream(entry, pieces.get(entry.name, []), target, cast) for entry in entries}
-        straight = [stream for stream in streams.values() if stream.entry.stride is None and record.byteorder == "little"]
+    with ThreadPoolExecutor(THREADS) as pool:
+        running = [pool.submit(_copy_entries, entries, pieces, target, cast_to) for entries in _read_together(plan)]
+        try:
+            for streams in running:
+                for stream in streams.result():
+                    seen.add(stream)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return seen
+
+
+def _read_together(plan: Plan) -> Iterator[list[TensorEntry]]:
+    """Tensors by the bytes that have to be read for them: a whole record where a checksum covers it, else each tensor alone."""
+    together: dict[object, list[TensorEntry]] = {}
+    for entry in plan.match.checkpoint.tensors.values():
+        key = (entry.record, "") if entry.record.crc32 is not None or entry.record.deflated else (entry.record, entry.name)
+        together.setdefault(key, []).append(entry)
+    return iter(sorted(together.values(), key=lambda entries: (str(entries[0].record.file), entries[0].record.offset, entries[0].offset)))
+
+
+def _copy_entries(entries: list[TensorEntry], pieces: Mapping[str, list[_Piece]], target: Target, cast_to: DType | None) -> list[_Stream]:
+    """Read some tensors, in one go where they are in order in one record, and write them."""
+    record = entries[0].record
+    streams = [_Stream(entry, pieces.get(entry.name, []), target, cast_to) for entry in entries]
+    if (record.crc32 is None and not record.deflated) or record.byteorder != "little":
+        straight: list[_Stream] = []
+    else:
+        straight = [stream for stream in streams if stream.entry.stride is None]
         position = 0
-        for chunk in record_chunks(record):
+        for chunk in record_chunks(record):  # to its end also where nothing of it is needed: only then its checksum is known to hold
             for stream in straight:
                 begin = stream.entry.offset - position
                 stream.feed(chunk[max(begin, 0) : max(begin + stream.entry.size, 0)])
             position += len(chunk)
-        for name, stream in streams.items():
-            if stream not in straight:
-                for elements in tensor_chunks(stream.entry):
-                    stream.feed(elements)
-            seen.checksums[name] = stream.checksum
-            if stream.not_finite:
-                seen.not_finite[name] = stream.not_finite
-    return seen
-
-
-def _by_record(plan: Plan) -> Iterator[tuple[Record, list[TensorEntry]]]:
-    records: dict[Record, list[TensorEntry]] = {}
-    for entry in plan.match.checkpoint.tensors.values():
-        records.setdefault(entry.record, []).append(entry)
-    for record in sorted(records, key=lambda record: (str(record.file), record.offset)):
-        yield record, records[record]
+    for stream in streams:
+        if stream not in straight:
+            for elements in tensor_chunks(stream.entry):
+                stream.feed(elements)
+    return streams
 
 
 class _Stream:
     """One tensor's elements, from the first to the last, into every place that takes some of them."""
 
-    def __init__(self, entry: TensorEntry, pieces: list[_Piece], target: Target, cast: Cast | None) -> None:
+    def __init__(self, entry: TensorEntry, pieces: list[_Piece], target: Target, cast_to: DType | None) -> None:
         self.entry = entry
         self.not_finite = 0
         self.checksum = promised_checksum(entry) or 0
         self._is_promised = promised_checksum(entry) is not None
         self._pieces = pieces
         self._target = target
-        self._cast = cast
+        self.cast = Cast(cast_to) if cast_to is not None else None
         self._done = 0
         self._rest = b""
 
@@ -139,6 +164,6 @@ class _Stream:
         self._done += len(part)
 
     def _converted(self, output: Output, elements: memoryview) -> bytes | memoryview:
-        if self._cast is None or output.dtype is self.entry.dtype:
+        if self.cast is None or output.dtype is self.entry.dtype:
             return elements
-        return self._cast(printable(self.entry.name), self.entry.dtype, elements)
+        return self.cast(printable(self.entry.name), self.entry.dtype, elements)
