@@ -9,6 +9,7 @@ from torch import nn
 
 from model_defs.config import (
     SCALES,
+    BEiTConfig,
     DINOv2Config,
     DPTConfig,
     EfficientNetLiteConfig,
@@ -20,7 +21,8 @@ from model_defs.config import (
     SwinConfig,
     ViTConfig,
 )
-from model_defs.dpt import DPT, HierarchicalDPT, HybridDPT
+from model_defs.dpt import DPT, HierarchicalDPT, HybridDPT, RelativeDPT
+from model_defs.encoders.beit import BEiT
 from model_defs.encoders.dinov2 import DINOv2
 from model_defs.encoders.efficientnet_lite import EfficientNetLite, EfficientNetLiteStem
 from model_defs.encoders.levit import LeViT, LeViTStem
@@ -50,6 +52,18 @@ def _vit(config: DPTConfig, encoder: ViTConfig) -> DPT:
         patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
         posenc=PositionEncoding(encoder.width, encoder.grid),
         imgencoder=ViT(encoder),
+        reassemble=_reassemble_tokens(config, encoder.width),
+        fusion=_fusion(config),
+        head=_head(config),
+        multiple=encoder.patch_size,
+    )
+
+
+def _beit(config: DPTConfig, encoder: BEiTConfig) -> DPT:
+    return RelativeDPT(
+        config,
+        patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        imgencoder=BEiT(encoder),
         reassemble=_reassemble_tokens(config, encoder.width),
         fusion=_fusion(config),
         head=_head(config),
@@ -168,6 +182,7 @@ def _head(config: DPTConfig, width: int | None = None) -> nn.Module:
 
 _BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {
     ViTConfig: _vit,
+    BEiTConfig: _beit,
     HybridConfig: _hybrid,
     DINOv2Config: _dinov2,
     ResNeXtConfig: _resnext,

@@ -26,6 +26,20 @@ class ViTConfig:
 
 
 @dataclass(frozen=True)
+class BEiTConfig:
+    """A vision transformer with scaled residual branches and a table of relative positions in every block."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    patch_size: int
+    grid: tuple[int, int]  # rows and columns of patches whose distances the tables hold
+    taps: tuple[int, ...]
+    kind: Literal["beit"] = "beit"
+
+
+@dataclass(frozen=True)
 class HybridConfig:
     """A plain vision transformer whose patches come out of a convolutional network with three stages."""
 
@@ -156,7 +170,7 @@ class Swin2Config:
     kind: Literal["swin2"] = "swin2"
 
 
-EncoderConfig = Union[ViTConfig, HybridConfig, DINOv2Config, ResNeXtConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, SwinConfig, Swin2Config]
+EncoderConfig = Union[ViTConfig, BEiTConfig, HybridConfig, DINOv2Config, ResNeXtConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, SwinConfig, Swin2Config]
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,14 @@ class DPT(nn.Module):
             raise ValueError(f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near")
 
 
+class RelativeDPT(DPT):
+    """The same under an encoder that compares the positions of tokens instead of adding them."""
+
+    def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
+        tokens, grid = self.patch_embed(image)
+        return self.imgencoder(tokens, grid), grid
+
+
 class HybridDPT(DPT):
     """The same on patches that come out of a convolutional network, whose own finer maps take the place of the first taps."""
 

@@ -1,6 +1,7 @@
 """The families this version knows; the order says nothing."""
 
 from muggle_convert.families.depth_anything import DEPTH_ANYTHING_V1, DEPTH_ANYTHING_V2
+from muggle_convert.families.dpt_beit import DPT_BEIT
 from muggle_convert.families.dpt_hybrid import DPT_HYBRID
 from muggle_convert.families.dpt_levit import DPT_LEVIT
 from muggle_convert.families.dpt_next_vit import DPT_NEXT_VIT
@@ -18,6 +19,7 @@ FAMILIES: tuple[Family, ...] = (
     DPT_NEXT_VIT,
     DPT_VIT,
     DPT_HYBRID,
+    DPT_BEIT,
     DPT_SWIN,
     DPT_SWIN2,
     MIDAS_V21,

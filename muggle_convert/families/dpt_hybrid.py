@@ -69,7 +69,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
 
 
 def _encoder(reading: Reading, findings: Findings) -> HybridConfig:
-    stack = read_blocks(reading, findings)
+    blocks = read_blocks(reading, findings)
     stages = [f"patch_embed.stages.{stage}.0.expand.weight" for stage in range(3)]
     widths = tuple(reading.shape(name)[0] for name in stages)
     depths = tuple(reading.count(f"patch_embed.stages.{stage}.{{n}}.expand.weight") for stage in range(3))
@@ -80,10 +80,10 @@ def _encoder(reading: Reading, findings: Findings) -> HybridConfig:
         stem_width=stem_width,
         stage_widths=findings.note("encoder.stage_widths", widths, Source.SHAPE, "; ".join(map(reading.describe, stages))),
         stage_depths=findings.note("encoder.stage_depths", depths, Source.SHAPE, "how many blocks there are in each stage"),
-        **stack,
-        heads=read_heads(reading, findings, stack["width"]),
+        **blocks,
+        heads=read_heads(reading, findings, blocks["width"]),
         grid=read_square_grid(reading, findings),
-        taps=read_taps(reading, findings, stack["depth"], LAST_TAPS, KNOWN_TAPS),
+        taps=read_taps(reading, findings, blocks["depth"], LAST_TAPS, KNOWN_TAPS),
     )
 
 

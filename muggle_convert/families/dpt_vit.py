@@ -44,14 +44,14 @@ KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}
 
 
 def _configure(reading: Reading, findings: Findings) -> DPTConfig:
-    stack = read_blocks(reading, findings)
+    blocks = read_blocks(reading, findings)
     grid = read_square_grid(reading, findings)
     encoder = ViTConfig(
-        **stack,
-        heads=read_heads(reading, findings, stack["width"]),
+        **blocks,
+        heads=read_heads(reading, findings, blocks["width"]),
         patch_size=reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[-1]),
         grid=grid,
-        taps=read_taps(reading, findings, stack["depth"], TAPS, KNOWN_TAPS),
+        taps=read_taps(reading, findings, blocks["depth"], TAPS, KNOWN_TAPS),
     )
     size, why = grid[0] * encoder.patch_size, f"{grid[0]} patches of {encoder.patch_size} pixels, the grid of the stored positions"
     head = read_head(reading, findings)

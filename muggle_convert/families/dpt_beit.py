@@ -1,0 +1,148 @@
+"""DPT with BEiT, of MiDaS v3.1: tables of relative positions in every block instead of one embedding of absolute ones."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from model_defs.config import BEiTConfig, DPTConfig
+from muggle_convert.errors import Refusal
+from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory, read_head, read_image, read_output
+from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.family import Family, Reading, Released
+from muggle_convert.families.parts import (
+    Inventory,
+    convolution,
+    fusion_drops,
+    fusion_inventory,
+    fusion_rules,
+    read_fusion,
+    token_reassembly_of,
+)
+from muggle_convert.families.settings import READOUT, TAPS
+from muggle_convert.families.tokens import BLOCK_RULES, DROPS, REASSEMBLY_RULES, block_inventory, read_blocks, read_reassembly, read_taps
+from muggle_convert.rules import derivable, rename, split, stack, unused
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_BLOCK, _BLOCK_HERE = "pretrained.model.blocks.{n}", "imgencoder.blocks.{n}"
+_BEIT_RULES = (
+    *BLOCK_RULES,
+    rename(_BLOCK + ".gamma_{i+1}", _BLOCK_HERE + ".{i:scale_attn|scale_mlp}"),
+    stack((_BLOCK + ".attn.q_bias", _BLOCK + ".attn.v_bias"), _BLOCK_HERE + ".attn.qkv.bias", parts=(0, None, 1)),  # keys have none
+    split(
+        _BLOCK + ".attn.relative_position_bias_table",
+        _BLOCK_HERE + ".position_bias.between_patches",
+        _BLOCK_HERE + ".position_bias.with_cls",
+        axis=0,
+        count=3,
+        at_end=True,
+    ),
+)
+
+
+def _derive_index(config: Any, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+    """Which row of a block's table is for which query and key; the last three are for the class token."""
+    import numpy as np
+
+    rows, columns = config.encoder.grid
+    down, right = (np.subtract.outer(np.arange(side), np.arange(side)) + side - 1 for side in (rows, columns))
+    patches = down[:, None, :, None] * (2 * columns - 1) + right[None, :, None, :]
+    first = (2 * rows - 1) * (2 * columns - 1)
+    index = np.full((1 + rows * columns, 1 + rows * columns), first)
+    index[1:, 1:] = patches.reshape(rows * columns, rows * columns)
+    index[1:, 0] = first + 1
+    index[0, 0] = first + 2
+    return index
+
+
+_DROPS = (
+    derivable(_BLOCK + ".attn.relative_position_index", "the index follows from the grid of patches", _derive_index),
+    unused("pretrained.model.fc_norm.{p:parameter}", "the norm before the classifier of the encoder's own training"),
+    *DROPS,
+    *fusion_drops(),
+)
+LAYOUTS = depth_and_segmentation((*_BEIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), _DROPS)
+
+KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}
+
+
+def _configure(reading: Reading, findings: Findings) -> DPTConfig:
+    encoder = _encoder(reading, findings)
+    rows = encoder.grid[0]
+    size, why = rows * encoder.patch_size, f"{rows} patches of {encoder.patch_size} pixels, whose distances the tables hold"
+    head = read_head(reading, findings)
+    return DPTConfig(
+        family=reading.family,
+        encoder=encoder,
+        reassemble=read_reassembly(reading, findings),
+        fusion=read_fusion(reading, findings, "to next"),
+        head=head,
+        image=read_image(reading, findings, head, "patch_embed.proj.weight", size, why),
+        output=read_output(reading, findings, head),
+    )
+
+
+def _encoder(reading: Reading, findings: Findings) -> BEiTConfig:
+    blocks = read_blocks(reading, findings)
+    return BEiTConfig(
+        **blocks,
+        heads=reading.measure(findings, "encoder.heads", "imgencoder.blocks.0.position_bias.with_cls", lambda shape: shape[1]),
+        patch_size=reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[-1]),
+        grid=_grid(reading, findings),
+        taps=read_taps(reading, findings, blocks["depth"], TAPS, KNOWN_TAPS),
+    )
+
+
+def _grid(reading: Reading, findings: Findings) -> tuple[int, int]:
+    """The grid whose distances a table holds: 2 * side - 1 of them in each direction."""
+    table = "imgencoder.blocks.0.position_bias.between_patches"
+    distances = reading.shape(table)[0]
+    root = math.isqrt(distances)
+    if root * root != distances or root % 2 == 0:
+        raise Refusal(
+            f"{reading.file} has relative positions for {distances} distances between patches; {reading.family} has them for a square grid, "
+            "such as 2209 = 47 x 47 for 24 x 24 patches."
+        )
+    return findings.note("encoder.grid", ((root + 1) // 2, (root + 1) // 2), Source.SHAPE, reading.describe(table))
+
+
+def _inventory(config: DPTConfig) -> Inventory:
+    encoder = config.encoder
+    assert isinstance(encoder, BEiTConfig)
+    rows, columns = encoder.grid
+    tensors: Inventory = {
+        "patch_embed.cls_token": (1, 1, encoder.width),
+        **convolution("patch_embed.proj", encoder.width, config.image.channels, encoder.patch_size),
+    }
+    for number in range(encoder.depth):
+        block = f"imgencoder.blocks.{number}"
+        tensors |= {f"{block}.scale_attn": (encoder.width,), f"{block}.scale_mlp": (encoder.width,)}
+        tensors |= block_inventory(block, encoder.width, encoder.mlp_width)
+        tensors[f"{block}.position_bias.between_patches"] = ((2 * rows - 1) * (2 * columns - 1), encoder.heads)
+        tensors[f"{block}.position_bias.with_cls"] = (3, encoder.heads)
+    return {
+        **tensors,
+        **token_reassembly_of(config, encoder.width),
+        **fusion_inventory(config.fusion),
+        **head_inventory(config.head, config.fusion.widths[0]),
+    }
+
+
+DPT_BEIT = Family(
+    name="dpt_beit",
+    title="DPT with BEiT",
+    layouts=LAYOUTS,
+    configure=_configure,
+    inventory=_inventory,
+    file_names=re.compile(r"dpt[_-]beit", re.IGNORECASE),
+    released=(
+        Released("dpt_beit_large_512", {"encoder.width": 1024, "encoder.depth": 24, "encoder.grid": (32, 32)}),
+        Released("dpt_beit_large_384", {"encoder.width": 1024, "encoder.depth": 24, "encoder.grid": (24, 24)}),
+        Released("dpt_beit_base_384", {"encoder.width": 768, "encoder.depth": 12, "encoder.grid": (24, 24)}),
+    ),
+    settings={"taps": TAPS, "readout": READOUT, **OUTPUT_SETTINGS},
+)
