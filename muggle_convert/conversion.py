@@ -17,9 +17,10 @@ from muggle_convert.errors import Refusal
 from muggle_convert.fingerprint import fingerprint
 from muggle_convert.match import Match, match
 from muggle_convert.plan import Plan, plan
+from muggle_convert.safetensors_header import header
 from muggle_convert.target import Target, check_target
 from muggle_convert.version import VERSION
-from muggle_convert.write import copy, header, lay_out
+from muggle_convert.write import copy, lay_out
 
 
 @dataclass(frozen=True)

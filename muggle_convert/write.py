@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from muggle_convert.cast import Cast
-from muggle_convert.checkpoints import DType, TensorEntry, printable, record_chunks, tensor_chunks
+from muggle_convert.checkpoints import TensorEntry, printable, record_chunks, tensor_chunks
 from muggle_convert.fingerprint import promised_checksum
 from muggle_convert.finite import count_not_finite
 from muggle_convert.plan import Output, Plan
@@ -17,7 +16,6 @@ from muggle_convert.rules.operations import Run
 from muggle_convert.target import Target
 
 THREADS = 2  # reading and checking one record goes on while another one is written; none of it holds the interpreter's lock
-ALIGNMENT = 64  # of the first tensor's byte, so that a mapped file suits every processor
 
 
 @dataclass
@@ -43,18 +41,6 @@ class Layout:
     outputs: tuple[Output, ...]
     positions: Mapping[str, int]  # from the beginning of the file
     size: int
-
-
-def header(outputs: tuple[Output, ...], metadata: Mapping[str, str]) -> bytes:
-    """The beginning of a safetensors file; written here because the library orders several metadata keys differently each time."""
-    table: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
-    offset = 0
-    for output in outputs:
-        table[output.name] = {"dtype": output.dtype.code, "shape": list(output.shape), "data_offsets": [offset, offset + output.size]}
-        offset += output.size
-    text = json.dumps(table, separators=(",", ":"), ensure_ascii=True).encode()
-    text += b" " * (-(len(text) + 8) % ALIGNMENT)
-    return len(text).to_bytes(8, "little") + text
 
 
 def lay_out(outputs: tuple[Output, ...], start: int) -> Layout:

@@ -1,0 +1,42 @@
+"""What an exported file holds: tensors under a layout's names, each able to stream its elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from muggle_convert.checkpoints import DType
+from muggle_convert.rules import Shape
+from muggle_convert.translate import Made
+from muggle_convert.translate_back import chunks_of
+
+
+@dataclass(frozen=True)
+class Content:
+    """One tensor of an exported file."""
+
+    name: str
+    dtype: DType
+    shape: Shape
+    chunks: Callable[[], Iterator[bytes | memoryview]]  # its elements in order, each chunk valid until the next is asked for
+    storage: object  # equal for tensors that are one, in files where two names can share one
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.count * self.dtype.size
+
+
+def copied(made: Made, name: str | None = None) -> Content:
+    """A tensor that is put together from stored ones, or from zeros."""
+    name = name or made.name
+    return Content(name, made.dtype, made.shape, lambda: chunks_of(made), made.whole or name)
+
+
+def computed(name: str, dtype: DType, shape: Shape, elements: Callable[[], bytes]) -> Content:
+    """A tensor that is made again when it is asked for."""
+    return Content(name, dtype, shape, lambda: iter([elements()]), name)

@@ -1,0 +1,40 @@
+"""The beginning of a safetensors file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from muggle_convert.checkpoints import DType
+from muggle_convert.rules import Shape
+
+ALIGNMENT = 64  # of the first tensor's byte, so that a mapped file suits every processor
+
+
+class Named(Protocol):
+    """What the beginning of a file says of a tensor."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def shape(self) -> Shape: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+def header(tensors: Iterable[Named], metadata: Mapping[str, str]) -> bytes:
+    """Names, types, shapes and places; written here because the library orders several metadata keys differently each time."""
+    table: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
+    offset = 0
+    for tensor in tensors:
+        table[tensor.name] = {"dtype": tensor.dtype.code, "shape": list(tensor.shape), "data_offsets": [offset, offset + tensor.size]}
+        offset += tensor.size
+    text = json.dumps(table, separators=(",", ":"), ensure_ascii=True).encode()
+    text += b" " * (-(len(text) + 8) % ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text
