@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from muggle_convert.cast import Cast
-from muggle_convert.checkpoints import TensorEntry, printable, record_chunks, tensor_chunks
+from muggle_convert.checkpoints import DType, TensorEntry, printable, record_chunks, tensor_chunks
 from muggle_convert.fingerprint import promised_checksum
 from muggle_convert.finite import count_not_finite
 from muggle_convert.plan import Output, Plan
