@@ -57,7 +57,7 @@ def match(
         return _match_converted(checkpoint, family, overrides or {}, left_out)
     names = [name for name in checkpoint.tensors if name not in left_out]
     candidates = [
-        Candidate(known, layout, rules) for known in FAMILIES for layout, rules in known.layouts.items() if family in (None, known.name)
+        Candidate(known, layout, rules) for known in FAMILIES for layout, rules in known.every_layout.items() if family in (None, known.name)
     ]
     fitting = [candidate for candidate in candidates if all(candidate.rules.of_original(name) for name in names)]
     if not fitting or not names:

@@ -33,6 +33,14 @@ class Released:
 
 
 @dataclass(frozen=True)
+class Transformers:
+    """How the transformers library holds a family: its names, and the config.json that its models are built from."""
+
+    layouts: Mapping[str, RuleSet]  # what is written comes first
+    config: Callable[[DPTConfig], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Family:
     """One family of models: how its files name their tensors, and how its configuration is read from their shapes."""
 
@@ -44,6 +52,11 @@ class Family:
     file_names: re.Pattern[str]  # what its files are called in the wild
     released: tuple[Released, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    transformers: Transformers | None = None
+
+    @property
+    def every_layout(self) -> Mapping[str, RuleSet]:
+        return {**self.layouts, **(self.transformers.layouts if self.transformers else {})}
 
 
 @dataclass(frozen=True)
