@@ -49,5 +49,7 @@ def fit(prediction: Prediction, known: Known) -> tuple[float, float]:
         raise Refusal("the model predicts the same for all pixels whose distances are known; name pixels that are not equally far away.")
     scale = float((spread * inverse).sum() / (spread**2).sum())
     if scale <= 0:
-        raise Refusal("the known distances contradict the prediction: what is said to be farther away is predicted to be nearer; check pixels and distances.")
+        raise Refusal(
+            "the known distances contradict the prediction: what is said to be farther away is predicted to be nearer; check pixels and distances."
+        )
     return scale, float(inverse.mean() - scale * values.mean())

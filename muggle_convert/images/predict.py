@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, cast, overload
 
 import torch
@@ -80,10 +79,10 @@ def with_predict(network: DPT) -> Predictor:
 
 
 def _blank(network: type[DPT]) -> Predictor:
-    kind = _combined(network)
+    if network not in _COMBINED:
+        _COMBINED[network] = cast(type[Predictor], type(network.__name__, (Predictor, network), {}))
+    kind = _COMBINED[network]
     return kind.__new__(kind)
 
 
-@cache
-def _combined(network: type[DPT]) -> type[Predictor]:
-    return cast(type[Predictor], type(network.__name__, (Predictor, network), {}))
+_COMBINED: dict[type, type[Predictor]] = {}

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3)
@@ -39,28 +40,33 @@ def _checked(array: npt.NDArray[Any]) -> Pixels:
 def _read_file(path: Path) -> Pixels:
     try:
         with Image.open(path) as image:
-            return _colours(image, path.name)
+            return _colours(image, printable(path.name))
     except Refusal:
         raise
     except FileNotFoundError:
-        raise Refusal(f"{path} does not exist.") from None
+        raise Refusal(f"{printable(path)} does not exist.") from None
     except IsADirectoryError:
-        raise Refusal(f"{path} is a folder, not a picture.") from None
+        raise Refusal(f"{printable(path)} is a folder, not a picture.") from None
     except PermissionError:
-        raise Refusal(f"{path} may not be read by this user.") from None
+        raise Refusal(f"{printable(path)} may not be read by this user.") from None
     except UnidentifiedImageError:
-        raise Refusal(f"{path.name} is not a picture in a format that Pillow reads.") from None
+        raise Refusal(f"{printable(path.name)} is not a picture in a format that Pillow reads.") from None
     except Image.DecompressionBombError:
-        raise Refusal(f"{path.name} has more pixels than Pillow opens; scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it.") from None
+        raise Refusal(
+            f"{printable(path.name)} has more pixels than Pillow opens; scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
+        ) from None
     except Exception as problem:  # a decoder may fail in any way on a damaged file
-        raise Refusal(f"{path.name} is damaged and cannot be read as a picture ({' '.join(str(problem).split()) or type(problem).__name__}).") from None
+        reason = " ".join(str(problem).split()) or type(problem).__name__
+        raise Refusal(f"{printable(path.name)} is damaged and cannot be read as a picture ({reason}).") from None
 
 
 def _colours(image: Image.Image, name: str) -> Pixels:
     upright = ImageOps.exif_transpose(image)
     convert = _BY_MODE.get(upright.mode)
     if convert is None:
-        raise Refusal(f"{name} holds {upright.mode!r} pixels, which are not colours of a known range; save it as RGB or grey, with 8 or 16 bits.")
+        raise Refusal(
+            f"{name} holds {upright.mode!r} pixels, which are not colours of a known range; save it as RGB or grey, with 8 or 16 bits."
+        )
     return np.asarray(convert(upright))
 
 

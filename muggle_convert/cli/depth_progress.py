@@ -1,0 +1,77 @@
+"""How far `depth` is, and what became of every picture."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+import click
+import rich.progress
+from rich.console import Console
+from rich.text import Text
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.images.jobs import Events, Job
+
+
+class Rate(rich.progress.ProgressColumn):
+    """Pictures a second, or seconds a picture where they are slower than that."""
+
+    def render(self, task: rich.progress.Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each", style="progress.data.speed")
+
+
+class Progress:
+    """A bar with rate and time left on a terminal, and a summary."""
+
+    def __init__(self, total: int, kept: int) -> None:
+        self.total, self.kept = total, kept
+        self.failures: list[tuple[Job, str]] = []
+        self.events = Events(self._film, self._frame, self._done)
+        self._begun = time.monotonic()
+        self._bar = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            Rate(),
+            rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._pictures = self._bar.add_task("pictures", total=total - kept)
+        self._frames: rich.progress.TaskID | None = None
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, traceback: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def summarise(self, out: Path) -> None:
+        """How many went where, and each one that failed."""
+        done = self.total - self.kept - len(self.failures)
+        kept = f"; {self.kept} of {self.total} were there already (--force predicts them again)" if self.kept else ""
+        seconds = time.monotonic() - self._begun
+        click.echo(f"{printable(out)}: {done} written in {seconds:.1f} s{kept}")
+        for job, problem in self.failures:
+            click.echo(f"failed: {printable(job.source)}: {problem}", err=True)
+
+    def _film(self, frames: int | None) -> None:
+        self._frames = self._bar.add_task("frames", total=frames)
+
+    def _frame(self) -> None:
+        if self._frames is not None:
+            self._bar.advance(self._frames)
+
+    def _done(self, job: Job, problem: str | None) -> None:
+        if problem is not None:
+            self.failures.append((job, problem))
+        if self._frames is not None and job.is_film:
+            self._bar.remove_task(self._frames)
+            self._frames = None
+        self._bar.advance(self._pictures)

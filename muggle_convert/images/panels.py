@@ -1,0 +1,92 @@
+"""Pictures with a title above and a legend beneath, next to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from muggle_convert.images.colours import Colours, Values
+from muggle_convert.images.scales import Tick
+
+PAPER, INK, PALE = (252, 252, 250), (38, 38, 42), (120, 120, 126)
+
+
+@dataclass(frozen=True)
+class Legend:
+    """A bar of all colours and what they stand for."""
+
+    paint: Callable[[Values], Colours]  # of values from `low` to 1
+    ends: tuple[str, str]
+    caption: str
+    ticks: Sequence[Tick] = ()
+    low: float = 0.0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of several."""
+
+    picture: Colours
+    title: str = ""
+    legend: Legend | None = field(default=None)
+
+
+def arrange(panels: Sequence[Panel]) -> Image.Image:
+    """All panels in a row; words are as large as the pictures allow."""
+    height = max(len(panel.picture) for panel in panels)
+    text = max(11, round(0.032 * min(height, *(panel.picture.shape[1] for panel in panels))))
+    widths = [max(panel.picture.shape[1], 18 * text if panel.legend or panel.title else 0) for panel in panels]
+    gap = text // 2 if len(panels) > 1 else 0
+    above = round(2.2 * text) if any(panel.title for panel in panels) else 0
+    below = round(5.2 * text) if any(panel.legend for panel in panels) else 0
+    sheet = Image.new("RGB", (sum(widths) + gap * (len(panels) - 1), above + height + below), PAPER)
+    draw, left = ImageDraw.Draw(sheet), 0
+    for panel, width in zip(panels, widths, strict=True):
+        picture = Image.fromarray(panel.picture)
+        sheet.paste(picture, (left + (width - picture.width) // 2, above + (height - picture.height) // 2))
+        draw.text((left + width / 2, above / 2), _fitting(panel.title, width, text), fill=INK, font=_font(text), anchor="mm")
+        if panel.legend is not None:
+            _draw_legend(sheet, draw, panel.legend, (left, above + height), width, text)
+        left += width + gap
+    return sheet
+
+
+def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, legend: Legend, corner: tuple[int, int], width: int, text: int) -> None:
+    font, (left, top) = _font(text), corner
+    margins = [round(font.getlength(word) + 1.4 * text) for word in legend.ends]
+    start, length, middle = left + margins[0], width - sum(margins), top + round(1.5 * text)
+    values = np.linspace(legend.low, 1, max(2, length))[None].repeat(round(1.2 * text), axis=0)
+    bar = Image.fromarray(legend.paint(values))
+    sheet.paste(bar, (start, middle - bar.height // 2))
+    draw.text((start - 0.5 * text, middle), legend.ends[0], fill=INK, font=font, anchor="rm")
+    draw.text((start + bar.width + 0.5 * text, middle), legend.ends[1], fill=INK, font=font, anchor="lm")
+    free = float(left)
+    for place, label in sorted(legend.ticks):
+        across, half = start + place * bar.width, font.getlength(label) / 2
+        if across - half < free or across + half > left + width:
+            continue
+        draw.line((across, middle + bar.height / 2, across, middle + bar.height / 2 + text // 4), fill=INK, width=max(1, text // 12))
+        draw.text((across, middle + bar.height / 2 + 0.35 * text), label, fill=INK, font=font, anchor="mt")
+        free = across + half + 0.8 * text
+    draw.text((left + width / 2, top + 4.3 * text), _fitting(legend.caption, width, text), fill=PALE, font=font, anchor="mm")
+
+
+def _fitting(words: str, width: int, text: int) -> str:
+    """As much of a sentence as there is room for."""
+    font = _font(text)
+    if font.getlength(words) <= width - text:
+        return words
+    while words and font.getlength(words + "…") > width - text:
+        words = words[:-1]
+    return words + "…"
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow is built with FreeType"
+    return font

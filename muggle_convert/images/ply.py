@@ -1,0 +1,46 @@
+"""A picture and its depth as coloured points in space, in the format that MeshLab and Blender open."""
+
+from __future__ import annotations
+
+import math
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from muggle_convert.images.metres import Prediction
+from muggle_convert.images.reading import Pixels
+from muggle_convert.images.scales import Scale
+
+NEAREST, FARTHEST = 1.0, 10.0  # where relative depth, which has no scale of its own, is put
+
+
+def write_ply(file: BinaryIO, picture: Pixels, prediction: Prediction, scale: Scale, field_of_view: float) -> None:
+    """One point for each pixel; x to the right, y up, and the camera in the origin looks along -z."""
+    height, width = prediction.shape
+    away = distances(prediction, scale)
+    focal = max(height, width) / 2 / math.tan(math.radians(field_of_view) / 2)  # in pixels; the angle spans the longer side
+    across = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / focal
+    down = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / focal
+    points = np.empty((height, width), [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
+    points["x"], points["y"], points["z"] = away * across, -away * down[:, None], -away
+    for channel, name in enumerate(("red", "green", "blue")):
+        points[name] = picture[:, :, channel]
+    kept = points[np.isfinite(away)]
+    file.write(_header(kept.size, scale.metres, field_of_view).encode())
+    file.write(kept.tobytes())
+
+
+def distances(prediction: Prediction, scale: Scale) -> npt.NDArray[np.float32]:
+    """How far along the camera's view each pixel is, in metres or between two distances that are merely agreed upon."""
+    if scale.metres:
+        return prediction.astype(np.float32)
+    nearness = np.clip((prediction - scale.far) / max(scale.near - scale.far, 1e-12), 0, 1)
+    return (1 / (1 / FARTHEST + nearness * (1 / NEAREST - 1 / FARTHEST))).astype(np.float32)
+
+
+def _header(count: int, metres: bool, field_of_view: float) -> str:
+    unit = "metres" if metres else f"no unit: relative depth, the nearest points put at {NEAREST:g} and the farthest at {FARTHEST:g}"
+    properties = [f"property float {axis}" for axis in "xyz"] + [f"property uchar {colour}" for colour in ("red", "green", "blue")]
+    comments = [f"comment coordinates in {unit}", f"comment field of view {field_of_view:g} degrees, as assumed"]
+    return "\n".join(["ply", "format binary_little_endian 1.0", *comments, f"element vertex {count}", *properties, "end_header", ""])

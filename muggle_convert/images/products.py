@@ -1,0 +1,59 @@
+"""What was seen, as a file of one of the formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.errors import Refusal
+from muggle_convert.images.colours import Colours
+from muggle_convert.images.exr import write_exr
+from muggle_convert.images.ply import write_ply
+from muggle_convert.images.png16 import write_png16
+from muggle_convert.images.saving import replacing
+from muggle_convert.images.scales import scale_of, unit
+from muggle_convert.images.seeing import Seen, Seer
+from muggle_convert.images.video import Film, encoder, even
+
+STEADINESS = 0.1  # how far the colours of a film follow each new frame
+
+
+def save(seer: Seer, seen: Seen, target: Path, form: str, field_of_view: float) -> None:
+    """Write one prediction."""
+    with replacing(target) as part, open(part, "wb") as file:
+        if form == "npy":
+            np.save(file, seen.prediction)
+        elif form == "png16":
+            write_png16(file, seen.prediction, seen.output)
+        elif form == "exr":
+            write_exr(file, seen.prediction, unit(seen.output))
+        elif form == "ply":
+            write_ply(file, seen.picture, seen.prediction, scale_of(seen.prediction, seen.output), field_of_view)
+        else:
+            seer.draw(seen).save(file, "PNG")
+
+
+def save_film(seer: Seer, film: Film, target: Path, on_frame: Callable[[], None]) -> None:
+    """Write a film of pictures."""
+    frames = _frames(seer, film)
+    first = next(frames, None)
+    if first is None:
+        raise Refusal(f"{printable(film.path.name)} holds no pictures.")
+    with replacing(target) as part, encoder(part, film.rate, (first.shape[0], first.shape[1])) as stream:
+        stream.write(first.tobytes())
+        on_frame()
+        for frame in frames:
+            stream.write(frame.tobytes())
+            on_frame()
+
+
+def _frames(seer: Seer, film: Film) -> Iterator[Colours]:
+    scale = None
+    for picture in film:
+        seen = seer.see(picture)
+        now = seer.scale(seen)
+        scale = scale.towards(now, STEADINESS) if scale and now else now
+        yield even(np.asarray(seer.draw(seen, scale)))

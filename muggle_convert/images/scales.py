@@ -1,0 +1,71 @@
+"""Which numbers are shown dark and which bright, and what is written beside them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model_defs.config import OutputConfig
+from muggle_convert.images import colours
+from muggle_convert.images.metres import Prediction
+
+Tick = tuple[float, str]  # from 0, the dark end, to 1, the bright end
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From far, dark, to near, bright; linear in inverse depth, so that what is near is told apart best, in metres as well."""
+
+    far: float  # in inverse depth, relative or 1 / metres
+    near: float
+    metres: bool
+
+    def paint(self, prediction: Prediction) -> colours.Colours:
+        """A colour for each pixel; grey where the network gave no number."""
+        inverse = inverse_depth(prediction, self.metres)
+        painted = colours.near_and_far((inverse - self.far) / max(self.near - self.far, 1e-12))
+        painted[~np.isfinite(inverse)] = 128
+        return painted
+
+    def ticks(self) -> list[Tick]:
+        """Round distances where there are metres; relative numbers mean nothing by themselves, so they get none."""
+        if not self.metres or self.near <= self.far:
+            return []
+        nearest, farthest = 1 / self.near, 1 / max(self.far, 1e-9)
+        rounds = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
+        inside = [metres for metres in rounds if nearest <= metres <= farthest]
+        return [((1 / metres - self.far) / (self.near - self.far), f"{metres:g} m") for metres in inside]
+
+    def towards(self, other: Scale, share: float) -> Scale:
+        """Partly the way to another scale, so that the colours of a film do not flicker."""
+        return Scale(self.far + share * (other.far - self.far), self.near + share * (other.near - self.near), self.metres)
+
+
+def scale_of(prediction: Prediction, output: OutputConfig) -> Scale:
+    """The scale that shows all of a prediction but a few outliers."""
+    metres = output.kind == "metric depth"
+    inverse = inverse_depth(prediction, metres)
+    shown = inverse[np.isfinite(inverse)]
+    if not shown.size:
+        return Scale(0.0, 1.0, metres)
+    far, near = np.percentile(shown[:: math.ceil(shown.size / 1_000_000)], (0.2, 99.8))
+    return Scale(float(far), float(near), metres)
+
+
+def inverse_depth(prediction: Prediction, metres: bool) -> npt.NDArray[Any]:
+    """Larger is nearer, whatever the prediction was; infinitely far is nought."""
+    if not metres:
+        return prediction.astype(np.float32)
+    with np.errstate(divide="ignore"):
+        return np.where(prediction > 0, 1 / prediction, np.nan).astype(np.float32)
+
+
+def unit(output: OutputConfig) -> str:
+    """What the numbers are, for a legend."""
+    if output.kind == "metric depth":
+        return "metres"
+    return "relative inverse depth, without a unit" if output.kind == "relative inverse depth" else output.kind
