@@ -9,12 +9,20 @@ from muggle_convert.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from muggle_convert.conversion import convert
+    from muggle_convert.exporting import export
     from muggle_convert.inspection import inspect
     from muggle_convert.loading import load_any_dpt
+    from muggle_convert.verification import verify
 
-__all__ = ["Refusal", "__version__", "convert", "inspect", "load_any_dpt"]
+__all__ = ["Refusal", "__version__", "convert", "export", "inspect", "load_any_dpt", "verify"]
 
-_HOMES = {"convert": "conversion", "inspect": "inspection", "load_any_dpt": "loading"}  # torch is imported only by those who load
+_HOMES = {  # torch is imported only by those who load
+    "convert": "conversion",
+    "export": "exporting",
+    "inspect": "inspection",
+    "load_any_dpt": "loading",
+    "verify": "verification",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -63,7 +63,7 @@ def convert(source: str | Path, target: str | Path, options: Options | None = No
     source, target, options = Path(source), Path(target), replace(options or Options(), **more)
     check_target(target, options.force)
     matched = read(source, options)
-    _check_not_source(matched.checkpoint, target)
+    check_not_source(matched.checkpoint, target)
     settled = plan(matched, _dtype(options.dtype), options.keep_unused)
     check_dropped(matched)
     return write(settled, target, options)
@@ -142,7 +142,7 @@ def _dtype(name: str | None) -> Any:
     return None if name is None else TARGETS[name]
 
 
-def _check_not_source(checkpoint: Checkpoint, target: Path) -> None:
+def check_not_source(checkpoint: Checkpoint, target: Path) -> None:
     for file in checkpoint.files:
         if target.exists() and file.samefile(target):
             raise Refusal(f"{printable(target)} is the source itself; give another name to write to.")

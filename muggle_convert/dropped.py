@@ -20,18 +20,23 @@ _CLOSE = {DType.F16: 1e-3, DType.BF16: 1e-2}  # what rounding takes from numbers
 
 def check_dropped(match: Match) -> None:
     """Refuse where a tensor that is left out as derivable or repeated is not what it would be made again as."""
-    for name, place in match.translation.dropped.items():
-        drop, fields = place.rule, dict(place.fields)
-        assert isinstance(drop, Drop)
-        if drop.derive is not None:
-            _compare(match, match.checkpoint.tensors[name], drop.derive(match.config, fields))
-        if drop.same_as is not None:
-            other = match.checkpoint.tensors.get(drop.same_as.write(fields) or "")
-            if other is not None and not _equal(match.checkpoint.tensors[name], other):
-                raise Refusal(
-                    f"{printable(match.checkpoint.path.name)} has {printable(name)} different from {printable(other.name)}, where "
-                    f"{match.family.name} has one tensor under two names; the file is not what it looks like."
-                )
+    for name in match.translation.dropped:
+        check_one(match, name)
+
+
+def check_one(match: Match, name: str) -> None:
+    place = match.translation.dropped[name]
+    drop, fields = place.rule, dict(place.fields)
+    assert isinstance(drop, Drop)
+    if drop.derive is not None:
+        _compare(match, match.checkpoint.tensors[name], drop.derive(match.config, fields))
+    if drop.same_as is not None:
+        other = match.checkpoint.tensors.get(drop.same_as.write(fields) or "")
+        if other is not None and not _equal(match.checkpoint.tensors[name], other):
+            raise Refusal(
+                f"{printable(match.checkpoint.path.name)} has {printable(name)} different from {printable(other.name)}, where "
+                f"{match.family.name} has one tensor under two names; the file is not what it looks like."
+            )
 
 
 def is_exact(match: Match, name: str) -> bool:

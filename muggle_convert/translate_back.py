@@ -59,10 +59,14 @@ def chunks_of(made: Made) -> Iterator[bytes | memoryview]:
             left -= min(left, len(ZEROS))
 
 
+def is_zero(made: Made) -> bool:
+    return not any(bytes(chunk).strip(b"\0") for chunk in chunks_of(made))
+
+
 def refuse_loss(back: Back, layout: str) -> None:
     """Refuse where the layout has no place for something that is not zero."""
     for made in back.homeless:
-        if any(bytes(chunk).strip(b"\0") for chunk in chunks_of(made)):
+        if not is_zero(made):
             raise Refusal(
                 f"{made.name} has {made.runs[0][1].count} elements that the {layout} layout takes for zeros and that are not; it cannot hold this model."
             )

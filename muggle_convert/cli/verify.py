@@ -1,0 +1,24 @@
+"""muggle-convert verify ORIGINAL CONVERTED"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("verify")
+@click.argument("original", type=click.Path(path_type=Path))
+@click.argument("converted", type=click.Path(path_type=Path))
+@click.option("--state", metavar="KEY", help="Which weights of a training checkpoint to compare with, such as ema.")
+@click.option("--predict", is_flag=True, help="Also run both and report the largest difference of their predictions.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict on every tensor as JSON.")
+def command(original: Path, converted: Path, state: str | None, predict: bool, as_json: bool) -> None:
+    """Map CONVERTED back to the names of ORIGINAL and compare every tensor bit for bit; exit status 1 if anything is lost unsaid."""
+    from muggle_convert.cli.way_back import print_verification
+    from muggle_convert.verification import verify
+
+    verification = verify(original, converted, state=state, predict=predict)
+    print_verification(verification, as_json)
+    sys.exit(0 if verification.holds else 1)

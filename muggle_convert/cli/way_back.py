@@ -1,0 +1,61 @@
+"""What `export` and `verify` print."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.exporting import Exported
+from muggle_convert.verification import FAILURES, Verification
+
+MOST_SHOWN = 20
+
+
+def print_export(exported: Exported, as_json: bool) -> None:
+    restored = exported.restored
+    if as_json:
+        facts = {"layout": exported.layout, "files": [str(file) for file in exported.files], "tensors": len(restored.contents)}
+        print(
+            json.dumps({**facts, "computed": list(restored.derived), "zeros": list(restored.zeros), "gone": dict(restored.gone)}, indent=1)
+        )
+        return
+    click.echo(f"wrote {len(restored.contents)} tensors in the {exported.layout} layout:")
+    for file in exported.files:
+        click.echo(f"  {printable(file)}: {file.stat().st_size:,} bytes")
+    if restored.derived:
+        click.echo(f"computed again: {_listed(restored.derived)}")
+    if restored.zeros:
+        click.echo(f"filled with zeros, as nobody kept what the network never reads: {_listed(restored.zeros)}")
+    for name, reason in restored.gone.items():
+        click.echo(f"not there: {printable(name)} ({printable(reason)})")
+
+
+def print_verification(verification: Verification, as_json: bool) -> None:
+    if as_json:
+        verdicts = {verdict.name: [verdict.fared.name.lower(), verdict.detail] for verdict in verification.verdicts}
+        facts = {"holds": verification.holds, "layout": verification.original.layout, "tensors": verdicts}
+        more = {"largest_rounding": verification.largest_rounding, "predictions": verification.predictions}
+        print(json.dumps({**facts, **more}, indent=1))
+        return
+    click.echo(f"{len(verification.verdicts)} tensors, {verification.original.layout} layout:")
+    for fared, count in verification.counts.items():
+        details = sorted({verdict.detail for verdict in verification.verdicts if verdict.fared is fared and verdict.detail})
+        because = f" ({'; '.join(details)})" if details and fared not in FAILURES else ""
+        click.echo(f"  {count:5} {fared.value}{because}")
+    failed = [verdict for verdict in verification.verdicts if verdict.fared in FAILURES]
+    for verdict in failed[:MOST_SHOWN]:
+        click.echo(f"{printable(verdict.name)}: {verdict.fared.value}" + (f" ({verdict.detail})" if verdict.detail else ""))
+    if len(failed) > MOST_SHOWN:
+        click.echo(f"and {len(failed) - MOST_SHOWN} more")
+    if verification.largest_rounding is not None:
+        click.echo(f"largest relative error of the rounding: {verification.largest_rounding:.2e}")
+    for size, difference in (verification.predictions or {}).items():
+        click.echo(f"predictions at {size}: largest difference {difference:.2e} standard deviations")
+    click.echo("the converted file holds all of it" if verification.holds else "the converted file is not this original")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(printable, names[:3])) + more

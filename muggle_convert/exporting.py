@@ -1,0 +1,135 @@
+"""From a checkpoint, converted or not, to a file in the original layout or a folder that transformers loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.conversion import Options, check_not_source, read
+from muggle_convert.errors import Refusal
+from muggle_convert.families import FAMILIES
+from muggle_convert.files_out import FileOut, TextFile, TorchFile, write_files
+from muggle_convert.match import Match
+from muggle_convert.preprocessor import preprocessor_config
+from muggle_convert.restore import Restored, model_tensors, restore
+from muggle_convert.rules import RuleSet
+from muggle_convert.shards import safetensors_files
+from muggle_convert.target import check_target
+
+TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and in which layout."""
+
+    layout: str
+    files: tuple[Path, ...]
+    restored: Restored
+
+
+def export(
+    source: str | Path,
+    target: str | Path,
+    to: str = "original",
+    *,
+    keeper: str | Path | None = None,
+    fill_unused: bool = False,
+    max_shard_size: int | None = None,
+    options: Options = Options(),
+) -> Exported:
+    """Write `source` as the original code reads it (`to="original"`, a file) or as transformers does (`to="transformers"`, a folder).
+
+    What the network never reads is taken from the converted file if it kept it, else from `keeper`, another checkpoint; else it is
+    zeros, in the original layout only with `fill_unused`.
+    """
+    target = Path(target)
+    matched = read(Path(source), options)
+    layout, rules = layout_for(matched, to)
+    keepers = [_keeper(matched, Path(keeper))] if keeper is not None else []
+    restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
+    if to == "transformers":
+        files = _folder(matched, target, restored, max_shard_size, options.force)
+    else:
+        files = _file(target, restored, max_shard_size)
+    for path in files:
+        for match in (matched, *keepers):
+            check_not_source(match.checkpoint, path)
+    made_folder = to == "transformers" and not target.exists()
+    if made_folder:
+        check_target(target, options.force)
+        target.mkdir()
+    try:
+        for path in files:
+            check_target(path, options.force)
+        write_files(files, force=options.force, sync=options.sync)
+    except BaseException:
+        if made_folder:
+            target.rmdir()
+        raise
+    return Exported(layout, tuple(files), restored)
+
+
+def layout_for(matched: Match, to: str) -> tuple[str, RuleSet]:
+    """The layout that has a place for every tensor; of several, the one the model came in."""
+    if to not in ("original", "transformers"):
+        raise Refusal(f"there is no layout {to!r} to export to; choose original or transformers.")
+    family = matched.family
+    if to == "transformers" and family.transformers is None:
+        known = ", ".join(one.name for one in FAMILIES if one.transformers)
+        raise Refusal(f"transformers has no model for {family.name}; it has {known}. Export with --to original instead.")
+    layouts = dict(family.transformers.layouts if to == "transformers" and family.transformers else family.layouts)
+    if to == "original":
+        origin = matched.document.layout if matched.document else matched.layout
+        layouts = {**({origin: layouts[origin]} if origin in layouts else {}), **layouts}
+    homeless: dict[str, list[str]] = {}
+    names = list(model_tensors(matched))
+    for layout, rules in layouts.items():
+        homeless[layout] = [name for name in names if rules.of_canonical(name) is None]
+        if not homeless[layout]:
+            return layout, rules
+    nearest = min(homeless, key=lambda layout: len(homeless[layout]))
+    raise Refusal(
+        f"{printable(matched.checkpoint.path.name)} has {homeless[nearest][0]}, for which the {nearest} layout of {family.name} has no place."
+    )
+
+
+def _keeper(matched: Match, path: Path) -> Match:
+    return read(path, Options(family=matched.family.name, overrides=None))
+
+
+def _file(target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
+    if target.suffix == ".safetensors":
+        return safetensors_files(target, restored.contents, max_shard_size)
+    if target.suffix not in TORCH_SUFFIXES:
+        raise Refusal(
+            f"{printable(target)} ends in neither .safetensors nor {', '.join(TORCH_SUFFIXES)}; name the file so that programs know it."
+        )
+    if max_shard_size is not None:
+        raise Refusal("only .safetensors files are split with --max-shard-size; a torch file is one file.")
+    return {target: TorchFile(restored.contents)}
+
+
+def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None, force: bool) -> Mapping[Path, FileOut]:
+    assert matched.family.transformers is not None
+    if target.exists() and not target.is_dir():
+        raise Refusal(f"{printable(target)} is a file; give the name of a folder.")
+    files: dict[Path, FileOut] = {
+        target / "config.json": _json(matched.family.transformers.config(matched.config)),
+        target / "preprocessor_config.json": _json(preprocessor_config(matched.config)),
+        **safetensors_files(target / "model.safetensors", restored.contents, max_shard_size),
+    }
+    strangers = [path for path in sorted(target.glob("*")) if path.suffix in (".safetensors", ".bin", ".index.json") and path not in files]
+    if strangers:
+        raise Refusal(
+            f"{printable(target)} holds {printable(strangers[0].name)}, which would stand beside what is written; give a new folder."
+        )
+    return files
+
+
+def _json(value: Mapping[str, Any]) -> TextFile:
+    return TextFile(json.dumps(value, indent=2, sort_keys=True).encode() + b"\n")

@@ -1,0 +1,80 @@
+"""Several files that belong together: all laid out first, all filled, and only then named, the ones that point at others last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from muggle_convert.contents import Content
+from muggle_convert.safetensors_header import header
+from muggle_convert.target import Target
+from muggle_convert.torch_zip_writer import lay_out_archive, write_archive
+
+
+class FileOut(Protocol):
+    """A file whose length is known before it is written."""
+
+    @property
+    def size(self) -> int: ...
+
+    def write(self, target: Target) -> None: ...
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A small one, such as a config.json."""
+
+    text: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.text)
+
+    def write(self, target: Target) -> None:
+        target.write(0, self.text)
+
+
+@dataclass(frozen=True)
+class SafetensorsFile:
+    """Tensors in the order of the file."""
+
+    contents: Sequence[Content]
+
+    @cached_property
+    def header(self) -> bytes:
+        return header(self.contents, {"format": "pt"})
+
+    @property
+    def size(self) -> int:
+        return len(self.header) + sum(content.size for content in self.contents)
+
+    def write(self, target: Target) -> None:
+        target.write(0, self.header)
+        position = len(self.header)
+        for content in self.contents:
+            for chunk in content.chunks():
+                target.write(position, chunk)
+                position += len(chunk)
+
+
+class TorchFile:
+    """What torch.save would write."""
+
+    def __init__(self, contents: Sequence[Content]) -> None:
+        self.archive = lay_out_archive(contents)
+        self.size = self.archive.size
+
+    def write(self, target: Target) -> None:
+        write_archive(self.archive, target)
+
+
+def write_files(files: Mapping[Path, FileOut], *, force: bool, sync: bool) -> None:
+    """The first is named last, so that whoever finds it finds everything."""
+    with ExitStack() as stack:
+        targets = [stack.enter_context(Target(path, file.size, force=force, sync=sync)) for path, file in files.items()]
+        for target, file in zip(targets, files.values(), strict=True):
+            file.write(target)

@@ -1,0 +1,27 @@
+"""Running the original and the converted network on the same pictures."""
+
+from __future__ import annotations
+
+import torch
+
+from muggle_convert.loading import load
+from muggle_convert.match import Match
+
+
+def largest_differences(original: Match, converted: Match) -> dict[str, float]:
+    """For a few sizes and pictures of noise: the largest difference of the predictions, in standard deviations of the original's."""
+    one, other = load(original), load(converted)
+    image = original.config.image
+    size, step = max(image.multiple, image.size // image.multiple * image.multiple), image.multiple
+    found: dict[str, float] = {}
+    generator = torch.Generator().manual_seed(0)
+    for height, width in ((size, size), (size, size + 2 * step), (max(step, size - step), size)):
+        picture = torch.randn(1, image.channels, height, width, generator=generator)
+        try:
+            one.check(picture.to(next(one.parameters()).dtype))
+        except ValueError:
+            continue  # this family takes one size only
+        with torch.inference_mode():
+            expected, found_here = (model(picture.to(next(model.parameters()).dtype)).double() for model in (one, other))
+        found[f"{height} x {width}"] = float((found_here - expected).abs().max() / expected.std())
+    return found

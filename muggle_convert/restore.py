@@ -1,0 +1,104 @@
+"""Every tensor of a layout from a match of any layout: what the network has goes back by the inverse rules, and what it dropped
+comes from where it was kept, is computed again, or is zeros."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from model_defs.config import DPTConfig
+from muggle_convert.checkpoints import DType, TensorEntry, printable
+from muggle_convert.contents import Content, computed, copied
+from muggle_convert.document import LeftOut
+from muggle_convert.dropped import remade
+from muggle_convert.errors import Refusal
+from muggle_convert.match import Match
+from muggle_convert.rules import Drop, Fate, RuleSet
+from muggle_convert.rules.operations import Run
+from muggle_convert.translate import UNUSED, Made, original_name
+from muggle_convert.translate_back import refuse_loss, translate_back
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a file in some layout will hold, and what has to be said of it."""
+
+    contents: tuple[Content, ...]
+    derived: tuple[str, ...]  # made again from the configuration
+    zeros: tuple[str, ...]  # nobody kept them
+    gone: Mapping[str, str]  # reason by name, for what the user had left out
+
+
+def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match], fill: bool) -> Restored:
+    """`keepers` are further files that may hold what the network never reads; with `fill`, the rest of that are zeros."""
+    made = model_tensors(matched)
+    back = translate_back(made, rules)
+    refuse_loss(back, layout)
+    kept: dict[str, TensorEntry] = {}
+    for keeper in (*keepers, matched):
+        kept |= kept_tensors(keeper)
+    contents = {name: copied(tensor) for name, tensor in back.made.items()}
+    derived: list[str] = []
+    zeros: list[str] = []
+    gone: dict[str, str] = {}
+    for name, left in _owed(matched, layout, rules).items():
+        place = rules.of_original(name)
+        if place is None or not isinstance(place.rule, Drop):
+            gone[name] = left.reason
+            continue
+        drop, fields = place.rule, dict(place.fields)
+        if (entry := kept.get(original_name(place, name))) is not None:
+            contents[name] = copied(Made(name, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),)))
+        elif drop.same_as is not None and (twin := contents.get(drop.same_as.write(fields) or "")) is not None:
+            contents[name] = Content(name, twin.dtype, twin.shape, twin.chunks, twin.storage)
+        elif drop.fate is Fate.DERIVABLE:
+            contents[name] = _derived(name, drop, matched.config, fields, left.dtype)
+            derived.append(name)
+        else:
+            contents[name] = copied(Made(name, left.dtype, left.shape, ((None, Run(None, 0, math.prod(left.shape))),)))
+            zeros.append(name)
+    if zeros and not fill:
+        raise Refusal(
+            f"{printable(matched.checkpoint.path.name)} was converted without the {len(zeros)} tensors that the network never reads, such as "
+            f"{printable(zeros[0])}: pass --with ORIGINAL to take them from there, or --fill-unused to write zeros."
+        )
+    return Restored(tuple(contents.values()), tuple(derived), tuple(zeros), gone)
+
+
+def model_tensors(matched: Match) -> dict[str, Made]:
+    """The tensors of the network by name, in its own order, with those that share another one's."""
+    made = matched.translation.made
+    if matched.document is not None:
+        made = {**made, **{alias: made[owner] for alias, owner in matched.document.aliases.items()}}
+    return {name: made[name] for name in matched.family.inventory(matched.config)}
+
+
+def kept_tensors(matched: Match) -> dict[str, TensorEntry]:
+    """What a file holds besides the tensors of the network, by its name in the original layout."""
+    tensors = matched.checkpoint.tensors
+    if matched.document is not None:
+        return {name.removeprefix(UNUSED): entry for name, entry in tensors.items() if name.startswith(UNUSED)}
+    return {original_name(place, name): tensors[name] for name, place in matched.translation.dropped.items()}
+
+
+def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
+    """What else belongs in a file of the layout: as it was in the source where that had the layout, else as its models have it."""
+    if matched.document is not None and matched.document.layout == layout:
+        kept = {name: LeftOut("", entry.dtype, entry.shape) for name, entry in kept_tensors(matched).items()}
+        return {**matched.document.dropped, **kept}
+    if matched.layout == layout:
+        tensors = matched.checkpoint.tensors
+        return {name: LeftOut("", tensors[name].dtype, tensors[name].shape) for name in matched.translation.dropped}
+    floating = next((made.dtype for made in model_tensors(matched).values() if made.dtype.is_floating), DType.F32)
+    owned = rules.owned(matched.config) if rules.owned else {}
+    return {name: LeftOut("", DType.I64 if name.endswith("num_batches_tracked") else floating, shape) for name, shape in owned.items()}
+
+
+def _derived(name: str, drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> Content:
+    """In whole numbers where it is made of whole numbers, whatever the weights are in."""
+    assert drop.derive is not None
+    array = drop.derive(config, fields)
+    if array.dtype.kind == "i" and dtype.is_floating:
+        dtype = DType.I64
+    return computed(name, dtype, array.shape, lambda: remade(drop, config, fields, dtype)[1])
