@@ -25,8 +25,8 @@ class RelativePositionBias(nn.Module):
 
     def forward(self, grid: Grid, index: Tensor) -> Tensor:
         table = self.between_patches if grid == self.grid else self.resized(grid)
-        rows = torch.cat([table, self.with_cls]).t()
-        return rows[:, index].unsqueeze(0)  # (1, heads, 1 + N, 1 + N)
+        rows = torch.cat([table, self.with_cls]).t().contiguous()
+        return rows.index_select(1, index.flatten()).view(1, -1, *index.shape)  # (1, heads, 1 + N, 1 + N)
 
     def resized(self, grid: Grid) -> Tensor:
         """The rows for the distances on another grid."""

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_defs.build import build
+from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig, ViTConfig, leaves
+from muggle_convert import Refusal, convert, load_any_dpt
+from muggle_convert.families import BY_NAME
+from muggle_convert.families.dpt_vit import LAYOUTS
+from muggle_convert.families.evidence import Source
+from muggle_convert.families.family import nearest_released
+from tests.goldens import TOLERANCE, Golden, golden, goldens
+from tests.originals import match_file, original_state, save_original
+
+RELATIVE = OutputConfig("relative inverse depth", "relu")
+CLASSES = OutputConfig("classes", "none")
+
+
+def configuration(
+    width: int = 64,
+    depth: int = 12,
+    taps: tuple[int, ...] = (2, 5, 8, 11),
+    grid: int = 3,
+    readout: Any = "project",
+    batch_norm: bool = False,
+    bias: bool = True,
+    channels: int = 3,
+    outputs: int = 1,
+) -> DPTConfig:
+    return DPTConfig(
+        family="dpt_vit",
+        encoder=ViTConfig(width, depth, width // 64, 2 * width, 16, (grid, grid), taps),
+        reassemble=ReassembleConfig((8, 16, 24, 32), readout),
+        fusion=FusionConfig((16,) * 4, "to next", batch_norm, bias),
+        head=HeadConfig("depth", 8, 32, outputs, "double"),
+        image=ImageConfig(channels, 16 * grid, True, "closest", 32, (0.5,) * channels, (0.5,) * channels),
+        output=RELATIVE if outputs == 1 else OutputConfig("channels", "relu"),
+    )
+
+
+def segmentation(classes: int = 150) -> DPTConfig:
+    return DPTConfig(
+        family="dpt_vit",
+        encoder=ViTConfig(64, 12, 1, 128, 16, (3, 3), (2, 5, 8, 11)),
+        reassemble=ReassembleConfig((8, 16, 24, 32), "project"),
+        fusion=FusionConfig((16,) * 4, "to next", batch_norm=True, bias=False),
+        head=HeadConfig("segmentation", 16, 16, classes, "double"),
+        image=ImageConfig(3, 480, True, "closest", 32, (0.5,) * 3, (0.5,) * 3),
+        output=CLASSES,
+    )
+
+
+VARIANTS: dict[str, Callable[[], DPTConfig]] = {
+    "as released": lambda: configuration(),
+    "24 blocks": lambda: configuration(depth=24, taps=(5, 11, 17, 23)),
+    "two heads": lambda: configuration(width=128),
+    "batch norm as in MiDaS": lambda: configuration(batch_norm=True),
+    "batch norm as in DPT": lambda: configuration(batch_norm=True, bias=False),
+    "an odd grid": lambda: configuration(grid=5),
+    "one input channel": lambda: configuration(channels=1),
+    "three output channels": lambda: configuration(outputs=3),
+    "segmentation": lambda: segmentation(),
+    "segmentation of one class": lambda: segmentation(classes=1),
+}
+
+
+def saved(config: DPTConfig, path: Path) -> Path:
+    return save_original(build(config), LAYOUTS["original" if config.head.kind == "depth" else "segmentation"], path)
+
+
+@pytest.mark.parametrize("case", goldens("dpt_vit"), ids=lambda case: case.name)
+def test_a_converted_model_predicts_what_the_original_does(case: Golden, tmp_path: Path) -> None:
+    convert(case.save(tmp_path), tmp_path / "converted.safetensors", overrides=case.options)
+    assert case.error(load_any_dpt(tmp_path / "converted.safetensors")) <= TOLERANCE
+
+
+@pytest.mark.parametrize("case", goldens("dpt_vit"), ids=lambda case: case.name)
+def test_an_original_file_predicts_what_the_original_does(case: Golden, tmp_path: Path) -> None:
+    assert case.error(load_any_dpt(case.save(tmp_path), **case.options)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
+    config = VARIANTS[variant]()
+    with torch.device("meta"):
+        held = {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
+    assert BY_NAME["dpt_vit"].inventory(config) == held
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    depth=st.integers(4, 40),
+    heads=st.integers(1, 24),
+    readout=st.sampled_from(["ignore", "add", "project"]),
+    batch_norm=st.booleans(),
+    bias=st.booleans(),
+)
+def test_every_name_has_one_rule_in_both_directions(depth: int, heads: int, readout: str, batch_norm: bool, bias: bool) -> None:
+    config = configuration(width=64 * heads, depth=depth, readout=readout, batch_norm=batch_norm, bias=bias)
+    LAYOUTS["original"].check(BY_NAME["dpt_vit"].inventory(config))
+
+
+@given(classes=st.integers(1, 1000))
+def test_every_name_of_a_segmentation_model_has_one_rule_in_both_directions(classes: int) -> None:
+    LAYOUTS["segmentation"].check(BY_NAME["dpt_vit"].inventory(segmentation(classes)))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_configuration_is_read_back_from_the_shapes(variant: str, tmp_path: Path) -> None:
+    config = VARIANTS[variant]()
+    assert match_file(saved(config, tmp_path / "model.pt")).config == config
+
+
+@pytest.mark.parametrize("variant", ["as released", "three output channels", "segmentation"])
+def test_every_value_of_the_configuration_has_evidence(variant: str, tmp_path: Path) -> None:
+    matched = match_file(saved(VARIANTS[variant](), tmp_path / "model.pt"))
+    assert {path for path, value in leaves(matched.config).items() if value is not None} <= set(matched.evidence)
+
+
+def test_what_only_training_used_is_dropped_with_a_reason(tmp_path: Path) -> None:
+    state = original_state(build(segmentation()), LAYOUTS["segmentation"])
+    state |= {"auxlayer.0.weight": torch.zeros(16, 16, 3, 3), "auxlayer.4.bias": torch.zeros(150), "pretrained.model.head.bias": torch.zeros(10)}
+    torch.save(state, tmp_path / "model.pt")
+    report = convert(tmp_path / "model.pt", tmp_path / "model.safetensors")
+    assert {name: left_out.reason for name, left_out in report.document.dropped.items()} == {
+        "auxlayer.0.weight": "the auxiliary head only helped training",
+        "auxlayer.4.bias": "the auxiliary head only helped training",
+        "pretrained.model.head.bias": "the classifier of the encoder's own training",
+    }
+
+
+@pytest.mark.parametrize("readout", ["ignore", "add"])
+def test_a_readout_without_tensors_is_asked_for(readout: str, tmp_path: Path) -> None:
+    config = configuration(readout=readout)
+    file = saved(config, tmp_path / "model.pt")
+    with pytest.raises(Refusal, match=r"--set readout=ignore or --set readout=add"):
+        match_file(file)
+    assert match_file(file, readout=readout).config == config
+
+
+@pytest.mark.parametrize("readout", ["ignore", "add"])
+def test_a_readout_projection_cannot_be_overruled(readout: str, tmp_path: Path) -> None:
+    file = saved(configuration(), tmp_path / "model.pt")
+    with pytest.raises(Refusal, match="the checkpoint has a readout projection"):
+        match_file(file, readout=readout)
+
+
+def test_heads_that_no_tensor_tells_are_asked_for(tmp_path: Path) -> None:
+    file = saved(configuration(width=96), tmp_path / "model.pt")
+    with pytest.raises(Refusal, match=r"--set heads="):
+        match_file(file)
+    encoder = match_file(file, heads="3").config.encoder
+    assert isinstance(encoder, ViTConfig) and encoder.heads == 3
+    with pytest.raises(Refusal, match="5 attention heads do not fit"):
+        match_file(file, heads=5)
+
+
+def test_a_depth_nobody_released_needs_its_taps(tmp_path: Path) -> None:
+    config = configuration(depth=8, taps=(1, 3, 5, 7))
+    file = saved(config, tmp_path / "model.pt")
+    with pytest.raises(Refusal, match=r"released with 12 and 24.*--set taps="):
+        match_file(file)
+    assert match_file(file, taps="1,3,5,7").config == config
+
+
+def test_predictions_below_zero_become_zero_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    case = golden("vit_negative")
+    file = case.save(tmp_path)
+    with torch.inference_mode():
+        assert load_any_dpt(file)(case.inputs()[0]).min() == 0
+        assert load_any_dpt(file, non_negative="false")(case.inputs()[0]).min() < -4
+
+
+def test_a_segmentation_model_cannot_be_inverted(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="the model predicts classes"):
+        match_file(saved(segmentation(), tmp_path / "model.pt"), scale=1, shift=0, invert=True)
+
+
+def test_relative_depth_is_assumed_aloud_where_nothing_is_said(tmp_path: Path) -> None:
+    matched = match_file(saved(configuration(), tmp_path / "model.pt"))
+    assert matched.evidence["output.kind"].source is Source.ASSUMED
+
+
+def test_released_sizes_are_named() -> None:
+    large, classes = configuration(width=1024, depth=24), segmentation()
+    assert nearest_released(BY_NAME["dpt_vit"], large) == ("dpt_large_384", True)
+    assert nearest_released(BY_NAME["dpt_vit"], configuration()) == ("dpt_large_384", False)
+    assert nearest_released(BY_NAME["dpt_vit"], classes) == ("dpt_large-ade20k", False)
