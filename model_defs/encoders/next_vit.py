@@ -96,13 +96,13 @@ class ConvolutionBlock(nn.Module):
         super().__init__()
         self.embed = embed
         self.mhca = ConvolutionalAttention(width, head_width)
-        self.norm_mlp = nn.BatchNorm2d(width)
+        self.norm = nn.BatchNorm2d(width)
         self.mlp = MLP(width, mlp_width)
 
     def forward(self, feature_map: Tensor) -> Tensor:
         feature_map = self.embed(feature_map)
         feature_map = feature_map + self.mhca(feature_map)
-        return feature_map + self.mlp(self.norm_mlp(feature_map))
+        return feature_map + self.mlp(self.norm(feature_map))
 
 
 class TransformerBlock(nn.Module):
