@@ -58,9 +58,12 @@ def derive_table(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any
     if window is None:
         return np.zeros(0, np.float32)
     side = min(window, encoder.grid[0] >> fields["s"])
-    steps = np.arange(1 - side, side) * 8.0 / max(1, (encoder.pretrained_windows[fields["s"]] or side) - 1)
-    steps = np.sign(steps) * np.log2(1.0 + np.abs(steps)) / 3.0
-    return np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).astype(np.float32)[None]
+    # The original computes this in single precision; only the logarithm, whose last bit differs between libraries, needs more.
+    steps = np.arange(1 - side, side, dtype=np.float32) / np.float32(max(1, (encoder.pretrained_windows[fields["s"]] or side) - 1))
+    steps = steps * np.float32(8)
+    logarithms = np.log2(np.abs(steps) + np.float32(1), dtype=np.float64).astype(np.float32)
+    steps = np.sign(steps) * logarithms / np.float32(3)
+    return np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1)[None]
 
 
 ATTENTION = (
@@ -115,7 +118,13 @@ def _held_windows(reading: Reading) -> tuple[int, ...]:
     """The windows of the four stages where buffers tell them all; else nothing."""
     sides = {stage: side_of(reading, entry, 0) for stage, entry in stored_by_stage(reading, INDEX).items()}
     for stage, entry in stored_by_stage(reading, TABLE).items():
-        if len(entry.shape) != 4 or entry.shape[0] != 1 or entry.shape[1] != entry.shape[2] or entry.shape[1] % 2 == 0 or entry.shape[3] != 2:
+        if (
+            len(entry.shape) != 4
+            or entry.shape[0] != 1
+            or entry.shape[1] != entry.shape[2]
+            or entry.shape[1] % 2 == 0
+            or entry.shape[3] != 2
+        ):
             raise Contradiction(f"{reading.file} stores {describe_stored({stage: entry})}, which is no table of relative positions.")
         sides[stage] = (entry.shape[1] + 1) // 2
     return tuple(sides[stage] for stage in range(STAGES)) if len(sides) == STAGES else ()
@@ -129,7 +138,9 @@ def _read_window(reading: Reading, findings: Findings, held: tuple[int, ...], st
         sides = [side_of(reading, entry, 1) for entry in masks.values()]
         return findings.note(path, max(sides), Source.BUFFER, describe_stored(masks))
     if held:
-        return findings.note(path, max(held), Source.BUFFER, describe_stored(stored_by_stage(reading, INDEX) or stored_by_stage(reading, TABLE)))
+        return findings.note(
+            path, max(held), Source.BUFFER, describe_stored(stored_by_stage(reading, INDEX) or stored_by_stage(reading, TABLE))
+        )
     if name := KNOWN_FILE.search(reading.checkpoint.path.name):
         return findings.note(path, KNOWN_WINDOWS[name["size"].lower().replace("-", "_")], Source.FILE_NAME, reading.file)
     if known := KNOWN_SIZES.get((stages["width"], stages["depths"])):
@@ -181,7 +192,9 @@ def _inventory(config: DPTConfig) -> Inventory:
 def _apply_window(config: DPTConfig, window: int) -> DPTConfig:
     encoder: Any = config.encoder
     if not fits(encoder.grid[0], (window,) * STAGES):
-        raise Refusal(f"window {window} does not fit: a grid of {encoder.grid[0]} x {encoder.grid[1]} patches cannot be cut into such windows.")
+        raise Refusal(
+            f"window {window} does not fit: a grid of {encoder.grid[0]} x {encoder.grid[1]} patches cannot be cut into such windows."
+        )
     return replace(config, encoder=replace(encoder, window=window))
 
 
@@ -198,7 +211,9 @@ def _four_windows(text: Any) -> tuple[int, ...]:
 
 
 WINDOW = Setting("patches along a side of the largest windows, such as 16", whole_number, _apply_window)
-PRETRAINED_WINDOWS = Setting("the windows each stage was first trained with, such as 12,12,12,6, or 0 for the same", _four_windows, _apply_pretrained)
+PRETRAINED_WINDOWS = Setting(
+    "the windows each stage was first trained with, such as 12,12,12,6, or 0 for the same", _four_windows, _apply_pretrained
+)
 
 
 def _released(size: str, width: int, depths: tuple[int, ...], pixels: int) -> Released:
