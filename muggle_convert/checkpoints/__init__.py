@@ -6,7 +6,7 @@ from muggle_convert.checkpoints.arrays import as_array
 from muggle_convert.checkpoints.checkpoint import Checkpoint, Record, TensorEntry
 from muggle_convert.checkpoints.dtypes import NUMPY_KINDS, DType
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.checkpoints.reading import (
     MappedFiles,
@@ -33,6 +33,7 @@ __all__ = [
     "read_tensor",
     "record_chunks",
     "same_bytes",
+    "shown",
     "tensor_chunks",
     "verify_checksums",
 ]

@@ -40,7 +40,7 @@ class SourceFile:
                 raise Refusal(f"{printable(path)} is not a regular file; give a checkpoint file, or a folder that holds one")
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - __exit__ closes it
         except (OSError, ValueError) as problem:
-            raise Refusal(f"cannot open {printable(path)}: {_reason(problem)}") from None
+            raise Refusal(f"cannot open {printable(path)}: {reason_of(problem)}") from None
         self.stamp = FileStamp.of(os.fstat(self._file.fileno()))
         self.size = self.stamp.size
         if stamp is not None and stamp != self.stamp:
@@ -83,8 +83,8 @@ class SourceFile:
         finally:
             self._file.close()
         if isinstance(problem, (Refusal, OSError)):
-            raise Refusal(f"{printable(self.path)}: {_reason(problem)}") from None
+            raise Refusal(f"{printable(self.path)}: {reason_of(problem)}") from None
 
 
-def _reason(problem: BaseException) -> str:
+def reason_of(problem: BaseException) -> str:
     return problem.strerror or type(problem).__name__ if isinstance(problem, OSError) else str(problem)

@@ -7,7 +7,7 @@ from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Checkpoint, TensorEntry
 from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.files import SourceFile
+from muggle_convert.checkpoints.files import SourceFile, reason_of
 from muggle_convert.checkpoints.folders import INDEX, checkpoint_in, shards_in
 from muggle_convert.checkpoints.limits import DEFAULT_LIMITS, Limits
 from muggle_convert.checkpoints.names import printable
@@ -26,8 +26,8 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
     path = Path(path)
     try:
         source = checkpoint_in(path) if path.is_dir() else path
-    except ValueError as problem:  # a path with a NUL
-        raise Refusal(f"cannot open {printable(path)}: {problem}") from None
+    except (OSError, ValueError) as problem:  # a path that cannot be: too long, or with a NUL
+        raise Refusal(f"cannot open {printable(path)}: {reason_of(problem)}") from None
     contents = _read_shards(source, limits) if source.name.endswith(INDEX) else _read(source, limits)
     try:
         parts = unwrap(contents.root, state)

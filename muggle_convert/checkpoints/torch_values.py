@@ -94,8 +94,8 @@ class TorchMeaning:
     def persistent(self, identity: Value) -> Value:
         if type(identity) is not tuple or not identity:
             raise Refusal("its pickle refers to something outside that is not described by a tuple, as torch.save would")
-        if identity[0] == "module":  # torch before 1.6 kept the source code of pickled classes
-            return Inert(identity[1] if len(identity) > 1 and type(identity[1]) is Global else None)
+        if identity[0] == "module" and len(identity) > 1 and type(identity[1]) is Global:
+            return identity[1]  # a class, which torch before 1.6 wrote along with its source code
         if identity[0] != "storage" or len(identity) not in (5, 6) or type(identity[1]) is not Global:
             raise Refusal("its pickle refers to something outside that is not a storage, as torch.save would")
         _, kind, key, _, count, *view = identity

@@ -106,8 +106,10 @@ class Entry:
 
     @property
     def packed(self) -> bytes:
+        if not self.deflated:
+            return self.data
         deflater = zlib.compressobj(wbits=-15)
-        return deflater.compress(self.data) + deflater.flush() if self.deflated else self.data
+        return deflater.compress(self.data) + deflater.flush()
 
 
 def zipped(
@@ -173,7 +175,7 @@ def zipped(
 
 def archive(pickle: bytes, records: Mapping[str, bytes] | None = None, root: str = "archive") -> list[Entry]:
     """The entries of a torch file."""
-    return [Entry(f"{root}/data.pkl", pickle), *(Entry(f"{root}/{name}", data) for name, data in (records or {}).items())]
+    return [Entry(f"{root}/{name}", data) for name, data in {"data.pkl": pickle, **(records or {}), "version": b"3\n"}.items()]
 
 
 def records_of(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:

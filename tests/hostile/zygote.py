@@ -1,19 +1,21 @@
 """Runs the command line again and again, each time in a fresh process that was forked from this one.
 
 So one case takes milliseconds, and the system itself measures its memory and time. Requests are lines of JSON:
-`arguments`, and optionally `file_size` (a limit), `user`, or `event`: what to do at the n-th system event that touches a file whose path
-contains some text, since that is how a source that changes, or a kill at an awkward moment, can be had on purpose.
+`arguments`, and optionally `file_size` (a limit), `user`, `kill_after` (seconds), or `event`: what to do at the n-th system event that touches one of some
+paths, since that is how a source that changes, or a kill at an awkward moment, can be had on purpose.
 """
 
 from __future__ import annotations
 
+import difflib  # noqa: F401
 import json
 import os
 import resource
+import shutil  # noqa: F401
 import signal
 import sys
-import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +31,29 @@ LONGEST = 30  # seconds, after which a child is ended
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        start = time.perf_counter()
-        child = os.fork()
-        if not child:
-            os.dup2(out.fileno(), 1)
-            os.dup2(err.fileno(), 2)
-            run(request)
-        _, status, usage = os.wait4(child, 0)
-        seconds = time.perf_counter() - start
-        texts = [file.seek(0) or file.read().decode("utf-8", "replace") for file in (out, err)]
+    pipes = [os.pipe() for _ in range(2)]  # not files, whose size some requests limit
+    start = time.perf_counter()
+    child = os.fork()
+    if not child:
+        for place, (_, end) in enumerate(pipes, 1):
+            os.dup2(end, place)
+        run(request)
+    for _, end in pipes:
+        os.close(end)
+    if "kill_after" in request:
+        time.sleep(request["kill_after"])
+        os.kill(child, signal.SIGKILL)
+    with ThreadPoolExecutor(2) as pool:
+        texts = list(pool.map(everything, (begin for begin, _ in pipes)))
+    _, status, usage = os.wait4(child, 0)
+    seconds = time.perf_counter() - start
     code = os.waitstatus_to_exitcode(status)
     return {"status": code, "out": texts[0], "err": texts[1], "seconds": seconds, "mebibytes": usage.ru_maxrss / 1024}
+
+
+def everything(descriptor: int) -> str:
+    with open(descriptor, "rb") as pipe:
+        return pipe.read().decode("utf-8", "replace")
 
 
 def run(request: dict[str, Any]) -> None:
@@ -67,24 +80,31 @@ def run(request: dict[str, Any]) -> None:
     os._exit(code)
 
 
-def watch(path: str, number: int, action: str) -> None:
-    """At the n-th event that has this text in an argument: kill this process, or change the file of that path."""
+def watch(paths: list[str], number: int, action: str) -> None:
+    """At the n-th event with an argument that ends like one of these paths: kill this process, or change the first path's file."""
     seen = 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal seen
-        if not event.startswith(("open", "os.", "shutil.", "mmap.")) or not any(path in str(argument) for argument in arguments):
+        if not event.startswith(("open", "os.", "shutil.", "mmap.")) or not any(
+            str(argument).endswith(tuple(paths)) for argument in arguments
+        ):
             return
         seen += 1
         if seen != number:
             return
-        file = Path(path)
+        file = Path(paths[0])
         if action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif action == "touch":
             os.utime(file, ns=(1, 1))
         elif action == "shrink":
             os.truncate(file, file.stat().st_size - 100)
+        elif action == "grow":
+            with open(file, "ab") as grown:
+                grown.write(bytes(100))
+        elif action == "remove":
+            file.unlink()
         elif action == "replace":
             copy = file.with_name("copy")
             copy.write_bytes(file.read_bytes())
