@@ -22,6 +22,8 @@ from muggle_convert.target import Target, check_target
 from muggle_convert.version import VERSION
 from muggle_convert.write import copy, lay_out
 
+MOST_NAMED = 8  # tensors in one sentence
+
 
 @dataclass(frozen=True)
 class Options:
@@ -149,5 +151,6 @@ def check_not_source(checkpoint: Checkpoint, target: Path) -> None:
 
 
 def _not_finite(counts: Mapping[str, int]) -> str:
-    first = next(iter(counts))
-    return f"{sum(counts.values())} elements are NaN or infinite, in {len(counts)} tensors beginning with {printable(first)}"
+    named = ", ".join(f"{count} in {printable(name)}" for name, count in list(counts.items())[:MOST_NAMED])
+    more = f" and more in {len(counts) - MOST_NAMED} other tensors" if len(counts) > MOST_NAMED else ""
+    return f"{sum(counts.values())} elements are NaN or infinite: {named}{more}"

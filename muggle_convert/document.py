@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_defs.config import ConfigError, DPTConfig, from_dict, to_dict
-from muggle_convert.checkpoints import DType
+from muggle_convert.checkpoints import DType, printable, shown
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Evidence, Source
 from muggle_convert.rules import Shape
@@ -66,7 +66,7 @@ def read_document(text: str, file: str) -> Document:
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             found = data.get("format") if isinstance(data, dict) else type(data).__name__
             raise Refusal(
-                f"{file} was written in format {found!r} of muggle-convert; this version reads format {FORMAT}: convert the original again."
+                f"{file} was written in format {shown(found)} of muggle-convert; this version reads format {FORMAT}: convert the original again."
             )
         return Document(
             config=from_dict(data["config"]),
@@ -78,7 +78,7 @@ def read_document(text: str, file: str) -> Document:
             aliases=data["aliases"],
             licence=data["licence"],
         )
-    except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (ConfigError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
         raise Refusal(
-            f"{file} says it was written by muggle-convert, but its description is damaged ({problem}); convert the original again."
+            f"{file} says it was written by muggle-convert, but its description is damaged ({printable(problem)}); convert the original again."
         ) from None

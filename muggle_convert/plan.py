@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from muggle_convert.checkpoints import DType, TensorEntry
+from muggle_convert.checkpoints import DType, TensorEntry, printable
 from muggle_convert.dropped import is_exact
+from muggle_convert.errors import Refusal
 from muggle_convert.match import Match
 from muggle_convert.rules import Drop, Fate, Shape
 from muggle_convert.rules.operations import Run
@@ -70,6 +71,8 @@ def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) ->
     owners: dict[tuple[object, ...], str] = {}
     for name in sorted(made, key=lambda name: order[name]):
         tensor = made[name]
+        if tensor.dtype.is_complex:
+            raise Refusal(f"{', '.join(map(printable, tensor.origins))} holds complex numbers, which no network here computes with.")
         if (whole := tensor.whole) is not None:
             owner = owners.setdefault((whole.record, whole.offset, whole.shape, whole.stride, whole.dtype), name)
             if owner != name and whole.count:

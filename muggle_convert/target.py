@@ -100,7 +100,11 @@ class Target:
 
 def check_target(path: Path, force: bool) -> None:
     """Refuse a target that cannot be, before any work is done for it."""
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as problem:  # such as a name that is too long
+        raise Refusal(f"cannot write {printable(path)}: {problem.strerror}.") from None
+    if is_folder:
         raise Refusal(
             f"{printable(path)} is a folder; give the name of the file to write, such as {printable(path / 'model.safetensors')}."
         )

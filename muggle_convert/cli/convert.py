@@ -13,7 +13,7 @@ from muggle_convert.errors import Refusal
 
 
 @click.command("convert")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path, readable=False))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The file to write, ending in .safetensors.")
 @reading_options
 @click.option("--dtype", type=click.Choice(list(TARGETS)), help="Write floats in this precision; by default they stay as they are.")

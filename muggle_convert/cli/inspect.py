@@ -10,7 +10,7 @@ from muggle_convert.cli.options import parse_settings, reading_options
 
 
 @click.command("inspect")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path, readable=False))
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(
