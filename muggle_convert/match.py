@@ -11,6 +11,7 @@ from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.document import KEY, Document, read_document
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families import BY_NAME, FAMILIES
+from muggle_convert.families.config_json import refuse_another_network
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, nearest_released
 from muggle_convert.families.settings import check_inversion
@@ -57,7 +58,10 @@ def match(
         return _match_converted(checkpoint, family, overrides or {}, left_out)
     names = [name for name in checkpoint.tensors if name not in left_out]
     candidates = [
-        Candidate(known, layout, rules) for known in FAMILIES for layout, rules in known.every_layout.items() if family in (None, known.name)
+        Candidate(known, layout, rules)
+        for known in FAMILIES
+        for layout, rules in known.every_layout.items()
+        if family in (None, known.name)
     ]
     fitting = [candidate for candidate in candidates if all(candidate.rules.of_original(name) for name in names)]
     if not fitting or not names:
@@ -95,6 +99,8 @@ def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[st
         translation = translate(checkpoint, candidate.rules, left_out)
         reading = _reading(checkpoint, candidate.family, translation, overrides)
         findings = Findings()
+        if candidate.family.transformers and candidate.layout in candidate.family.transformers.layouts:
+            refuse_another_network(checkpoint.sidecar, reading.file)
         config = candidate.family.configure(reading, findings)
         findings.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {candidate.layout} layout")
         _account(reading, candidate.family.inventory(config))
@@ -123,13 +129,13 @@ def _account(reading: Reading, inventory: Mapping[str, Shape]) -> None:
 
 
 def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapping[str, Any], left_out: Mapping[str, str]) -> Match:
-    document = read_document(checkpoint.metadata[KEY], printable(checkpoint.path.name))
+    document = read_document(checkpoint.metadata[KEY], printable(checkpoint.name))
     found = BY_NAME.get(document.config.family)
     if found is None:
-        raise Refusal(f"{printable(checkpoint.path.name)} holds a {document.config.family!r}; this version knows {', '.join(BY_NAME)}.")
+        raise Refusal(f"{printable(checkpoint.name)} holds a {document.config.family!r}; this version knows {', '.join(BY_NAME)}.")
     if family not in (None, found.name):
         raise Refusal(
-            f"{printable(checkpoint.path.name)} was converted as {found.name}, not as {family}; convert the original again to change that."
+            f"{printable(checkpoint.name)} was converted as {found.name}, not as {family}; convert the original again to change that."
         )
     evidence = dict(document.evidence)
     translation = translate(checkpoint, None, left_out)
@@ -170,7 +176,7 @@ def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[A
     """Between families whose files look alike: what the file's own words say, in the order of trust."""
     clues = [(Source.METADATA, f"{key} in config.json", value) for key, value in checkpoint.sidecar.items()]
     clues += [(Source.ARGUMENTS, f"{key}={value}", value) for key, value in checkpoint.arguments.items()]
-    clues += [(Source.FILE_NAME, printable(checkpoint.path.name), checkpoint.path.name)]
+    clues += [(Source.FILE_NAME, printable(checkpoint.name), checkpoint.name)]
     for source in (Source.METADATA, Source.ARGUMENTS, Source.FILE_NAME):
         for kind, detail, text in clues:
             told = [
@@ -182,14 +188,14 @@ def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[A
                 return told, Evidence(source, detail)
     names = sorted({attempt.candidate.family.name for attempt in attempts})
     raise Refusal(
-        f"{printable(checkpoint.path.name)} fits {' and '.join(names)}, whose files look alike, and neither its name nor anything in it "
+        f"{printable(checkpoint.name)} fits {' and '.join(names)}, whose files look alike, and neither its name nor anything in it "
         f"tells which it is: pass {' or '.join(f'--family {name}' for name in names)}."
     )
 
 
 def _unknown(checkpoint: Checkpoint, names: list[str], candidates: list[Candidate], wanted: str | None) -> Refusal:
     if not names:
-        return Refusal(f"{printable(checkpoint.path.name)} holds no tensors; a checkpoint with weights is needed.")
+        return Refusal(f"{printable(checkpoint.name)} holds no tensors; a checkpoint with weights is needed.")
     known = {(one.family.name, one.layout): [name for name in names if one.rules.of_original(name)] for one in candidates}
     (nearest, layout), matched = max(known.items(), key=lambda item: len(item[1]))
     first = next(name for name in names if name not in set(matched))
@@ -198,6 +204,6 @@ def _unknown(checkpoint: Checkpoint, names: list[str], candidates: list[Candidat
     if len(matched) > len(names) // 2:
         advice = f"if what does not fit can go, leave it out with --drop '{printable(first)}'"
     return Refusal(
-        f"{printable(checkpoint.path.name)} {what}: the nearest is {nearest} ({layout} layout), which knows {len(matched)} of its {len(names)} "
+        f"{printable(checkpoint.name)} {what}: the nearest is {nearest} ({layout} layout), which knows {len(matched)} of its {len(names)} "
         f"tensors, the first unknown one being {printable(first)}; {advice}."
     )

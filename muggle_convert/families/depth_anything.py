@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_defs.config import DINOv2Config, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
-from muggle_convert.errors import Refusal
+from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import (
@@ -17,6 +17,7 @@ from muggle_convert.families.parts import (
     depth_head_inventory,
     fusion_drops,
     fusion_inventory,
+    fusion_owned,
     fusion_rules,
     linear,
     norm,
@@ -26,7 +27,9 @@ from muggle_convert.families.parts import (
     read_reassembled_features,
     token_reassembly_of,
 )
-from muggle_convert.families.settings import MAX_DEPTH, TAPS, metric
+from muggle_convert.families.settings import HEADS, MAX_DEPTH, TAPS, metric
+from muggle_convert.families.tokens import read_heads
+from muggle_convert.families.transformers_layout.depth_anything import TRANSFORMERS
 from muggle_convert.rules import RuleSet, rename, split, unused
 
 ORIGINAL = RuleSet(
@@ -51,6 +54,7 @@ ORIGINAL = RuleSet(
         unused("pretrained.mask_token", "only DINOv2's own training masks patches"),
         *fusion_drops("depth_head."),
     ),
+    owned=lambda config: {"pretrained.mask_token": (1, config.encoder.width), **fusion_owned(config, "depth_head.")},
 )
 
 V2_TAPS: Mapping[int, tuple[int, ...]] = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
@@ -62,7 +66,11 @@ def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
     depth = reading.count("imgencoder.blocks.{n}.norm1.weight")
     if depth < 4:
         raise Refusal(f"{reading.file} has {depth} transformer blocks; Depth-Anything V1 taps the last four, so it has four at least.")
-    taps = findings.convention("encoder.taps", tuple(range(depth - 4, depth)), "V1 taps the last four blocks")
+    taps = findings.convention("encoder.taps", _last_four(depth), "V1 taps the last four blocks")
+    if (told := reading.told("taps", TAPS)) is not None and told[0] != taps:
+        raise Contradiction(f"{reading.file} taps the blocks {list(told[0])} ({told[1]}), where Depth-Anything V1 taps the last four.")
+    if reading.said.get("max_depth") is not None:
+        raise Contradiction(f"{reading.file} is metric, as its config.json says, which Depth-Anything V1 is not.")
     output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
     findings.rest("output", output, Source.CONVENTION, "V1 predicts relative inverse depth")
     return _configure(reading, findings, depth, taps, output)
@@ -70,7 +78,7 @@ def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
 
 def _configure_v2(reading: Reading, findings: Findings) -> DPTConfig:
     depth = reading.count("imgencoder.blocks.{n}.norm1.weight")
-    taps = reading.flag("taps", TAPS)
+    taps = _told_taps_v2(reading, findings, depth)
     if taps is None and depth not in V2_TAPS:
         raise Refusal(
             f"{reading.file} has {depth} transformer blocks; Depth-Anything V2 was released with 12, 24 and 40, and no tensor tells "
@@ -79,6 +87,22 @@ def _configure_v2(reading: Reading, findings: Findings) -> DPTConfig:
     if taps is None:
         taps = findings.convention("encoder.taps", V2_TAPS[depth], f"V2 taps these of {depth} blocks")
     return _configure(reading, findings, depth, taps, _output_v2(reading, findings))
+
+
+def _told_taps_v2(reading: Reading, findings: Findings, depth: int) -> tuple[int, ...] | None:
+    """What a flag says, or a config.json that does not say what makes it V1."""
+    told = reading.told("taps", TAPS)
+    if told is None:
+        return None
+    taps: tuple[int, ...] = told[0]
+    is_v1 = taps == _last_four(depth) != V2_TAPS.get(depth) and reading.said.get("max_depth") is None
+    if is_v1 and told[1].source is Source.METADATA:
+        raise Contradiction(f"{reading.file} taps the last four blocks ({told[1]}), as Depth-Anything V1 does and V2 does not.")
+    return findings.note("encoder.taps", taps, told[1].source, told[1].detail)
+
+
+def _last_four(depth: int) -> tuple[int, ...]:
+    return tuple(range(depth - 4, depth))
 
 
 def _configure(reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], output: OutputConfig) -> DPTConfig:
@@ -99,15 +123,13 @@ def _encoder(
     reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], patch_size: int, grid: tuple[int, int]
 ) -> DINOv2Config:
     width = reading.measure(findings, "encoder.width", "patch_embed.cls_token", lambda shape: shape[-1])
-    if width % 64:
-        raise Refusal(f"{reading.file} has {width} features; Depth-Anything has 64 for each attention head, which does not divide them.")
     gated = "imgencoder.blocks.0.mlp.gate_and_value.weight"
     first = gated if reading.has(gated) else "imgencoder.blocks.0.mlp.fc1.weight"
     findings.note("encoder.depth", depth, Source.SHAPE, f"{depth} blocks, numbered from 0 to {depth - 1}")
     return DINOv2Config(
         width=width,
         depth=depth,
-        heads=findings.convention("encoder.heads", width // 64, "64 features for each head"),
+        heads=read_heads(reading, findings, width),
         mlp=findings.note("encoder.mlp", "swiglu" if reading.has(gated) else "gelu", Source.SHAPE, reading.describe(first)),
         mlp_width=reading.measure(findings, "encoder.mlp_width", first, lambda shape: shape[0] // (2 if reading.has(gated) else 1)),
         patch_size=patch_size,
@@ -202,6 +224,8 @@ DEPTH_ANYTHING_V1 = Family(
     inventory=_inventory,
     file_names=re.compile(r"depth[_-]anything[_-](v1[_-])?vit[sblg]14|depth[_-]anything[_-]v1", re.IGNORECASE),
     released=_released("depth_anything_vit{}14", {"s": 384, "b": 768, "l": 1024}),
+    settings={"heads": HEADS},
+    transformers=TRANSFORMERS,
 )
 
 DEPTH_ANYTHING_V2 = Family(
@@ -216,5 +240,6 @@ DEPTH_ANYTHING_V2 = Family(
         *_released("depth_anything_v2_metric_hypersim_vit{}", {"s": 384, "b": 768, "l": 1024}, **{"output.max_depth": 20.0}),
         *_released("depth_anything_v2_metric_vkitti_vit{}", {"s": 384, "b": 768, "l": 1024}, **{"output.max_depth": 80.0}),
     ),
-    settings={"max_depth": MAX_DEPTH, "taps": TAPS},
+    settings={"max_depth": MAX_DEPTH, "taps": TAPS, "heads": HEADS},
+    transformers=TRANSFORMERS,
 )

@@ -59,7 +59,7 @@ def derive_table(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any
         return np.zeros(0, np.float32)
     side = min(window, encoder.grid[0] >> fields["s"])
     # The original computes this in single precision; only the logarithm, whose last bit differs between libraries, needs more.
-    steps = np.arange(1 - side, side, dtype=np.float32) / np.float32(max(1, (encoder.pretrained_windows[fields["s"]] or side) - 1))
+    steps: Any = np.arange(1 - side, side, dtype=np.float32) / np.float32(max(1, (encoder.pretrained_windows[fields["s"]] or side) - 1))
     steps = steps * np.float32(8)
     logarithms = np.log2(np.abs(steps) + np.float32(1), dtype=np.float64).astype(np.float32)
     steps = np.sign(steps) * logarithms / np.float32(3)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from model_defs.config import DPTConfig, leaves
 from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
 from muggle_convert.errors import Contradiction
+from muggle_convert.families.config_json import said_by
 from muggle_convert.families.evidence import Evidence, Findings, Source, Value
 from muggle_convert.rules import Drop, RuleSet, Shape
 from muggle_convert.rules.templates import Template
@@ -73,7 +75,12 @@ class Reading:
     @property
     def file(self) -> str:
         """The file as messages call it."""
-        return printable(self.checkpoint.path.name)
+        return printable(self.checkpoint.name)
+
+    @cached_property
+    def said(self) -> Mapping[str, Any]:
+        """What the config.json beside the file says, by the names of settings."""
+        return said_by(self.checkpoint.sidecar)
 
     def has(self, name: str) -> bool:
         return name in self.shapes
@@ -131,18 +138,26 @@ class Reading:
         """The most trusted word on something no tensor tells: the evidence, and the value or the match of the file's name."""
         if key in self.overrides:
             return Evidence(Source.FLAG, f"{key}={self.overrides[key]}"), self.overrides[key]
-        if self.checkpoint.sidecar.get(key) is not None:
-            return Evidence(Source.METADATA, f"{key} in config.json"), self.checkpoint.sidecar[key]
+        if self.said.get(key) is not None:
+            return Evidence(Source.METADATA, f"{key} in config.json"), self.said[key]
         for spelling in (key, key.replace("_", "-")):
             if self.checkpoint.arguments.get(spelling) is not None:
                 return Evidence(Source.ARGUMENTS, f"{spelling}={self.checkpoint.arguments[spelling]}"), self.checkpoint.arguments[spelling]
-        if file_name is not None and (match := file_name.search(self.checkpoint.path.name)):
+        if file_name is not None and (match := file_name.search(self.checkpoint.name)):
             return Evidence(Source.FILE_NAME, self.file), match
         return None
 
     def flag(self, key: str, setting: Setting) -> Any | None:
         """What a flag says, read; None where it was not given."""
         return setting.parse(self.overrides[key]) if key in self.overrides else None
+
+    def told(self, key: str, setting: Setting) -> tuple[Any, Evidence] | None:
+        """What a flag or a config.json says, read, where training arguments of that name would mean something else."""
+        if key in self.overrides:
+            return setting.parse(self.overrides[key]), Evidence(Source.FLAG, f"{key}={self.overrides[key]}")
+        if self.said.get(key) is not None:
+            return setting.parse(self.said[key]), Evidence(Source.METADATA, f"{key} in config.json")
+        return None
 
 
 def nearest_released(family: Family, config: DPTConfig) -> tuple[str, bool]:

@@ -57,6 +57,16 @@ def fusion_drops(prefix: str = "", coarsest: int = 4) -> tuple[Drop, ...]:
     return unused(unit + "conv{i+1}.{p:parameter}", reason), unused(unit + "bn{i+1}.{p:batch_norm}", reason)
 
 
+def fusion_owned(config: DPTConfig, prefix: str = "") -> Inventory:
+    """What a model of an original owns of that."""
+    unit, width = prefix + "scratch.refinenet4.resConfUnit1", config.fusion.widths[-1]
+    tensors: Inventory = {}
+    for number in (1, 2):
+        tensors |= convolution(f"{unit}.conv{number}", width, width, 3, bias=config.fusion.bias)
+        tensors |= batch_norm(f"{unit}.bn{number}", width) if config.fusion.batch_norm else {}
+    return tensors
+
+
 def token_reassembly(name: str, width: int, features: int, fusion_width: int, readout: str) -> Inventory:
     """The tensors of one scale that is made from tokens."""
     kernel = {"spatial_upx4": 4, "spatial_upx2": 2, "spatial_noscale": 0, "spatial_downx2": 3}[name]
@@ -104,10 +114,9 @@ def depth_head_inventory(head: HeadConfig, fusion_width: int) -> Inventory:
     }
 
 
-def read_fusion(reading: Reading, findings: Findings, resize: str) -> FusionConfig:
+def read_fusion(reading: Reading, findings: Findings, resize: str, scales: Sequence[str] = SCALES) -> FusionConfig:
     """Widths from the projection into each block, batch norm and bias from whether there is any."""
-    scales = [name for name in SCALES if reading.has(f"reassemble.{name}.fuse_proj.weight")]
-    tensors = [f"reassemble.{name}.fuse_proj.weight" for name in scales or SCALES[:1]]
+    tensors = [f"reassemble.{name}.fuse_proj.weight" for name in scales]
     widths = reading.measure_all(findings, "fusion.widths", tensors, lambda shape: shape[0])
     unit = f"fusion.blocks.{len(widths) - 1}.scale_proj_seq.0.resconv_seq.1"
     return FusionConfig(
@@ -121,7 +130,7 @@ def read_fusion(reading: Reading, findings: Findings, resize: str) -> FusionConf
 def read_depth_head(reading: Reading, findings: Findings, resize: str) -> HeadConfig:
     first, last = "head.proj_1ch.0.weight", "head.proj_1ch.2.weight"
     return HeadConfig(
-        kind=findings.note("head.kind", "depth", Source.SHAPE, reading.describe("head.spatial_upsampler.0.weight")),
+        kind=reading.measure(findings, "head.kind", "head.spatial_upsampler.0.weight", lambda shape: "depth"),
         upsampler_width=reading.measure(findings, "head.upsampler_width", "head.spatial_upsampler.0.weight", lambda shape: shape[0]),
         projection_width=reading.measure(findings, "head.projection_width", first, lambda shape: shape[0]),
         channels=reading.measure(findings, "head.channels", last, lambda shape: shape[0]),
@@ -129,11 +138,10 @@ def read_depth_head(reading: Reading, findings: Findings, resize: str) -> HeadCo
     )
 
 
-def read_reassembled_features(reading: Reading, findings: Findings) -> tuple[int, ...]:
-    """Channels each scale's tokens are projected to, for every scale that is made from tokens."""
-    tensors = [f"reassemble.{name}.resample.0.weight" for name in SCALES]
-    present = [name for name in tensors if reading.has(name)]
-    return reading.measure_all(findings, "reassemble.features", present or tensors[:1], lambda shape: shape[0])
+def read_reassembled_features(reading: Reading, findings: Findings, scales: Sequence[str] = SCALES) -> tuple[int, ...]:
+    """Channels each scale's tokens are projected to, for the scales that are made from tokens."""
+    tensors = [f"reassemble.{name}.resample.0.weight" for name in scales]
+    return reading.measure_all(findings, "reassemble.features", tensors, lambda shape: shape[0])
 
 
 def read_readout(reading: Reading, findings: Findings) -> Literal["ignore", "project"]:

@@ -1,0 +1,70 @@
+"""What the config.json beside a checkpoint says, in the words of this project's settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from muggle_convert.errors import Refusal
+
+BACKBONES = ("dinov2", "beit", "swinv2")  # of transformers, whose own part of a config.json tells what the encoder is like
+
+# What a network here is like whatever config.json says; another value is another network.
+FIXED: Mapping[str, tuple[Any, ...]] = {
+    "add_projection": (False,),
+    "apply_layernorm": (True,),
+    "head_in_index": (-1,),
+    "hidden_act": ("gelu",),
+    "use_shared_relative_position_bias": (False,),
+    "use_absolute_position_embeddings": (False,),
+}
+
+
+def said_by(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Values by the name of the setting that would give them; what is no config.json of transformers is taken as it is."""
+    if "model_type" not in sidecar:
+        return sidecar
+    encoder = _encoder(sidecar)
+    said = {
+        "taps": _taps(sidecar, encoder),
+        "heads": encoder.get("num_attention_heads"),
+        "readout": sidecar.get("readout_type"),
+        "max_depth": sidecar.get("max_depth") if sidecar.get("depth_estimation_type") == "metric" else None,
+        "size": encoder.get("image_size"),
+        "window": encoder.get("window_size"),
+        "pretrained_windows": encoder.get("pretrained_window_sizes"),
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def refuse_another_network(sidecar: Mapping[str, Any], file: str) -> None:
+    """Refuse where config.json asks for something that no network here does."""
+    for part in (sidecar, _encoder(sidecar)):
+        for key, known in FIXED.items():
+            if key in part and part[key] not in known:
+                raise Refusal(f"the config.json of {file} has {key} {part[key]!r}; networks here have {known[0]!r} only.")
+
+
+def _encoder(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
+    backbone = sidecar.get("backbone_config")
+    return backbone if isinstance(backbone, dict) and backbone.get("model_type") in BACKBONES else sidecar
+
+
+def _taps(sidecar: Mapping[str, Any], encoder: Mapping[str, Any]) -> list[int] | None:
+    """Blocks counted from zero. A backbone counts its stages from what goes into the first block; DPT's own encoder counts blocks, and
+    in a hybrid the first two are none."""
+    if encoder is not sidecar:
+        stages = encoder.get("out_indices") or [_stage_number(name) for name in encoder.get("out_features") or ()]
+        return [stage - 1 for stage in stages] if _are_numbers(stages) else None
+    blocks: Any = sidecar.get("backbone_out_indices")
+    return list(blocks[2:] if sidecar.get("is_hybrid") else blocks) if _are_numbers(blocks) else None
+
+
+def _stage_number(name: Any) -> int | None:
+    match = re.fullmatch(r"stage(\d{1,3})", str(name))
+    return int(match[1]) if match else None
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(type(value) is int and value >= 0 for value in values)

@@ -1,0 +1,64 @@
+"""What every DPT of transformers shares: the neck, which is reassembly and fusion, and what it owns but never reads."""
+
+from __future__ import annotations
+
+from model_defs.config import DPTConfig
+from muggle_convert.errors import Refusal
+from muggle_convert.families.parts import Inventory, batch_norm, convolution
+from muggle_convert.rules import Drop, Rule, rename, unused
+
+_LAYER, _FUSION = "neck.reassemble_stage.layers.{s}", "neck.fusion_stage.layers."
+_JOINED, _REFINED = "fusion.blocks.{n}.conv_reassembly.resconv_seq.{2*i+1}", "fusion.blocks.{n}.scale_proj_seq.0.resconv_seq.{2*i+1}"
+
+REASSEMBLY_RULES: tuple[Rule, ...] = (
+    rename(_LAYER + ".projection.{p:parameter}", "reassemble.{s:scale}.resample.0.{p:parameter}"),
+    rename(_LAYER + ".resize.{p:parameter}", "reassemble.{s:scale}.resample.1.{p:parameter}"),
+)
+READOUT_RULES: tuple[Rule, ...] = (
+    rename("neck.reassemble_stage.readout_projects.{s}.0.{p:parameter}", "reassemble.{s:scale}.readout_proj.{p:parameter}"),
+)
+# The coarsest layer comes first here and last in the network.
+FUSION_RULES: tuple[Rule, ...] = (
+    rename("neck.convs.{s}.weight", "reassemble.{s:scale}.fuse_proj.weight"),
+    rename(_FUSION + "{3-n}.projection.{p:parameter}", "fusion.blocks.{n}.scale_proj_seq.2.{p:parameter}"),
+    rename(_FUSION + "{n:3|2|1}.residual_layer1.convolution{i+1}.{p:parameter}", _JOINED + ".{p:parameter}"),
+    rename(_FUSION + "{3-n}.residual_layer2.convolution{i+1}.{p:parameter}", _REFINED + ".{p:parameter}"),
+)
+FUSION_NORM_RULES: tuple[Rule, ...] = (
+    rename(_FUSION + "{n:3|2|1}.residual_layer1.batch_norm{i+1}.{p:batch_norm}", _JOINED + ".norm.{p:batch_norm}"),
+    rename(_FUSION + "{3-n}.residual_layer2.batch_norm{i+1}.{p:batch_norm}", _REFINED + ".norm.{p:batch_norm}"),
+)
+
+
+def neck_drops(original_prefix: str = "") -> tuple[Drop, ...]:
+    reason = "the coarsest fusion layer has no path to join, so this unit never runs"
+    unit, original = _FUSION + "0.residual_layer1.", original_prefix + "scratch.refinenet4.resConfUnit1."
+    return (
+        unused(unit + "convolution{i+1}.{p:parameter}", reason, original + "conv{i+1}.{p:parameter}"),
+        unused(unit + "batch_norm{i+1}.{p:batch_norm}", reason, original + "bn{i+1}.{p:batch_norm}"),
+    )
+
+
+def neck_owned(config: DPTConfig) -> Inventory:
+    unit, width, tensors = _FUSION + "0.residual_layer1", config.fusion.widths[-1], Inventory()
+    for number in (1, 2):
+        tensors |= convolution(f"{unit}.convolution{number}", width, width, 3, bias=config.fusion.bias)
+        tensors |= batch_norm(f"{unit}.batch_norm{number}", width) if config.fusion.batch_norm else {}
+    return tensors
+
+
+def decoder_config(config: DPTConfig) -> dict[str, object]:
+    """What a config.json says of the decoder; refused where transformers fixes what this model has otherwise."""
+    (width, *others), head = config.fusion.widths, config.head
+    require(all(other == width for other in others), f"one width for all of the fusion, and these are {list(config.fusion.widths)}")
+    require(
+        head.upsampler_width == width // 2 or head.kind == "segmentation",
+        f"half of {width} channels in its head, not {head.upsampler_width}",
+    )
+    require(head.channels == 1 or head.kind == "segmentation", f"one channel of depth, not {head.channels}")
+    return {"fusion_hidden_size": width, "head_in_index": -1}
+
+
+def require(condition: bool, what: str) -> None:
+    if not condition:
+        raise Refusal(f"transformers cannot hold this model: its class has {what}. Export with --to original instead.")
