@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from muggle_convert.exporting import export
     from muggle_convert.inspection import inspect
     from muggle_convert.loading import load_any_dpt
+    from muggle_convert.publishing.pushing import push
     from muggle_convert.verification import verify
 
-__all__ = ["Refusal", "__version__", "convert", "export", "inspect", "load_any_dpt", "verify"]
+__all__ = ["Refusal", "__version__", "convert", "export", "inspect", "load_any_dpt", "push", "verify"]
 
 _HOMES = {  # torch is imported only by those who load
     "convert": "conversion",
     "export": "exporting",
     "inspect": "inspection",
     "load_any_dpt": "loading",
+    "push": "publishing.pushing",
     "verify": "verification",
 }
 

@@ -15,6 +15,7 @@ from muggle_convert.document import KEY, Document, LeftOut
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.fingerprint import fingerprint
+from muggle_convert.hub.locate import locate
 from muggle_convert.match import Match, match
 from muggle_convert.plan import Plan, plan
 from muggle_convert.safetensors_header import header
@@ -40,6 +41,8 @@ class Options:
     sha256: bool = False
     sync: bool = True
     force: bool = False
+    revision: str | None = None  # of a repository on the Hub
+    filename: str | None = None  # in it
     limits: Limits = Limits()
 
 
@@ -54,15 +57,16 @@ class Report:
     largest_cast_error: float | None
 
 
-def read(source: Path, options: Options = Options()) -> Match:
-    """Open a checkpoint and find out what it is."""
-    checkpoint = open_checkpoint(source, options.state, options.limits)
+def read(source: str | Path, options: Options = Options()) -> Match:
+    """Open a checkpoint, which may also be on the Hub or in the zoo, and find out what it is."""
+    located = locate(source, options.revision, options.filename)
+    checkpoint = replace(open_checkpoint(located.path, options.state, options.limits), known_as=located.known_as)
     return match(checkpoint, options.family, options.overrides, options.drops)
 
 
 def convert(source: str | Path, target: str | Path, options: Options | None = None, **more: Any) -> Report:
     """Write a checkpoint of any known family as one safetensors file in the model's own names. Keywords are fields of `Options`."""
-    source, target, options = Path(source), Path(target), replace(options or Options(), **more)
+    target, options = Path(target), replace(options or Options(), **more)
     check_target(target, options.force)
     matched = read(source, options)
     check_not_source(matched.checkpoint, target)
@@ -73,7 +77,7 @@ def convert(source: str | Path, target: str | Path, options: Options | None = No
 
 def preview(source: str | Path, options: Options = Options()) -> Plan:
     """The plan of a conversion, checked as far as it can be without writing."""
-    matched = read(Path(source), options)
+    matched = read(source, options)
     check_dropped(matched)
     return plan(matched, _dtype(options.dtype), options.keep_unused)
 
@@ -105,13 +109,12 @@ def describe(settled: Plan, options: Options) -> Document:
         left_out = {name: replace(left, dtype=_written(left.dtype, options)) for name, left in before.dropped.items()}
         aliases = {**before.aliases, **settled.aliases}
         return replace(before, config=matched.config, evidence=matched.evidence, dropped=left_out, aliases=aliases)
-    path = matched.checkpoint.path
     blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
     return Document(
         config=matched.config,
         evidence=matched.evidence,
         layout=matched.layout,
-        source={"file": path.name, "size": sum(file.stat().st_size for file in matched.checkpoint.files), **blank},
+        source={"file": matched.checkpoint.name, "size": sum(file.stat().st_size for file in matched.checkpoint.files), **blank},
         versions={"muggle-convert": VERSION},
         dropped={
             dropped.entry.name: LeftOut(dropped.reason, _written(dropped.entry.dtype, options), dropped.entry.shape)

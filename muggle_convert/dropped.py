@@ -34,7 +34,7 @@ def check_one(match: Match, name: str) -> None:
         other = match.checkpoint.tensors.get(drop.same_as.write(fields) or "")
         if other is not None and not _equal(match.checkpoint.tensors[name], other):
             raise Refusal(
-                f"{printable(match.checkpoint.path.name)} has {printable(name)} different from {printable(other.name)}, where "
+                f"{printable(match.checkpoint.name)} has {printable(name)} different from {printable(other.name)}, where "
                 f"{match.family.name} has one tensor under two names; the file is not what it looks like."
             )
 
@@ -55,7 +55,7 @@ def remade(drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DTyp
 
 
 def _compare(match: Match, entry: TensorEntry, derived: np.ndarray[Any, Any]) -> None:
-    file, name = printable(match.checkpoint.path.name), printable(entry.name)
+    file, name = printable(match.checkpoint.name), printable(entry.name)
     advice = "the file is not what it looks like; convert it as another family, or get it again"
     if derived.shape != entry.shape:
         raise Refusal(f"{file} stores {name} of shape {list(entry.shape)}, but its configuration gives {list(derived.shape)}: {advice}.")

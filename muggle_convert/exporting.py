@@ -94,7 +94,7 @@ def layout_for(matched: Match, to: str) -> tuple[str, RuleSet]:
             return layout, rules
     nearest = min(homeless, key=lambda layout: len(homeless[layout]))
     raise Refusal(
-        f"{printable(matched.checkpoint.path.name)} has {homeless[nearest][0]}, for which the {nearest} layout of {family.name} has no place."
+        f"{printable(matched.checkpoint.name)} has {homeless[nearest][0]}, for which the {nearest} layout of {family.name} has no place."
     )
 
 

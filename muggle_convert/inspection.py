@@ -55,7 +55,7 @@ class Inspection:
             return dict(self.match.document.source)
         checkpoint = self.match.checkpoint
         size = sum(file.stat().st_size for file in checkpoint.files)
-        return {"file": checkpoint.path.name, "size": size, "fingerprint": promised_fingerprint(checkpoint)}
+        return {"file": checkpoint.name, "size": size, "fingerprint": promised_fingerprint(checkpoint)}
 
     def to_dict(self) -> dict[str, Any]:
         released, exact = self.match.released
@@ -86,4 +86,4 @@ class Inspection:
 
 def inspect(source: str | Path, options: Options | None = None, **more: Any) -> Inspection:
     """Look at a checkpoint: no tensor is read and nothing is written. Keywords are fields of `Options`."""
-    return Inspection(plan(read(Path(source), replace(options or Options(), **more))))
+    return Inspection(plan(read(source, replace(options or Options(), **more))))

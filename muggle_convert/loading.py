@@ -26,9 +26,14 @@ TORCH_TYPES = {
 }  # fmt: skip
 
 
-def load_any_dpt(path: str | Path, family: str | None = None, **overrides: Any) -> Predictor:
-    """A network in evaluation mode from a checkpoint in any layout this project knows, original or converted."""
-    return load(read(Path(path), Options(family=family, overrides=overrides)))
+def load_any_dpt(
+    path_or_repo: str | Path, family: str | None = None, *, revision: str | None = None, filename: str | None = None, **overrides: Any
+) -> Predictor:
+    """A network in evaluation mode, from a checkpoint in any layout this project knows, original or converted.
+
+    A file, a folder, a repository on the Hugging Face Hub (with its revision and the name of a file in it), or `zoo:NAME`.
+    """
+    return load(read(path_or_repo, Options(family=family, overrides=overrides, revision=revision, filename=filename)))
 
 
 def load(matched: Match) -> Predictor:
@@ -50,7 +55,7 @@ def _assign(model: DPT, weights: Mapping[str, Tensor], matched: Match) -> None:
     try:
         model.load_state_dict(weights, strict=True, assign=True)
     except RuntimeError as problem:
-        file = printable(matched.checkpoint.path.name)
+        file = printable(matched.checkpoint.name)
         raise Refusal(f"{file} does not fill the network its configuration describes: {' '.join(str(problem).split())}") from None
 
 

@@ -60,7 +60,7 @@ def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match
             zeros.append(name)
     if zeros and not fill:
         raise Refusal(
-            f"{printable(matched.checkpoint.path.name)} was converted without the {len(zeros)} tensors that the network never reads, such as "
+            f"{printable(matched.checkpoint.name)} was converted without the {len(zeros)} tensors that the network never reads, such as "
             f"{printable(zeros[0])}: pass --with ORIGINAL to take them from there, or --fill-unused to write zeros."
         )
     return Restored(tuple(contents.values()), tuple(derived), tuple(zeros), gone)

@@ -73,7 +73,7 @@ def translate(checkpoint: Checkpoint, rules: RuleSet | None, left_out: Mapping[s
 
 
 def _make(checkpoint: Checkpoint, place: Place, rule: Rule) -> list[Made]:
-    file = printable(checkpoint.path.name)
+    file = printable(checkpoint.name)
     names = place.siblings(rule.original)
     entries = [checkpoint.tensors[name] for name in names if name is not None and name in checkpoint.tensors]
     targets = [name for name in place.siblings(rule.canonical) if name is not None]

@@ -65,6 +65,12 @@ class Checkpoint:
     unwrapped: tuple[str, ...] = ()  # what was taken off, outermost first, each in words
     ignored: tuple[str, ...] = ()  # what else the file holds and nobody needs, each in words
     warnings: tuple[str, ...] = ()  # what is odd but not wrong, each a sentence
+    known_as: str = ""  # where it came from, where that tells more than the name of the file
+
+    @property
+    def name(self) -> str:
+        """What the checkpoint is called: a clue to what it is, and its name in messages."""
+        return self.known_as or self.path.name
 
     @property
     def records(self) -> tuple[Record, ...]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from muggle_convert.cli.options import parse_settings, reading_options
 
 
 @click.command("inspect")
-@click.argument("checkpoint", type=click.Path(path_type=Path, readable=False))
+@click.argument("checkpoint")
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(
-    checkpoint: Path, family: str | None, settings: tuple[str, ...], state: str | None, drops: tuple[str, ...], as_json: bool
+    checkpoint: str, family: str | None, settings: tuple[str, ...], state: str | None, drops: tuple[str, ...], as_json: bool
 ) -> None:
     """Say what CHECKPOINT is, how large, and how each value of its configuration is known."""
     from muggle_convert.inspection import inspect

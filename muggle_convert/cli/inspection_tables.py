@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from model_defs.config import OutputConfig, leaves
+from model_defs.config import leaves
 from muggle_convert.checkpoints import printable
 from muggle_convert.inspection import Inspection
+from muggle_convert.meaning import meaning
 
 
 def show(inspection: Inspection) -> None:
@@ -24,22 +25,13 @@ def show(inspection: Inspection) -> None:
         console.print(line, soft_wrap=True)
 
 
-def meaning(output: OutputConfig, channels: int) -> str:
-    """What the numbers of a prediction are, in words."""
-    if output.kind == "metric depth":
-        return f"depth in metres, up to {output.max_depth:g}" if output.max_depth else "depth in metres"
-    if output.kind == "relative inverse depth":
-        return "relative inverse depth: larger is nearer, without a unit"
-    return f"scores of {channels} classes" if output.kind == "classes" else f"{channels} channels for each pixel"
-
-
 def _overview(inspection: Inspection) -> Table:
     match, source = inspection.match, inspection.source
     name, exact = match.released
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    table.add_row("file", escape(printable(match.checkpoint.path.name)))
+    table.add_row("file", escape(printable(match.checkpoint.name)))
     table.add_row("model", match.family.title + (f", released as [bold]{name}[/]" if exact else f", nearest to {name}" if name else ""))
     table.add_row("predicts", meaning(match.config.output, match.config.head.channels))
     table.add_row(

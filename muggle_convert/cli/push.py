@@ -1,0 +1,69 @@
+"""muggle-convert push CHECKPOINT USER/REPO"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.cli.options import parse_settings, reading_options
+
+
+@click.command("push")
+@click.argument("checkpoint")
+@click.argument("repository", metavar="USER/REPO")
+@reading_options
+@click.option("--license", "--licence", "licence", metavar="NAME", help="The licence of the weights, where nothing else says it.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+@click.option("--revision", metavar="BRANCH", help="Push to this branch.")
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead of changing the branch.")
+@click.option("--commit-message", metavar="TEXT", help="What the commit says.")
+@click.option("--token", metavar="TOKEN", help="A token to write with; by default the one of `hf auth login`.")
+@click.option("--overwrite-card", is_flag=True, help="Replace the README.md that is there.")
+@click.option("--dry-run", is_flag=True, help="Show the card and the files, and send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only where it went.")
+def command(
+    checkpoint: str,
+    repository: str,
+    family: str | None,
+    settings: tuple[str, ...],
+    state: str | None,
+    drops: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    **more: Any,
+) -> None:
+    """Put CHECKPOINT on the Hugging Face Hub as USER/REPO, converted where it is not yet, with its configuration and a card."""
+    from muggle_convert.conversion import Options
+    from muggle_convert.publishing.pushing import push
+
+    if quiet or as_json:
+        from huggingface_hub.utils.tqdm import disable_progress_bars
+
+        disable_progress_bars()
+    reading = Options(family=family, overrides=parse_settings(settings), state=state, drops=drops)
+    done = push(checkpoint, repository, reading=reading, **more)
+    if as_json:
+        import json
+
+        files = [{"name": upload.name, "size": upload.size, "sha256": upload.sha256} for upload in done.uploads]
+        facts = {"repository": done.repository, "url": done.url, "files": files, "unchanged": done.unchanged, "kept": done.kept}
+        print(json.dumps({**facts, "licence": done.licence, **({"card": done.card} if more["dry_run"] else {})}, indent=1))
+        return
+    if quiet:
+        click.echo(done.url or f"{repository}: unchanged")
+        return
+    if more["dry_run"]:
+        click.echo(done.card)
+    verb = "would send" if more["dry_run"] else "sent"
+    for upload in done.uploads:
+        click.echo(f"{verb} {upload.name}: {upload.size:,} bytes, SHA-256 {upload.sha256}")
+    for name in done.unchanged:
+        click.echo(f"unchanged {name}")
+    for name in done.kept:
+        click.echo(f"kept the {name} that is there; --overwrite-card replaces it")
+    if "-nc" in done.licence:
+        click.echo(f"the licence {done.licence} does not allow commercial use; the card says so")
+    click.echo(printable(done.url) if done.url else f"{repository}: nothing was sent")

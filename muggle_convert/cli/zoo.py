@@ -1,0 +1,83 @@
+"""muggle-convert zoo, and muggle-convert zoo get NAME"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+
+@click.group("zoo", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List the published checkpoints of all families; `zoo get NAME` fetches one."""
+    if context.invoked_subcommand is not None:
+        return
+    from muggle_convert.hub.zoo import entries
+
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps([asdict(entry) for entry in entries()], indent=1))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 180
+    table = Table("name", "family", "parameters", "licence", "predicts", box=box.SIMPLE_HEAD)
+    table.add_column("where", overflow="fold")
+    for entry in entries():
+        table.add_row(entry.name, entry.family, f"{entry.parameters} million", entry.licence, entry.predicts, entry.place)
+    console.print(table)
+
+
+@command.command("get")
+@click.argument("name")
+@click.option("-o", "--out", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder to put it in; here by default.")
+@click.option("--convert", "is_converted", is_flag=True, help="Also convert it; the original is kept.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
+def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
+    """Fetch the checkpoint NAME, going on where an earlier attempt ended."""
+    from muggle_convert.hub.zoo import entry as find
+
+    entry = find(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / entry.file_name
+    if entry.is_non_commercial:
+        click.echo(f"the licence {entry.licence} does not allow commercial use", err=True)
+    if target.exists() and not force:
+        click.echo(f"{target} is there already; --force fetches it again")
+    elif entry.repository is not None:
+        from muggle_convert.hub.locate import from_hub
+
+        partial = target.with_name(target.name + ".part")
+        shutil.copyfile(from_hub(entry.repository, filename=entry.file).path, partial)
+        partial.replace(target)
+    else:
+        _download(entry.url or "", target, entry.size, entry.hash_prefix)
+    click.echo(str(target))
+    if is_converted:
+        from muggle_convert.conversion import convert
+
+        licence = entry.licence if entry.licence != "unknown" else None
+        report = convert(target, target.with_suffix(".safetensors"), family=entry.family, licence=licence, force=force)
+        click.echo(str(report.target))
+
+
+def _download(url: str, target: Path, size: int | None, hash_prefix: str | None) -> None:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from muggle_convert.hub.download import download
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    from rich.console import Console
+
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(target.name, total=size)
+        download(url, target, size, hash_prefix, lambda done, whole: bar.update(task, completed=done, total=whole))

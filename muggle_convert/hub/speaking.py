@@ -1,0 +1,58 @@
+"""What can go wrong with the Hub, in one sentence each; no answer of the server and no token is ever repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from muggle_convert.errors import Refusal
+
+
+@contextmanager
+def hub_problems(repository: str, doing: str) -> Iterator[None]:
+    """Turn the client's errors into refusals."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError:
+        raise Refusal(f"{repository} is gated; ask for access on its page on the Hub, then log in with `hf auth login`.") from None
+    except errors.RepositoryNotFoundError:
+        raise Refusal(
+            f"there is no repository {repository} that you can see; check the name, and log in with `hf auth login` if it is private."
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise Refusal(f"{repository} has no such revision; give a branch, a tag or a commit that it has.") from None
+    except errors.LocalEntryNotFoundError:
+        raise Refusal(f"{repository} is not in the cache and the Hub cannot be reached; connect, or give a file.") from None
+    except errors.EntryNotFoundError:
+        raise Refusal(f"{repository} does not hold the file that was asked for; look at its list of files.") from None
+    except errors.OfflineModeIsEnabled:
+        raise Refusal(f"cannot {doing} {repository} in offline mode; unset HF_HUB_OFFLINE.") from None
+    except errors.HFValidationError:
+        raise Refusal(f"{repository!r} is not the name of a repository, which looks like user/name.") from None
+    except errors.HfHubHTTPError as problem:
+        raise Refusal(_sentence(repository, doing, getattr(problem.response, "status_code", None))) from None
+    except (OSError, ValueError, RuntimeError) as problem:
+        if isinstance(problem, Refusal):
+            raise
+        raise Refusal(
+            f"cannot {doing} {repository}: {type(problem).__name__}; nothing was changed there, so it can be tried again."
+        ) from None
+    except Exception as problem:
+        # The client's transport has errors of its own, whose package differs from version to version.
+        if not type(problem).__module__.startswith(("httpx", "httpcore", "requests", "urllib3", "hf_xet")):
+            raise
+        raise Refusal(f"cannot {doing} {repository}: no connection ({type(problem).__name__}); it can be tried again.") from None
+
+
+def _sentence(repository: str, doing: str, status: int | None) -> str:
+    if status == 401:
+        return f"the Hub does not accept the token; log in again with `hf auth login` to {doing} {repository}."
+    if status == 403:
+        return f"the token has no right to {doing} {repository}; use one that may write there."
+    if status == 412:
+        return f"{repository} was changed by somebody else meanwhile; nothing was overwritten, run it again."
+    if status == 429:
+        return f"the Hub asks to wait before you {doing} {repository}; try again in a while."
+    return f"cannot {doing} {repository}: the Hub answers {status}; try again later."

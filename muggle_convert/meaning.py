@@ -1,0 +1,13 @@
+"""What the numbers of a prediction are, in words."""
+
+from __future__ import annotations
+
+from model_defs.config import OutputConfig
+
+
+def meaning(output: OutputConfig, channels: int) -> str:
+    if output.kind == "metric depth":
+        return f"depth in metres, up to {output.max_depth:g}" if output.max_depth else "depth in metres"
+    if output.kind == "relative inverse depth":
+        return "relative inverse depth: larger is nearer, without a unit"
+    return f"scores of {channels} classes" if output.kind == "classes" else f"{channels} channels for each pixel"

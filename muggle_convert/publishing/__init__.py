@@ -1,0 +1,1 @@
+"""Putting a converted model where others find it."""
