@@ -122,3 +122,8 @@ def picture(shape: tuple[int, int, int, int], seed: int) -> np.ndarray:
         edge = ((x * p[3] + y * p[4]) > 0.3 * p[5]).astype(np.float32)
         picture[index] = wave + edge - 0.5 + 0.3 * _uniform(f"image.noise.{index[0]}.{index[1]}", (height, width), seed)
     return picture
+
+
+def uint8_picture(height: int, width: int, seed: int) -> np.ndarray:
+    """The same as somebody's photograph: (height, width, 3) from 0 to 255."""
+    return np.clip(127.5 + 60 * picture((1, 3, height, width), seed)[0].transpose(1, 2, 0), 0, 255).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +42,7 @@ class Progress:
             rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
             console=Console(stderr=True),
             transient=True,
+            disable=not sys.stderr.isatty(),
         )
         self._pictures = self._bar.add_task("pictures", total=total - kept)
         self._frames: rich.progress.TaskID | None = None

@@ -42,7 +42,7 @@ def arrange(panels: Sequence[Panel]) -> Image.Image:
     widths = [max(panel.picture.shape[1], 18 * text if panel.legend or panel.title else 0) for panel in panels]
     gap = text // 2 if len(panels) > 1 else 0
     above = round(2.2 * text) if any(panel.title for panel in panels) else 0
-    below = round(5.2 * text) if any(panel.legend for panel in panels) else 0
+    below = round(max((5.2 if panel.legend.ticks else 4.1) * text if panel.legend else 0 for panel in panels))
     sheet = Image.new("RGB", (sum(widths) + gap * (len(panels) - 1), above + height + below), PAPER)
     draw, left = ImageDraw.Draw(sheet), 0
     for panel, width in zip(panels, widths, strict=True):
@@ -64,15 +64,22 @@ def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, legend: Legend, 
     sheet.paste(bar, (start, middle - bar.height // 2))
     draw.text((start - 0.5 * text, middle), legend.ends[0], fill=INK, font=font, anchor="rm")
     draw.text((start + bar.width + 0.5 * text, middle), legend.ends[1], fill=INK, font=font, anchor="lm")
-    free = float(left)
-    for place, label in sorted(legend.ticks):
+    taken: list[tuple[float, float]] = []
+    for place, label in legend.ticks:
         across, half = start + place * bar.width, font.getlength(label) / 2
-        if across - half < free or across + half > left + width:
+        space = (across - half - 0.6 * text, across + half + 0.6 * text)
+        if space[0] < left or space[1] > left + width or any(space[0] < end and begin < space[1] for begin, end in taken):
             continue
+        taken.append(space)
         draw.line((across, middle + bar.height / 2, across, middle + bar.height / 2 + text // 4), fill=INK, width=max(1, text // 12))
         draw.text((across, middle + bar.height / 2 + 0.35 * text), label, fill=INK, font=font, anchor="mt")
-        free = across + half + 0.8 * text
-    draw.text((left + width / 2, top + 4.3 * text), _fitting(legend.caption, width, text), fill=PALE, font=font, anchor="mm")
+    draw.text(
+        (left + width / 2, top + (4.3 if legend.ticks else 3.2) * text),
+        _fitting(legend.caption, width, text),
+        fill=PALE,
+        font=font,
+        anchor="mm",
+    )
 
 
 def _fitting(words: str, width: int, text: int) -> str:

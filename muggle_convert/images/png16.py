@@ -18,7 +18,8 @@ LARGEST = 65535
 def write_png16(file: BinaryIO, prediction: Prediction, output: OutputConfig) -> None:
     """The prediction is offset + step * number."""
     offset, step = coding(prediction, output)
-    numbers = np.clip(np.rint((np.nan_to_num(prediction, nan=offset) - offset) / step), 0, LARGEST).astype(np.uint16)
+    shown = np.clip(np.nan_to_num(prediction, nan=offset), offset, offset + step * LARGEST)
+    numbers = np.rint((shown - offset) / step).astype(np.uint16)
     words = PngInfo()
     for key, value in (("unit", unit(output)), ("offset", f"{offset!r}"), ("step", f"{step!r}")):
         words.add_text(key, value)

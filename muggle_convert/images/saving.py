@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from muggle_convert.checkpoints import printable
@@ -22,4 +22,5 @@ def replacing(target: Path) -> Iterator[Path]:
     except OSError as problem:
         raise Refusal(f"{printable(target)} could not be written: {problem.strerror or problem}.") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from model_defs.config import OutputConfig
 from muggle_convert.images import colours
 from muggle_convert.images.metres import Prediction
 
+ROUND = ((1, 2, 5), (3, 1.5, 7), (4, 6, 8, 9, 1.2, 1.4, 1.6, 1.8, 2.5))  # numbers people like to read, by how much they like them
 Tick = tuple[float, str]  # from 0, the dark end, to 1, the bright end
 
 
@@ -32,11 +33,11 @@ class Scale:
         return painted
 
     def ticks(self) -> list[Tick]:
-        """Round distances where there are metres; relative numbers mean nothing by themselves, so they get none."""
+        """Distances where there are metres, the roundest first; relative numbers mean nothing by themselves, so they get none."""
         if not self.metres or self.near <= self.far:
             return []
         nearest, farthest = 1 / self.near, 1 / max(self.far, 1e-9)
-        rounds = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
+        rounds = [step * 10.0**power for steps in ROUND for power in range(-3, 4) for step in steps]
         inside = [metres for metres in rounds if nearest <= metres <= farthest]
         return [((1 / metres - self.far) / (self.near - self.far), f"{metres:g} m") for metres in inside]
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from model_defs.config import ImageConfig, OutputConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.images.cubic import resized
 from muggle_convert.images.reading import Pixels
 from muggle_convert.images.sizes import Size, input_size
 
@@ -17,12 +18,9 @@ def prepare(picture: Pixels, image: ImageConfig, size: int | None = None) -> Ten
     """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training."""
     if image.channels != 3:
         raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make the tensor yourself and call model(tensor).")
-    rows, columns = input_size(image, (picture.shape[0], picture.shape[1]), size)
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).unsqueeze(0).float() / 255
-    # The training pictures were resized by OpenCV's cubic kernel, which is torch's, and without smoothing them first.
-    resized = F.interpolate(pixels, size=(rows, columns), mode="bicubic", align_corners=False)[0]
-    mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (image.mean, image.std))
-    return (resized - mean) / deviation
+    samples = resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size))
+    mean, deviation = (np.float32(255) * np.array(values, np.float32) for values in (image.mean, image.std))
+    return torch.from_numpy(((samples - mean) / deviation).transpose(2, 0, 1).copy())
 
 
 def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:

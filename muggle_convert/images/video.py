@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -79,18 +79,20 @@ def encoder(target: Path, rate: Fraction, size: tuple[int, int]) -> Iterator[IO[
     """Takes frames of `size` rows and columns, eight bits a colour, and makes a video of them that browsers and telephones play."""
     line = [*_FFMPEG, "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[1]}x{size[0]}", "-r", str(rate), "-i", "-"]
     line += ["-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4", f"file:{target}"]
-    with TemporaryFile() as said, subprocess.Popen(line, stdin=subprocess.PIPE, stderr=said) as running:
+    with TemporaryFile() as said:
+        running = subprocess.Popen(line, stdin=subprocess.PIPE, stderr=said)
         assert running.stdin is not None
         try:
-            yield running.stdin
-            running.stdin.close()
-        except BrokenPipeError:
-            pass  # it gave up, and says why
-        except BaseException:
+            with suppress(BrokenPipeError):  # it gave up, and says why
+                yield running.stdin
+                running.stdin.close()
+            if running.wait():
+                raise Refusal(f"the video could not be written ({_last_line(said)}).")
+        finally:
             running.kill()
-            raise
-        if running.wait():
-            raise Refusal(f"the video could not be written ({_last_line(said)}).")
+            with suppress(BrokenPipeError):
+                running.stdin.close()
+            running.wait()
 
 
 def even(frame: Colours) -> Colours:

@@ -1,0 +1,228 @@
+"""`muggle-convert depth` as a user runs it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from muggle_convert import load_any_dpt
+from muggle_convert.cli import main
+from muggle_convert.images.video import encoder, open_film
+from tests.conftest import Command
+from tests.goldens import golden, uint8_picture
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def depth(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """The command in this process, where torch is there already; it always ends with an exit status."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["muggle-convert", "depth", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Done(int(end.value.code or 0), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return golden("depth_anything_v2").save(tmp_path_factory.mktemp("model"), "depth_anything_v2_vits.pth")
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Two good pictures, one in a folder of its own, two broken ones, and what is no picture."""
+    folder = tmp_path / "photographs"
+    (folder / "garden").mkdir(parents=True)
+    Image.fromarray(uint8_picture(50, 81, 1)).save(folder / "house.jpg")
+    Image.fromarray(uint8_picture(81, 50, 2)).save(folder / "garden" / "tree.png")
+    (folder / "half.jpg").write_bytes((folder / "house.jpg").read_bytes()[:700])
+    (folder / "words.png").write_text("no picture")
+    (folder / "notes.txt").write_text("no picture either")
+    return folder
+
+
+def test_a_folder_of_good_and_broken_pictures(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "depth"
+    done = depth(photographs, "-m", model, "-o", out)
+
+    assert done.returncode == 1
+    assert "2 written" in done.stdout
+    assert [line.partition(" is ")[0] for line in done.stderr.splitlines()] == [
+        f"failed: {photographs / 'half.jpg'}: half.jpg",
+        f"failed: {photographs / 'words.png'}: words.png",
+    ]
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == ["garden/tree.png", "house.png"]
+    assert Image.open(out / "house.png").mode == "RGB"
+
+
+def test_a_second_run_goes_on_where_the_first_one_was(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "depth"
+    for name in ("half.jpg", "words.png"):
+        (photographs / name).unlink()
+    out.mkdir()
+    (out / "house.npy").write_text("made before")
+
+    done = depth(photographs, "-m", model, "-o", out, "--format", "npy")
+    assert done.returncode == 0, done.stderr
+    assert "1 written" in done.stdout
+    assert "1 of 2 were there already" in done.stdout
+    assert (out / "house.npy").read_text() == "made before"
+
+    assert depth(photographs, "-m", model, "-o", out, "--format", "npy", "--force").returncode == 0
+    assert np.load(out / "house.npy").shape == (50, 81)
+
+
+@pytest.mark.parametrize("ending", ["npy", "exr", "ply", "png"])
+def test_the_name_of_a_single_file_says_its_format(depth: Run, model: Path, photographs: Path, tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"depth.{ending}"
+    done = depth(photographs / "house.jpg", "-m", model, "-o", target)
+    assert done.returncode == 0, done.stderr
+    beginnings = {"npy": b"\x93NUMPY", "exr": b"v/1\x01", "ply": b"ply\n", "png": b"\x89PNG"}
+    assert target.read_bytes().startswith(beginnings[ending])
+
+
+def test_the_numbers_are_those_of_predict(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "depth.npy", "--size", 84)
+    assert done.returncode == 0, done.stderr
+    expected = load_any_dpt(model).predict(photographs / "house.jpg", size=84)
+    assert np.allclose(np.load(tmp_path / "depth.npy"), expected, atol=1e-5)
+
+
+def test_side_by_side_and_comparison_widen_the_picture(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "large.png"
+    Image.fromarray(uint8_picture(300, 400, 3)).save(picture)
+    widths = []
+    for number, options in enumerate([["--no-legend"], ["--side-by-side"], ["--compare", model], ["--compare", model, "--side-by-side"]]):
+        target = tmp_path / f"{number}.png"
+        done = depth(picture, "-m", model, "--set", "max_depth=20", "-o", target, *options)
+        assert done.returncode == 0, done.stderr
+        widths.append(Image.open(target).width // 400)
+    assert widths == [1, 2, 3, 4]
+
+
+def test_known_distances_make_metres(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    relative = load_any_dpt(model).predict(photographs / "house.jpg")
+    (near_y, near_x), (far_y, far_x) = (np.unravel_index(place, relative.shape) for place in (relative.argmax(), relative.argmin()))
+    known = ["--known", f"{near_x},{near_y}=1.5", "--known", f"{far_x},{far_y}=12"]
+    done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "depth.npy", *known)
+    assert done.returncode == 0, done.stderr
+    metres = np.load(tmp_path / "depth.npy")
+    assert (metres.min(), metres.max()) == (pytest.approx(1.5, rel=1e-3), pytest.approx(12, rel=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--known", "here=1"], "is not X,Y=METRES"),
+        (["--known", "1,1=2", "--known", "3,3=4", "--set", "max_depth=20"], "known distances are of no use"),
+        (["--format", "ply", "--side-by-side"], "are for pictures in colours"),
+        (["--format", "npy", "--compare", "SAME"], "a comparison is a picture"),
+        (["--device", "abacus"], "cannot be moved to --device abacus"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_sentence(
+    depth: Run, model: Path, photographs: Path, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    arguments = [str(model) if option == "SAME" else option for option in options]
+    done = depth(photographs, "-m", model, "-o", tmp_path / "depth", *arguments)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "depth").exists()
+
+
+def test_a_contradiction_between_name_and_format_is_refused(depth: Run, model: Path, photographs: Path) -> None:
+    done = depth(photographs / "house.jpg", "-m", model, "-o", photographs / "depth.exr", "--format", "ply")
+    assert done.returncode == 1
+    assert "ends in .exr, and --format ply writes .ply" in done.stderr
+
+
+def test_a_single_file_that_exists_is_kept_without_force(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    target = tmp_path / "depth.png"
+    target.write_text("made before")
+    done = depth(photographs / "house.jpg", "-m", model, "-o", target)
+    assert done.returncode == 1
+    assert "predict it again with --force" in done.stderr
+    assert target.read_text() == "made before"
+
+
+def test_several_channels_are_kept_as_numbers_only(depth: Run, photographs: Path, tmp_path: Path) -> None:
+    normals = golden("hybrid_3_channels").save(tmp_path)
+    picture = photographs / "house.jpg"
+    refused = depth(picture, "-m", normals, "-o", tmp_path / "normals.png")
+    assert refused.returncode == 1
+    assert "predicts channels, which png does not hold; write it with --format npy" in refused.stderr
+    assert depth(picture, "-m", normals, "-o", tmp_path / "normals.npy").returncode == 0
+    assert np.load(tmp_path / "normals.npy").shape == (50, 81, 3)
+
+
+def test_a_segmentation_model_paints_classes(depth: Run, photographs: Path, tmp_path: Path) -> None:
+    classes = golden("vit_seg_19").save(tmp_path)
+    done = depth(photographs / "house.jpg", "-m", classes, "-o", tmp_path / "classes.png", "--size", 96)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "classes.png").size == (81, 50)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_a_video_becomes_a_video_of_depth(depth: Run, model: Path, tmp_path: Path) -> None:
+    film = tmp_path / "walk.mp4"
+    with encoder(film, Fraction(5), (48, 64)) as stream:
+        for number in range(6):
+            stream.write(uint8_picture(48, 64, number).tobytes())
+    done = depth(film, "-m", model, "-o", tmp_path / "depth", "--fps", 2.5, "--no-legend")
+    assert done.returncode == 0, done.stderr
+    frames = list(open_film(tmp_path / "depth" / "walk.mp4"))
+    assert len(frames) == 3
+    assert frames[0].shape == (48, 64, 3)
+
+
+def test_without_ffmpeg_a_video_is_a_failure_and_pictures_go_on(
+    depth: Run, model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("half.jpg", "words.png"):
+        (photographs / name).unlink()
+    (photographs / "walk.mp4").write_bytes(b"a film")
+    done = depth(photographs, "-m", model, "-o", tmp_path / "depth")
+    assert done.returncode == 1
+    assert "walk.mp4 is a video, and ffmpeg, which reads videos, is not installed" in done.stderr
+    assert "2 written" in done.stdout
+
+
+def test_a_process_of_its_own_ends_with_the_status_and_the_list(
+    muggle_convert: Command, model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    done = muggle_convert("depth", photographs, "-m", model, "-o", tmp_path / "depth")
+    assert done.returncode == 1
+    assert "2 written" in done.stdout
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_help_names_every_option_without_loading_torch(muggle_convert: Command) -> None:
+    done = muggle_convert("depth", "--help", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert done.returncode == 0
+    assert "--side-by-side" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "click" in imported
+    assert "torch" not in imported

@@ -1,0 +1,97 @@
+"""Which pictures are predicted, and where each prediction goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from muggle_convert import Refusal
+from muggle_convert.images.jobs import plan_jobs
+from muggle_convert.images.saving import replacing
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def targets(folder: Path, out: Path, *inputs: str, suffix: str = ".png") -> list[str]:
+    jobs = plan_jobs([folder / name for name in inputs] or [folder], out, suffix)
+    return [job.target.relative_to(out).as_posix() for job in jobs]
+
+
+def test_a_folder_is_mirrored(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "b.JPG", "a.png", "deep/er/c.webp", "notes.txt", ".hidden.png", ".cache/d.png")
+    assert targets(tmp_path / "in", tmp_path / "out", suffix=".npy") == ["a.npy", "b.npy", "deep/er/c.npy"]
+
+
+def test_a_video_becomes_a_video(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "walk.mov", "still.jpg")
+    assert targets(tmp_path / "in", tmp_path / "out") == ["still.png", "walk.mp4"]
+
+
+def test_one_picture_may_go_to_one_file(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (job,) = plan_jobs([tmp_path / "a.jpg"], tmp_path / "depth.png", ".png")
+    assert job.target == tmp_path / "depth.png"
+
+
+def test_several_pictures_do_not_fit_one_file(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    with pytest.raises(Refusal, match="the name of one file, and there are 2 pictures"):
+        plan_jobs([tmp_path / "a.jpg", tmp_path / "b.jpg"], tmp_path / "depth.png", ".png")
+
+
+def test_a_picture_does_not_become_a_video(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    with pytest.raises(Refusal, match=r"a\.jpg cannot become .*depth\.mp4"):
+        plan_jobs([tmp_path / "a.jpg"], tmp_path / "depth.mp4", ".png")
+
+
+def test_pictures_that_differ_in_their_endings_alone_keep_them(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "a.jpg", "a.png", "b.png")
+    assert targets(tmp_path / "in", tmp_path / "out") == ["a.jpg.png", "a.png.png", "b.png"]
+
+
+def test_two_folders_with_the_same_picture_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a.png", "two/a.png")
+    with pytest.raises(Refusal, match=r"two pictures would both be written to .*a\.png"):
+        targets(tmp_path, tmp_path / "out", "one", "two")
+
+
+def test_what_an_earlier_run_wrote_inside_of_the_folder_is_no_picture_to_predict(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "depth/a.png", "depth/b.png")
+    assert targets(tmp_path, tmp_path / "depth") == ["a.png"]
+
+
+def test_pictures_are_never_written_over(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    with pytest.raises(Refusal, match="is one of the pictures themselves"):
+        plan_jobs([tmp_path], tmp_path, ".png")
+
+
+def test_a_folder_without_pictures_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "notes.txt")
+    with pytest.raises(Refusal, match="there is no picture in"):
+        plan_jobs([tmp_path / "in"], tmp_path / "out", ".png")
+    with pytest.raises(Refusal, match=r"nothing\.png does not exist"):
+        plan_jobs([tmp_path / "nothing.png"], tmp_path / "out", ".png")
+
+
+def test_a_file_that_fails_half_way_leaves_nothing_and_harms_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.png"
+    target.parent.mkdir()
+    target.write_text("before")
+    with pytest.raises(ValueError, match="half-way"), replacing(target) as part:
+        part.write_text("half")
+        raise ValueError("half-way")
+    assert target.read_text() == "before"
+    assert [path.name for path in target.parent.iterdir()] == ["a.png"]
+
+
+def test_a_target_that_cannot_be_written_is_said_in_a_sentence(tmp_path: Path) -> None:
+    touch(tmp_path, "file")
+    with pytest.raises(Refusal, match=r"could not be written"), replacing(tmp_path / "file" / "a.png") as part:
+        part.touch()

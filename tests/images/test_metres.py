@@ -1,0 +1,80 @@
+"""Nothing calls relative numbers metres; two known distances make metres of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_defs.config import OutputConfig
+from muggle_convert import Refusal
+from muggle_convert.images.metres import to_metres
+from muggle_convert.images.predict import Predictor
+
+RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")
+METRIC = OutputConfig(kind="metric depth", activation="sigmoid", max_depth=20.0)
+DEPTH = np.array([[1.0, 2.0, 4.0], [5.0, 8.0, 10.0]], np.float32)  # metres
+PREDICTION = (3 / DEPTH + 0.5).astype(np.float32)  # the same, with a scale and a shift that nobody knows
+
+
+def test_two_known_distances_give_all_the_others() -> None:
+    metres = to_metres(PREDICTION, RELATIVE, {(0, 0): 1.0, (2, 1): 10.0})
+    assert metres.dtype == np.float32
+    assert np.allclose(metres, DEPTH, rtol=1e-5)
+
+
+def test_more_than_two_are_fitted_by_least_squares() -> None:
+    metres = to_metres(PREDICTION, RELATIVE, {(0, 0): 1.01, (1, 0): 1.98, (2, 0): 4.0, (2, 1): 10.0})
+    assert np.allclose(metres, DEPTH, rtol=0.05)
+    assert not np.allclose(metres, DEPTH, rtol=1e-4)
+
+
+def test_pixels_are_counted_from_the_left_and_from_the_top() -> None:
+    with pytest.raises(Refusal, match=r"\(0, 2\) lies outside of the picture, which is 3 x 2"):
+        to_metres(PREDICTION, RELATIVE, {(0, 2): 1.0, (0, 0): 2.0})
+
+
+def test_what_is_beyond_the_horizon_is_infinitely_far() -> None:
+    metres = to_metres(np.array([[2.0, 1.0, 0.4]], np.float32), RELATIVE, {(0, 0): 1.0, (1, 0): 4.0})
+    assert metres[0, 2] == np.inf
+
+
+@pytest.mark.parametrize("known", [None, {}, {(0, 0): 1.0}])
+def test_fewer_than_two_distances_are_refused(known: Any) -> None:
+    with pytest.raises(Refusal, match="metres take at least two known distances"):
+        to_metres(PREDICTION, RELATIVE, known)
+
+
+def test_distances_that_contradict_the_prediction_are_refused() -> None:
+    with pytest.raises(Refusal, match="what is said to be farther away is predicted to be nearer"):
+        to_metres(PREDICTION, RELATIVE, {(0, 0): 10.0, (2, 1): 1.0})
+
+
+def test_pixels_that_are_predicted_alike_are_refused() -> None:
+    with pytest.raises(Refusal, match="predicts the same for all pixels"):
+        to_metres(np.ones((2, 3), np.float32), RELATIVE, {(0, 0): 1.0, (1, 1): 2.0})
+
+
+@pytest.mark.parametrize("metres", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_distance_that_is_none_is_refused(metres: float) -> None:
+    with pytest.raises(Refusal, match="a finite number above zero is needed"):
+        to_metres(PREDICTION, RELATIVE, {(0, 0): metres, (2, 1): 1.0})
+
+
+def test_metres_stay_metres_and_want_no_help() -> None:
+    assert to_metres(DEPTH, METRIC) is DEPTH
+    with pytest.raises(Refusal, match="predicts metres already"):
+        to_metres(DEPTH, METRIC, {(0, 0): 1.0, (1, 1): 2.0})
+
+
+def test_classes_are_no_distance() -> None:
+    with pytest.raises(Refusal, match="predicts classes, which no distance turns into metres"):
+        to_metres(np.zeros((2, 2), np.int64), OutputConfig(kind="classes", activation="none"), {(0, 0): 1.0, (1, 1): 2.0})
+
+
+def test_a_network_knows_what_its_numbers_are(model: Predictor, metric_model: Predictor) -> None:
+    with pytest.raises(Refusal, match="relative inverse depth"):
+        model.to_metres(PREDICTION)
+    assert np.allclose(model.to_metres(PREDICTION, {(0, 0): 1.0, (2, 1): 10.0}), DEPTH, rtol=1e-5)
+    assert metric_model.to_metres(DEPTH) is DEPTH

@@ -1,0 +1,142 @@
+"""A picture in, a prediction of the picture's own size out."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from model_defs.build import build
+from model_defs.dpt import DPT
+from muggle_convert import Refusal, load_any_dpt
+from muggle_convert.images.predict import Predictor
+from tests.goldens import GOLDENS, TOLERANCE, golden, uint8_picture
+
+CASES = GOLDENS.parent / "predict"
+PICTURE = uint8_picture(50, 81, 1)
+
+
+def cases() -> list[dict[str, Any]]:
+    return list(json.loads((CASES / "cases.json").read_text()))
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case["case"])
+def test_a_prediction_is_what_original_transforms_network_and_resize_give(case: dict[str, Any], tmp_path: Path) -> None:
+    reference = golden(case["case"])
+    model = load_any_dpt(reference.save(tmp_path), **reference.options)
+    height, width, _ = case["image_shape"]
+
+    prediction = model.predict(uint8_picture(height, width, case["image_seed"]))
+
+    assert prediction.shape == (height, width)
+    expected, step = np.load(CASES / "expected.npz")[case["case"]], case["stride"]
+    if model.config.output.kind == "classes":
+        assert np.array_equal(prediction[::step, ::step], expected)
+    else:
+        assert np.abs(prediction[::step, ::step] - expected).max() < TOLERANCE * expected.std()
+
+
+def test_a_path_an_image_and_an_array_predict_the_same(model: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    Image.fromarray(PICTURE).save(path)
+    expected = model.predict(PICTURE)
+    assert expected.shape == (50, 81)
+    assert expected.dtype == np.float32
+    for picture in (path, str(path), Image.open(path)):
+        assert np.array_equal(model.predict(picture), expected)
+
+
+def test_a_list_is_predicted_as_batches_in_its_own_order(model: Predictor) -> None:
+    pictures = [uint8_picture(*size, seed) for seed, size in enumerate([(50, 81), (30, 30), (50, 80), (81, 50), (50, 81)] * 4)]
+    passes: list[int] = []
+    handle = model.register_forward_pre_hook(lambda _, inputs: passes.append(len(inputs[0])))
+
+    together = model.predict(list(pictures))
+    handle.remove()
+
+    assert max(passes) > 1
+    assert sum(passes) == len(pictures)
+    for picture, prediction in zip(pictures, together, strict=True):
+        assert prediction.shape == picture.shape[:2]
+        assert np.allclose(prediction, model.predict(picture), atol=1e-5)
+
+
+def test_an_empty_list_predicts_nothing(model: Predictor) -> None:
+    assert model.predict([]) == []
+
+
+def test_a_larger_size_shows_the_network_more_pixels(model: Predictor) -> None:
+    shapes: list[torch.Size] = []
+    handle = model.register_forward_pre_hook(lambda _, inputs: shapes.append(inputs[0].shape))
+    predictions = [model.predict(PICTURE, size) for size in (None, 140)]
+    handle.remove()
+    assert shapes == [(1, 3, 70, 112), (1, 3, 140, 224)]
+    assert [prediction.shape for prediction in predictions] == [(50, 81)] * 2
+
+
+def test_a_network_that_predicts_is_still_the_network_it_was(model: Predictor) -> None:
+    assert isinstance(model, DPT)
+    with torch.device("meta"):
+        plain = build(model.config)
+    assert isinstance(model, type(plain))
+    assert list(model.state_dict()) == list(plain.state_dict())
+    assert not model.training
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copied", "pickled"])
+def test_a_duplicate_predicts_the_same_with_weights_of_its_own(model: Predictor, duplicate: Any) -> None:
+    other = duplicate(model)
+    assert np.array_equal(other.predict(PICTURE), model.predict(PICTURE))
+    with torch.no_grad():
+        other.head.proj_1ch[2].bias += 1
+    assert not np.array_equal(other.predict(PICTURE), model.predict(PICTURE))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_picture_takes_the_type_of_the_weights(model: Predictor, dtype: torch.dtype) -> None:
+    prediction = copy.deepcopy(model).to(dtype).predict(PICTURE)
+    expected = model.predict(PICTURE)
+    assert prediction.dtype == np.float32
+    assert np.abs(prediction - expected).max() < 0.1 * expected.std()
+
+
+def test_a_network_in_training_mode_is_refused(model: Predictor) -> None:
+    with pytest.raises(Refusal, match=r"call model\.eval\(\) first"):
+        copy.deepcopy(model).train().predict(PICTURE)
+
+
+def test_a_compiled_network_predicts_the_same(model: Predictor) -> None:
+    other = copy.deepcopy(model)
+    other.compile(backend="eager")
+    assert np.allclose(other.predict(PICTURE), model.predict(PICTURE), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 2)])
+def test_tiny_pictures_get_a_prediction_of_their_size(model: Predictor, size: tuple[int, int]) -> None:
+    assert model.predict(uint8_picture(*size, 3)).shape == size
+
+
+def test_a_huge_picture_gets_a_prediction_of_its_size(model: Predictor) -> None:
+    assert model.predict(np.zeros((3000, 5000, 3), np.uint8)).shape == (3000, 5000)
+
+
+def test_several_channels_come_last(tmp_path: Path) -> None:
+    reference = golden("hybrid_3_channels")
+    model = load_any_dpt(reference.save(tmp_path), **reference.options)
+    assert model.config.output.kind == "channels"
+    assert model.predict(PICTURE).shape == (50, 81, 3)
+
+
+def test_classes_are_numbered_from_nought(tmp_path: Path) -> None:
+    reference = golden("vit_seg_19")
+    prediction = load_any_dpt(reference.save(tmp_path), **reference.options).predict(PICTURE, size=96)
+    assert prediction.shape == (50, 81)
+    assert prediction.dtype == np.int64
+    assert 0 <= prediction.min() < prediction.max() < 19

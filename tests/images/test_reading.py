@@ -1,0 +1,126 @@
+"""Pictures of all kinds become the colours that a viewer shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from muggle_convert import Refusal
+from muggle_convert.images.reading import read_picture
+
+RED, BLUE = (200, 10, 30), (20, 40, 220)
+
+
+def two_pixels() -> np.ndarray:
+    """Red on the left, blue on the right."""
+    return np.array([[RED, BLUE]], np.uint8)
+
+
+def test_a_path_a_string_an_image_and_an_array_are_the_same_picture(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    Image.fromarray(two_pixels()).save(path)
+    for picture in (path, str(path), Image.open(path), two_pixels()):
+        assert np.array_equal(read_picture(picture), two_pixels())
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [(1, [[RED, BLUE]]), (2, [[BLUE, RED]]), (3, [[BLUE, RED]]), (4, [[RED, BLUE]]), (5, [[RED], [BLUE]]), (6, [[RED], [BLUE]]), (7, [[BLUE], [RED]]), (8, [[BLUE], [RED]])],
+)  # fmt: skip
+def test_a_picture_is_turned_upright_as_its_exif_data_says(tmp_path: Path, orientation: int, expected: Any) -> None:
+    path = tmp_path / "turned.png"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(two_pixels()).save(path, exif=exif)
+    assert read_picture(path).tolist() == [[list(pixel) for pixel in row] for row in expected]
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "HSV", "YCbCr"])
+def test_every_usual_kind_of_pixel_becomes_red_green_and_blue(mode: str) -> None:
+    image = Image.fromarray(np.full((4, 5, 3), 255, np.uint8)).convert(mode)
+    picture = read_picture(image)
+    assert picture.shape == (4, 5, 3)
+    assert picture.dtype == np.uint8
+    assert picture.min() > 250
+
+
+def test_transparent_pixels_keep_the_colour_that_is_stored() -> None:
+    pixels = np.array([[[*RED, 0], [*BLUE, 128]]], np.uint8)
+    assert np.array_equal(read_picture(Image.fromarray(pixels, "RGBA")), two_pixels())
+
+
+def test_a_palette_with_a_transparent_entry_keeps_its_colours(tmp_path: Path) -> None:
+    path = tmp_path / "palette.png"
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    image.putpalette([*RED, *BLUE])
+    image.save(path, transparency=bytes([0, 255]))
+    assert np.array_equal(read_picture(path), two_pixels())
+
+
+def test_sixteen_bits_of_grey_are_scaled_to_eight(tmp_path: Path) -> None:
+    path = tmp_path / "grey.png"
+    Image.fromarray(np.array([[0, 257, 32896, 65535]], np.uint16)).save(path)
+    assert read_picture(path)[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_whole_numbers_beyond_sixteen_bits_are_refused() -> None:
+    with pytest.raises(Refusal, match=r"from 0 to 70000; the largest that a picture may have is 65535"):
+        read_picture(Image.fromarray(np.array([[0, 70000]], np.int32)))
+
+
+def test_floating_point_pixels_are_refused_for_their_range_is_unknown() -> None:
+    with pytest.raises(Refusal, match="holds 'F' pixels"):
+        read_picture(Image.fromarray(np.zeros((2, 2), np.float32)))
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((3, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)]
+)
+def test_an_array_that_is_no_picture_is_refused(array: np.ndarray) -> None:
+    with pytest.raises(Refusal, match=r"pass uint8 of shape \(height, width, 3\)"):
+        read_picture(array)
+
+
+def test_something_else_is_refused_by_its_type() -> None:
+    with pytest.raises(Refusal, match="not dict"):
+        read_picture({})  # type: ignore[arg-type]
+
+
+def test_a_file_that_ends_early_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "half.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(Refusal, match=r"half\.jpg is damaged"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("damage", range(40))
+def test_a_damaged_file_never_ends_in_another_exception(tmp_path: Path, damage: int) -> None:
+    path = tmp_path / "damaged.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+    data = bytearray(path.read_bytes())
+    for place in np.random.default_rng(damage).integers(0, len(data), 5):
+        data[place] ^= 0x5A
+    path.write_bytes(data)
+    try:
+        assert read_picture(path).ndim == 3
+    except Refusal as refusal:
+        assert "damaged.png" in str(refusal)
+
+
+def test_a_text_file_is_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "notes.png"
+    path.write_text("not a picture")
+    with pytest.raises(Refusal, match=r"notes\.png is not a picture"):
+        read_picture(path)
+
+
+def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="does not exist"):
+        read_picture(tmp_path / "nothing.png")
+    with pytest.raises(Refusal, match="is a folder"):
+        read_picture(tmp_path)

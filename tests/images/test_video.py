@@ -1,0 +1,76 @@
+"""Films through ffmpeg, and a clear word where it is missing."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from muggle_convert import Refusal
+from muggle_convert.images.video import encoder, even, open_film
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+
+
+def film(path: Path, frames: int = 10, rate: int = 5, size: tuple[int, int] = (48, 64)) -> Path:
+    """A grey that brightens from frame to frame."""
+    with encoder(path, Fraction(rate), size) as stream:
+        for number in range(frames):
+            stream.write(np.full((*size, 3), 20 * number % 256, np.uint8).tobytes())
+    return path
+
+
+@needs_ffmpeg
+def test_frames_come_in_order_with_the_size_and_the_rate_of_the_film(tmp_path: Path) -> None:
+    opened = open_film(film(tmp_path / "walk.mp4"))
+    frames = list(opened)
+    assert opened.rate == 5
+    assert opened.frames == len(frames) == 10
+    assert {frame.shape for frame in frames} == {(48, 64, 3)}
+    assert np.allclose([frame.mean() for frame in frames], 20 * np.arange(10), atol=3)
+
+
+@needs_ffmpeg
+def test_fewer_frames_a_second_may_be_taken(tmp_path: Path) -> None:
+    opened = open_film(film(tmp_path / "walk.mp4"), rate=2.5)
+    assert opened.rate == Fraction(5, 2)
+    assert len(list(opened)) == 5
+
+
+@needs_ffmpeg
+def test_a_film_that_was_turned_comes_upright(tmp_path: Path) -> None:
+    turned = film(tmp_path / "walk.mp4")
+    data = bytearray(turned.read_bytes())
+    matrix = data.index(b"tkhd") + 44  # of the track's header, which players apply to every frame
+    quarter_turn = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    struct.pack_into(">9i", data, matrix, *quarter_turn)
+    turned.write_bytes(data)
+    assert next(iter(open_film(turned))).shape == (64, 48, 3)
+
+
+@needs_ffmpeg
+def test_a_file_that_is_no_film_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.mp4"
+    path.write_text("not a film")
+    with pytest.raises(Refusal, match=r"notes\.mp4 is not a video that ffmpeg reads"):
+        open_film(path)
+
+
+@needs_ffmpeg
+def test_what_ffmpeg_says_is_passed_on_where_it_cannot_write(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="the video could not be written"):
+        film(tmp_path / "no such folder" / "walk.mp4", frames=2000)
+
+
+def test_a_missing_ffmpeg_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Refusal, match=r"walk\.mp4 is a video, and ffmpeg, which reads videos, is not installed"):
+        open_film(tmp_path / "walk.mp4")
+
+
+def test_frames_lose_a_row_or_a_column_to_have_even_sides() -> None:
+    assert even(np.zeros((47, 65, 3), np.uint8)).shape == (46, 64, 3)
