@@ -53,20 +53,20 @@ class Windows:
         bias = of_each_pair(positions)
         if not any(self.shift):
             return bias[None]
-        over = [torch.arange(side, device=bias.device) >= side - shift for side, shift in zip(self.grid, self.shift, strict=True)]
-        regions = (2 * over[0][:, None] + over[1]).view(1, *self.grid, 1)
+        down, right = (torch.arange(side, device=bias.device) >= side - shift for side, shift in zip(self.grid, self.shift, strict=True))
+        regions = (2 * down.to(torch.uint8)[:, None] + right).view(1, *self.grid, 1)
         regions = self.unshifted.cut(regions).view(-1, 1, math.prod(self.size))  # (W, 1, N)
         return bias - 100.0 * (regions[..., None] != regions[..., None, :]).to(bias.dtype)
 
 
 def of_each_pair(positions: Tensor) -> Tensor:
-    """What belongs to each query and key of a window: (heads, 2y - 1, 2x - 1) -> (heads, N, N).
-
-    A query in row q and a key in row k meet at q - k + y - 1. Read backwards, what belongs to one query lies in one piece.
-    """
+    """What belongs to each query and key of a window: (heads, 2y - 1, 2x - 1) -> (heads, N, N)."""
     rows, columns = (positions.shape[1] + 1) // 2, (positions.shape[2] + 1) // 2
-    pieces = positions.flip(1, 2).unfold(1, rows, 1).unfold(2, columns, 1)  # (heads, y, x, y, x), the last query first
-    return pieces.flip(1, 2).reshape(-1, rows * columns, rows * columns)
+    # A query in row q and a key in row k meet in row q - k + rows - 1 of the table.
+    down, right = (torch.arange(side, device=positions.device) for side in (rows, columns))
+    down, right = down[:, None] - down + rows - 1, right[:, None] - right + columns - 1
+    places = down[:, None, :, None] * (2 * columns - 1) + right[None, :, None, :]  # (y, x, y, x)
+    return positions.flatten(1).index_select(1, places.flatten()).unflatten(1, (rows * columns, -1))
 
 
 def apart_by_head(qkv: Tensor, heads: int) -> Tensor:
