@@ -18,10 +18,13 @@ _SHARPNESS = np.float32(-0.75)
 
 def resized(picture: Pixels, size: Size) -> Samples:
     """(height, width, 3) -> (*size, 3), still from 0 to 255 and, where edges ring, a little beyond; only pixels that matter are looked at."""
-    rows, weights = _taps(picture.shape[0], size[0])
-    tall: Samples = sum((picture[row] * weight[:, None, None] for row, weight in zip(rows, weights, strict=True)), np.float32(0))
-    columns, weights = _taps(picture.shape[1], size[1])
-    return sum((tall[:, column] * weight[:, None] for column, weight in zip(columns, weights, strict=True)), np.float32(0))
+    tall = np.zeros((size[0], picture.shape[1], 3), np.float32)
+    for rows, shares in zip(*_taps(picture.shape[0], size[0]), strict=True):
+        tall += picture[rows] * shares[:, None, None]
+    samples = np.zeros((*size, 3), np.float32)
+    for columns, shares in zip(*_taps(picture.shape[1], size[1]), strict=True):
+        samples += tall[:, columns] * shares[:, None]
+    return samples
 
 
 def _taps(before: int, after: int) -> tuple[npt.NDArray[np.intp], Samples]:
