@@ -10,4 +10,6 @@ def meaning(output: OutputConfig, channels: int) -> str:
         return f"depth in metres, up to {output.max_depth:g}" if output.max_depth else "depth in metres"
     if output.kind == "relative inverse depth":
         return "relative inverse depth: larger is nearer, without a unit"
+    if output.kind == "relative depth":
+        return "relative depth: larger is farther, without a unit"
     return f"scores of {channels} classes" if output.kind == "classes" else f"{channels} channels for each pixel"

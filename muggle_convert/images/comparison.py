@@ -9,9 +9,7 @@ import numpy as np
 from model_defs.config import DPTConfig, OutputConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.images.metres import Prediction
-from muggle_convert.images.scales import inverse_depth
-
-DEPTH = ("relative inverse depth", "metric depth")
+from muggle_convert.images.scales import DEPTH, nearness
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,20 @@ class Comparison:
 
 def compare(first: Prediction, one: DPTConfig, second: Prediction, other: DPTConfig) -> Comparison:
     """Metres are compared in metres. Relative numbers are compared as they are between models of one configuration, and otherwise after the scale
-    and the shift that bring the second closest to the first."""
-    for config in (one, other):
-        if config.output.kind not in DEPTH:
-            raise Refusal(f"a model that predicts {config.output.kind} is not compared; two models that predict depth are.")
-    if one.output.kind == other.output.kind == "metric depth":
+    and the shift that bring the second closest to the first, in whatever is linear for the relative one."""
+    kinds = {one.output.kind, other.output.kind}
+    if unlike := next((kind for kind in (one.output.kind, other.output.kind) if kind not in DEPTH), None):
+        raise Refusal(f"a model that predicts {unlike} is not compared; two models that predict depth are.")
+    if one == other or kinds == {"metric depth"}:
         return Comparison(first, second, one.output, "difference")
-    if one == other:
-        return Comparison(first, second, one.output, "difference")
-    inverse = [inverse_depth(prediction, config.output.kind == "metric depth") for prediction, config in ((first, one), (second, other))]
-    relative = next(config.output for config in (one, other) if config.output.kind == "relative inverse depth")
-    return Comparison(inverse[0], _aligned(inverse[1], inverse[0]), relative, "difference, scale and shift aligned")
+    if kinds >= {"relative inverse depth", "relative depth"}:
+        raise Refusal("one model predicts relative inverse depth and the other relative depth, which no scale and shift make the same.")
+    relative = next(config.output for config in (one, other) if config.output.kind != "metric depth")
+    values = [
+        nearness(prediction, config.output.kind) if relative.kind == "relative inverse depth" else prediction
+        for prediction, config in ((first, one), (second, other))
+    ]
+    return Comparison(values[0], _aligned(values[1], values[0]), relative, "difference, scale and shift aligned")
 
 
 def _aligned(values: Prediction, target: Prediction) -> Prediction:

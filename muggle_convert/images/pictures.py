@@ -11,7 +11,7 @@ from muggle_convert.images.comparison import Comparison
 from muggle_convert.images.metres import Prediction
 from muggle_convert.images.panels import Legend, Panel, arrange
 from muggle_convert.images.reading import Pixels
-from muggle_convert.images.scales import Scale, scale_of, unit
+from muggle_convert.images.scales import DEPTH, Scale, scale_of, unit
 
 
 def painted(prediction: Prediction, output: OutputConfig, scale: Scale | None = None) -> colours.Colours:
@@ -27,7 +27,7 @@ def painted(prediction: Prediction, output: OutputConfig, scale: Scale | None = 
 
 def depth_panel(prediction: Prediction, output: OutputConfig, title: str = "", scale: Scale | None = None) -> Panel:
     """The prediction in colours, and what the colours mean."""
-    if output.kind not in ("relative inverse depth", "metric depth"):
+    if output.kind not in DEPTH:
         return Panel(painted(prediction, output), title)
     scale = scale or scale_of(prediction, output)
     return Panel(scale.paint(prediction), title, Legend(colours.near_and_far, ("far", "near"), unit(output), scale.ticks()))

@@ -27,16 +27,18 @@ def write_ply(file: BinaryIO, picture: Pixels, prediction: Prediction, scale: Sc
     for channel, name in enumerate(("red", "green", "blue")):
         points[name] = picture[:, :, channel]
     kept = points[np.isfinite(away)]
-    file.write(_header(kept.size, scale.metres, field_of_view).encode())
+    file.write(_header(kept.size, scale.kind == "metric depth", field_of_view).encode())
     file.write(kept.tobytes())
 
 
 def distances(prediction: Prediction, scale: Scale) -> npt.NDArray[np.float32]:
     """How far along the camera's view each pixel is, in metres or between two distances that are merely agreed upon."""
-    if scale.metres:
+    if scale.kind == "metric depth":
         return prediction.astype(np.float32)
-    nearness = np.clip((prediction - scale.far) / max(scale.near - scale.far, 1e-12), 0, 1)
-    return (1 / (1 / FARTHEST + nearness * (1 / NEAREST - 1 / FARTHEST))).astype(np.float32)
+    near = np.clip(scale.share(prediction), 0, 1).astype(np.float32)
+    if scale.kind == "relative depth":
+        return FARTHEST + near * np.float32(NEAREST - FARTHEST)
+    return 1 / (1 / FARTHEST + near * np.float32(1 / NEAREST - 1 / FARTHEST))
 
 
 def _header(count: int, metres: bool, field_of_view: float) -> str:

@@ -17,24 +17,31 @@ ROUND = ((1, 2, 5), (3, 1.5, 7), (4, 6, 8, 9, 1.2, 1.4, 1.6, 1.8, 2.5))  # numbe
 Tick = tuple[float, str]  # from 0, the dark end, to 1, the bright end
 
 
+DEPTH = ("relative inverse depth", "relative depth", "metric depth")  # the kinds of prediction that tell near from far
+
+
 @dataclass(frozen=True)
 class Scale:
-    """From far, dark, to near, bright; linear in inverse depth, so that what is near is told apart best, in metres as well."""
+    """From far, dark, to near, bright."""
 
-    far: float  # in inverse depth, relative or 1 / metres
+    far: float  # in nearness
     near: float
-    metres: bool
+    kind: str  # of prediction
+
+    def share(self, prediction: Prediction) -> npt.NDArray[Any]:
+        """Where each pixel is between far, 0, and near, 1."""
+        return (nearness(prediction, self.kind) - self.far) / max(self.near - self.far, 1e-12)
 
     def paint(self, prediction: Prediction) -> colours.Colours:
         """A colour for each pixel; grey where the network gave no number."""
-        inverse = inverse_depth(prediction, self.metres)
-        painted = colours.near_and_far((inverse - self.far) / max(self.near - self.far, 1e-12))
-        painted[~np.isfinite(inverse)] = 128
+        shares = self.share(prediction)
+        painted = colours.near_and_far(shares)
+        painted[~np.isfinite(shares)] = 128
         return painted
 
     def ticks(self) -> list[Tick]:
         """Distances where there are metres, the roundest first; relative numbers mean nothing by themselves, so they get none."""
-        if not self.metres or self.near <= self.far:
+        if self.kind != "metric depth" or self.near <= self.far:
             return []
         nearest, farthest = 1 / self.near, 1 / max(self.far, 1e-9)
         rounds = [step * 10.0**power for steps in ROUND for power in range(-3, 4) for step in steps]
@@ -43,30 +50,29 @@ class Scale:
 
     def towards(self, other: Scale, share: float) -> Scale:
         """Partly the way to another scale, so that the colours of a film do not flicker."""
-        return Scale(self.far + share * (other.far - self.far), self.near + share * (other.near - self.near), self.metres)
+        return Scale(self.far + share * (other.far - self.far), self.near + share * (other.near - self.near), self.kind)
 
 
 def scale_of(prediction: Prediction, output: OutputConfig) -> Scale:
     """The scale that shows all of a prediction but a few outliers."""
-    metres = output.kind == "metric depth"
-    inverse = inverse_depth(prediction, metres)
-    shown = inverse[np.isfinite(inverse)]
+    near = nearness(prediction, output.kind)
+    shown = near[np.isfinite(near)]
     if not shown.size:
-        return Scale(0.0, 1.0, metres)
-    far, near = np.percentile(shown[:: math.ceil(shown.size / 1_000_000)], (0.2, 99.8))
-    return Scale(float(far), float(near), metres)
+        return Scale(0.0, 1.0, output.kind)
+    lowest, highest = np.percentile(shown[:: math.ceil(shown.size / 1_000_000)], (0.2, 99.8))
+    return Scale(float(lowest), float(highest), output.kind)
 
 
-def inverse_depth(prediction: Prediction, metres: bool) -> npt.NDArray[Any]:
-    """Larger is nearer, whatever the prediction was; infinitely far is nought."""
-    if not metres:
+def nearness(prediction: Prediction, kind: str) -> npt.NDArray[Any]:
+    """Larger is nearer, whatever the prediction was. Metres become inverse depth, so that what is near is told apart best and infinity is nought."""
+    if kind == "relative inverse depth":
         return prediction.astype(np.float32)
+    if kind == "relative depth":
+        return -prediction.astype(np.float32)
     with np.errstate(divide="ignore"):
         return np.where(prediction > 0, 1 / prediction, np.nan).astype(np.float32)
 
 
 def unit(output: OutputConfig) -> str:
     """What the numbers are, for a legend."""
-    if output.kind == "metric depth":
-        return "metres"
-    return "relative inverse depth, without a unit" if output.kind == "relative inverse depth" else output.kind
+    return {"metric depth": "metres", "classes": "classes"}.get(output.kind, f"{output.kind}, without a unit")

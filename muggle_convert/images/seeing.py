@@ -9,13 +9,13 @@ from PIL import Image
 
 from model_defs.config import OutputConfig
 from muggle_convert.errors import Refusal
-from muggle_convert.images.comparison import DEPTH, Comparison, compare
+from muggle_convert.images.comparison import Comparison, compare
 from muggle_convert.images.metres import Known, Prediction
 from muggle_convert.images.panels import Panel, arrange
 from muggle_convert.images.pictures import compared, depth_panel, painted
 from muggle_convert.images.predict import Predictor
 from muggle_convert.images.reading import Pixels
-from muggle_convert.images.scales import Scale, scale_of
+from muggle_convert.images.scales import DEPTH, Scale, scale_of
 
 FORMATS: Mapping[str, tuple[str, ...]] = {  # the kinds of prediction that each can hold
     "png": (*DEPTH, "classes"),
@@ -53,7 +53,7 @@ class Seer:
         if output.kind not in FORMATS[form]:
             fitting = ", ".join(name for name, kinds in FORMATS.items() if output.kind in kinds)
             raise Refusal(f"{self.names[0]} predicts {output.kind}, which {form} does not hold; write it with --format {fitting}.")
-        if self.known and output.kind != "relative inverse depth":
+        if self.known and not output.kind.startswith("relative"):
             raise Refusal(f"{self.names[0]} predicts {output.kind}, so known distances are of no use; leave --known out.")
         if len(self.models) > 1 and form != "png":
             raise Refusal("a comparison is a picture; it is written with --format png.")

@@ -168,6 +168,15 @@ def test_points_of_relative_depth_say_that_they_have_no_unit() -> None:
     assert points["z"].max() == pytest.approx(-1)
 
 
+def test_points_of_relative_depth_proper_are_as_evenly_spaced_as_the_prediction() -> None:
+    prediction = np.tile(np.linspace(0, 1, 40, dtype=np.float32), (20, 1))
+    output = OutputConfig(kind="relative depth", activation="relu")
+    file = io.BytesIO()
+    write_ply(file, uint8_picture(20, 40, 1), prediction, scale_of(prediction, output), 60.0)
+    _, points = read_ply(file.getvalue())
+    assert np.allclose(-points["z"][:40], np.linspace(1, 10, 40), atol=0.05)
+
+
 def test_points_at_infinity_are_left_out() -> None:
     metres = np.array([[1.0, np.inf], [2.0, 3.0]], np.float32)
     file = io.BytesIO()

@@ -24,6 +24,13 @@ def test_two_known_distances_give_all_the_others() -> None:
     assert np.allclose(metres, DEPTH, rtol=1e-5)
 
 
+def test_relative_depth_is_fitted_to_depth_itself() -> None:
+    farness = OutputConfig(kind="relative depth", activation="relu")
+    metres = to_metres(DEPTH / 20 + 0.1, farness, {(0, 0): 1.0, (2, 1): 10.0})
+    assert np.allclose(metres, DEPTH, rtol=1e-5)
+    assert np.isnan(to_metres(np.array([[1.0, 2.0, 0.1]]), farness, {(0, 0): 1.0, (1, 0): 4.0})[0, 2])
+
+
 def test_more_than_two_are_fitted_by_least_squares() -> None:
     metres = to_metres(PREDICTION, RELATIVE, {(0, 0): 1.01, (1, 0): 1.98, (2, 0): 4.0, (2, 1): 10.0})
     assert np.allclose(metres, DEPTH, rtol=0.05)

@@ -93,6 +93,14 @@ def test_metres_and_relative_depth_meet_in_inverse_depth(model: Predictor, metri
     assert np.abs(comparison.difference).max() < 1e-4
 
 
+def test_relative_depth_meets_metres_in_metres_and_inverse_depth_nowhere(model: Predictor, metric_model: Predictor) -> None:
+    farness = replace(model.config, output=OutputConfig(kind="relative depth", activation="relu"))
+    comparison = compare(DEPTH, metric_model.config, 5 * DEPTH + 2, farness)
+    assert np.abs(comparison.difference).max() < 1e-5
+    with pytest.raises(Refusal, match="no scale and shift make the same"):
+        compare(DEPTH, model.config, DEPTH, farness)
+
+
 def test_classes_are_not_compared_with_depth(model: Predictor) -> None:
     classes = replace(model.config, output=OutputConfig(kind="classes", activation="none"))
     with pytest.raises(Refusal, match="predicts classes is not compared"):

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from model_defs.config import OutputConfig
-from muggle_convert.images.scales import Scale, inverse_depth, scale_of, unit
+from muggle_convert.images.scales import Scale, nearness, scale_of, unit
 
 RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")
+FARNESS = OutputConfig(kind="relative depth", activation="relu")  # as Omnidata trains
 METRIC = OutputConfig(kind="metric depth", activation="sigmoid", max_depth=20.0)
 
 
 def test_the_nearest_is_bright_whether_it_is_a_large_number_or_a_small_one() -> None:
     relative = np.linspace(1, 9, 1000, dtype=np.float32).reshape(20, 50)
-    for prediction, output in ((relative, RELATIVE), (1 / relative, METRIC)):
+    for prediction, output in ((relative, RELATIVE), (1 / relative, METRIC), (10 - relative, FARNESS)):
         painted = scale_of(prediction, output).paint(prediction).astype(int).sum(axis=2)
         assert painted[0, 0] < painted[10, 0] < painted[-1, -1]
 
@@ -52,10 +53,11 @@ def test_relative_depth_gets_no_numbers_and_no_unit() -> None:
 
 
 def test_infinitely_far_is_nought_and_no_distance_is_no_number() -> None:
-    inverse = inverse_depth(np.array([2.0, np.inf, 0.0, -1.0], np.float32), metres=True)
+    inverse = nearness(np.array([2.0, np.inf, 0.0, -1.0], np.float32), "metric depth")
     assert inverse[:2].tolist() == [0.5, 0.0]
     assert np.isnan(inverse[2:]).all()
 
 
 def test_the_scale_of_a_film_follows_slowly() -> None:
-    assert Scale(0.0, 1.0, False).towards(Scale(1.0, 3.0, False), 0.1) == Scale(0.1, 1.2, False)
+    before, now = Scale(0.0, 1.0, "metric depth"), Scale(1.0, 3.0, "metric depth")
+    assert before.towards(now, 0.1) == Scale(0.1, 1.2, "metric depth")
