@@ -13,7 +13,7 @@ from muggle_convert.errors import Refusal
 
 
 @click.command("convert")
-@click.argument("checkpoint", type=click.Path(path_type=Path, readable=False))
+@click.argument("checkpoint")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The file to write, ending in .safetensors.")
 @reading_options
 @click.option("--dtype", type=click.Choice(list(TARGETS)), help="Write floats in this precision; by default they stay as they are.")
@@ -28,7 +28,7 @@ from muggle_convert.errors import Refusal
 @click.option("--max-output", type=click.IntRange(min=1), metavar="GIB", help="Refuse files that would become larger than this (64).")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(checkpoint: Path, out: Path | None, settings: tuple[str, ...], dry_run: bool, as_json: bool, **more: Any) -> None:
+def command(checkpoint: str, out: Path | None, settings: tuple[str, ...], dry_run: bool, as_json: bool, **more: Any) -> None:
     """Convert CHECKPOINT, a file or a folder, to one safetensors file in the model's own names."""
     from muggle_convert.checkpoints import Limits
     from muggle_convert.cli.report import print_plan, print_report

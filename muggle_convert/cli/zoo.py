@@ -78,6 +78,7 @@ def _download(url: str, target: Path, size: int | None, hash_prefix: str | None)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     from rich.console import Console
 
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(target.name, total=size)
         download(url, target, size, hash_prefix, lambda done, whole: bar.update(task, completed=done, total=whole))

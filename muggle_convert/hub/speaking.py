@@ -36,9 +36,10 @@ def hub_problems(repository: str, doing: str) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError) as problem:
         if isinstance(problem, Refusal):
             raise
-        raise Refusal(
-            f"cannot {doing} {repository}: {type(problem).__name__}; nothing was changed there, so it can be tried again."
-        ) from None
+        cause = problem.__cause__ if isinstance(problem.__cause__, errors.HfHubHTTPError) else None
+        status = getattr(cause.response, "status_code", None) if cause is not None else None
+        lost = f"cannot {doing} {repository}: a file did not get through; run it again."
+        raise Refusal(_sentence(repository, doing, status) if status else lost) from None
     except Exception as problem:
         # The client's transport has errors of its own, whose package differs from version to version.
         if not type(problem).__module__.startswith(("httpx", "httpcore", "requests", "urllib3", "hf_xet")):

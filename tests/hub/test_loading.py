@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save_file
+
+from tests.conftest import ROOT, Command
+from tests.hub.conftest import CASE
+from tests.hub.server import TOKEN, Fault, Hub, Repository
+
+
+def predict(hub: Hub, folder: Path, model: str, offline: bool = False, **options: str) -> subprocess.CompletedProcess[str]:
+    """Load a model in a fresh process and hold its prediction against the reference."""
+    script = (
+        "import sys\nfrom muggle_convert import Refusal, load_any_dpt\nfrom tests.goldens import golden\n"
+        f"try:\n    model = load_any_dpt({model!r}, **{options!r})\nexcept Refusal as refusal:\n    sys.exit(str(refusal))\n"
+        f"assert golden({CASE.name!r}).error(model) <= 5e-4"
+    )
+    environment = {
+        "HF_ENDPOINT": hub.address,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(folder / "hf"),
+        "PYTHONPATH": str(ROOT),
+        "HF_HUB_ETAG_TIMEOUT": "5",
+        **({"HF_HUB_OFFLINE": "1"} if offline else {}),
+    }
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, cwd=folder, timeout=120)
+    assert TOKEN not in done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> bytes:
+    return CASE.save(tmp_path, "weights.pth").read_bytes()
+
+
+def publish(hub: Hub, name: str, **files: bytes) -> None:
+    hub.repositories[name] = Repository()
+    hub.repositories[name].commit("main", {path.replace("__", "."): content for path, content in files.items()})
+
+
+def test_what_was_pushed_predicts_the_same_when_it_is_loaded(hub: Hub, run: Command, converted: Path, tmp_path: Path) -> None:
+    assert run("push", converted, "me/model", "--license", "mit").returncode == 0
+    shutil.rmtree(tmp_path / "hf")
+    done = predict(hub, tmp_path, "me/model")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_authors_own_repositories_load(hub: Hub, tmp_path: Path, weights: bytes) -> None:
+    publish(hub, "depth-anything/Depth-Anything-V2-Small", depth_anything_v2_vits__pth=weights, README__md=b"---\n---\n")
+    done = predict(hub, tmp_path, "depth-anything/Depth-Anything-V2-Small")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_name_of_a_repository_is_evidence(hub: Hub, tmp_path: Path, run: Command, weights: bytes) -> None:
+    publish(hub, "LiheYoung/depth_anything_vits14", pytorch_model__bin=weights, config__json=b'{"encoder": "vits"}')
+    found = json.loads(run("inspect", "LiheYoung/depth_anything_vits14", "--json").stdout)
+    assert found["family"] == "depth_anything_v1"
+    assert found["evidence"]["family"] == ["file name", "LiheYoung/depth_anything_vits14/pytorch_model.bin"]
+
+
+def test_offline_the_cache_serves(hub: Hub, tmp_path: Path, weights: bytes) -> None:
+    publish(hub, "you/depth_anything_v2", model__pth=weights)
+    assert predict(hub, tmp_path, "you/depth_anything_v2").returncode == 0
+    hub.shutdown()
+    hub.server_close()
+    assert predict(hub, tmp_path, "you/depth_anything_v2", offline=True).returncode == 0
+    done = predict(hub, tmp_path, "you/depth_anything_v2")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_revision_and_a_file_of_it_can_be_asked_for(hub: Hub, tmp_path: Path, weights: bytes) -> None:
+    publish(hub, "you/many", depth_anything_v2_a__pth=b"not weights", depth_anything_v2_b__pth=b"nor these")
+    hub.repositories["you/many"].branches["good"] = [("1" * 40, {"depth_anything_v2_a.pth": b"x", "depth_anything_v2_b.pth": weights})]
+    done = predict(hub, tmp_path, "you/many", revision="good", filename="depth_anything_v2_b.pth")
+    assert done.returncode == 0, done.stderr
+
+
+def test_shards_in_the_cache_are_put_together(hub: Hub, tmp_path: Path) -> None:
+    state = CASE.state_dict()
+    names = sorted(state)
+    shards = {"model-00001-of-00002.safetensors": names[::2], "model-00002-of-00002.safetensors": names[1::2]}
+    files: dict[str, bytes] = {}
+    for shard, held in shards.items():
+        save_file({name: state[name] for name in held}, tmp_path / shard)
+        files[shard] = (tmp_path / shard).read_bytes()
+    index = {"weight_map": {name: shard for shard, held in shards.items() for name in held}}
+    files["model.safetensors.index.json"] = json.dumps(index).encode()
+    hub.repositories["you/depth_anything_v2_shards"] = Repository()
+    hub.repositories["you/depth_anything_v2_shards"].commit("main", files)
+    done = predict(hub, tmp_path, "you/depth_anything_v2_shards")
+    assert done.returncode == 0, done.stderr
+
+
+def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
+    assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_several_files_of_weights_are_asked_about(hub: Hub, tmp_path: Path) -> None:
+    publish(hub, "you/many", a__pth=b"1", b__pth=b"2")
+    refused(predict(hub, tmp_path, "you/many"), "several files of weights (a.pth, b.pth); say which with filename=")
+
+
+def test_a_repository_without_weights_is_refused(hub: Hub, tmp_path: Path) -> None:
+    publish(hub, "you/nothing", README__md=b"")
+    refused(predict(hub, tmp_path, "you/nothing"), "you/nothing holds no weights, only README.md")
+
+
+def test_a_missing_repository_is_one_sentence(hub: Hub, tmp_path: Path) -> None:
+    refused(predict(hub, tmp_path, "nobody/nothing"), "there is no repository nobody/nothing that you can see")
+
+
+def test_a_gated_repository_is_one_sentence(hub: Hub, tmp_path: Path, weights: bytes) -> None:
+    publish(hub, "you/gated", model__pth=weights)
+    hub.repositories["you/gated"].gated = True
+    refused(predict(hub, tmp_path, "you/gated"), "you/gated is gated; ask for access")
+
+
+def test_a_missing_revision_is_one_sentence(hub: Hub, tmp_path: Path, weights: bytes) -> None:
+    publish(hub, "you/model", model__pth=weights)
+    refused(predict(hub, tmp_path, "you/model", revision="nowhere"), "you/model has no such revision")
+
+
+def test_without_a_network_and_a_cache_it_is_one_sentence(hub: Hub, tmp_path: Path) -> None:
+    hub.shutdown()
+    hub.server_close()
+    refused(predict(hub, tmp_path, "you/model"), "is not in the cache and the Hub cannot be reached")
+
+
+def test_a_download_that_is_cut_goes_on_where_it_ended(hub: Hub, tmp_path: Path, weights: bytes) -> None:
+    publish(hub, "you/depth_anything_v2", model__pth=weights)
+    hub.faults = [Fault("GET", "/resolve/", after=1_000_000)]
+    done = predict(hub, tmp_path, "you/depth_anything_v2")
+    assert done.returncode == 0, done.stderr

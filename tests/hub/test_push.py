@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from tests.hub.conftest import CASE
+from tests.hub.server import Fault, Hub, Repository
+
+MIT = ["--license", "mit"]
+
+
+def test_a_push_makes_the_repository_and_one_commit(hub: Hub, run: Command, converted: Path) -> None:
+    done = run("push", converted, "me/model", *MIT)
+    assert done.returncode == 0, done.stderr
+    (_, (_, files)) = hub.repositories["me/model"].branches["main"]
+    assert files["model.safetensors"] == converted.read_bytes()
+    assert json.loads(files["config.json"])["config"]["encoder"]["width"] == 64
+    assert "/me/model/commit/" in done.stdout
+
+
+def test_the_card_says_what_a_reader_wants_to_know(hub: Hub, run: Command, converted: Path) -> None:
+    run("push", converted, "me/model", "--license", "cc-by-nc-4.0")
+    card = hub.repositories["me/model"].branches["main"][-1][1]["README.md"].decode()
+    for expected in (
+        "pipeline_tag: depth-estimation",
+        "library_name: muggle-convert",
+        "license: cc-by-nc-4.0",
+        'load_any_dpt("me/model")',
+        "relative inverse depth",
+        "`depth_anything_v2_vits.pth`",
+        "may not be used commercially",
+        "@inproceedings{yang2024depthanythingv2",
+        "| `encoder.width` | 64 | shape: pretrained.cls_token is [1, 1, 64] |",
+    ):
+        assert expected in card
+
+
+def test_pushing_again_sends_nothing(hub: Hub, run: Command, converted: Path) -> None:
+    run("push", converted, "me/model", *MIT)
+    uploads = hub.asked("PUT", "/store/"), hub.asked("POST", "/commit/")
+    done = run("push", converted, "me/model", *MIT)
+    assert "nothing was sent" in done.stdout and done.returncode == 0
+    assert (hub.asked("PUT", "/store/"), hub.asked("POST", "/commit/")) == uploads
+
+
+def test_an_original_checkpoint_is_converted_on_the_way(hub: Hub, run: Command, tmp_path: Path) -> None:
+    done = run("push", CASE.save(tmp_path, "latest.pth"), "me/model", *MIT, "--family", "depth_anything_v2")
+    assert done.returncode == 0, done.stderr
+    assert b"imgencoder.blocks.0.scale_attn" in hub.repositories["me/model"].branches["main"][-1][1]["model.safetensors"]
+
+
+def test_a_large_file_goes_up_in_parts_where_the_hub_asks_for_them(hub: Hub, run: Command, converted: Path) -> None:
+    hub.chunk_size = 1_000_000
+    assert run("push", converted, "me/model", *MIT).returncode == 0
+    assert hub.repositories["me/model"].branches["main"][-1][1]["model.safetensors"] == converted.read_bytes()
+    assert hub.asked("PUT", r"/store/\w+/\d+") == 3
+
+
+def test_a_dry_run_shows_the_card_and_the_files_and_sends_nothing(hub: Hub, run: Command, converted: Path) -> None:
+    done = run("push", converted, "me/model", *MIT, "--dry-run")
+    assert "pipeline_tag: depth-estimation" in done.stdout and "would send model.safetensors" in done.stdout
+    assert hub.requests == []
+
+
+def test_without_a_licence_nothing_is_pushed(hub: Hub, run: Command, tmp_path: Path) -> None:
+    source = CASE.save(tmp_path, "depth_anything_v2_mine.pth")
+    done = run("push", source, "me/model")
+    assert done.returncode == 1 and "pass --license" in done.stderr and hub.repositories == {}
+
+
+def test_the_licence_of_a_published_checkpoint_is_known(hub: Hub, run: Command, converted: Path) -> None:
+    assert run("push", converted, "me/model").returncode == 0
+    assert b"license: apache-2.0" in hub.repositories["me/model"].branches["main"][-1][1]["README.md"]
+
+
+def test_the_licence_of_the_repository_it_came_from_is_carried_over(hub: Hub, run: Command, tmp_path: Path) -> None:
+    weights = CASE.save(tmp_path, "depth_anything_v2_tuned.pth").read_bytes()
+    hub.repositories["you/tuned"] = Repository()
+    hub.repositories["you/tuned"].commit(
+        "main", {"depth_anything_v2_tuned.pth": weights, "README.md": b"---\nlicense: cc-by-nc-sa-4.0\n---\n"}
+    )
+    done = run("push", "you/tuned", "me/model")
+    assert done.returncode == 0, done.stderr
+    assert "does not allow commercial use" in done.stdout
+    assert b"license: cc-by-nc-sa-4.0" in hub.repositories["me/model"].branches["main"][-1][1]["README.md"]
+
+
+def test_a_card_that_is_there_stays_unless_it_is_to_be_replaced(hub: Hub, run: Command, converted: Path) -> None:
+    hub.repositories["me/model"] = Repository()
+    hub.repositories["me/model"].commit("main", {"README.md": b"---\nlicense: mit\n---\nmine\n"})
+    done = run("push", converted, "me/model", *MIT)
+    assert "kept the README.md that is there" in done.stdout
+    assert hub.repositories["me/model"].branches["main"][-1][1]["README.md"].endswith(b"mine\n")
+    run("push", converted, "me/model", *MIT, "--overwrite-card")
+    assert b"# model" in hub.repositories["me/model"].branches["main"][-1][1]["README.md"]
+
+
+def test_a_pull_request_leaves_the_branch_alone(hub: Hub, run: Command, converted: Path) -> None:
+    hub.repositories["me/model"] = Repository()
+    done = run("push", converted, "me/model", *MIT, "--create-pr")
+    assert "/me/model/discussions/1" in done.stdout
+    assert len(hub.repositories["me/model"].branches["main"]) == 1
+    assert "model.safetensors" in hub.repositories["me/model"].branches["refs/pr/1"][-1][1]
+
+
+def test_a_push_can_go_to_a_branch_of_its_own(hub: Hub, run: Command, converted: Path) -> None:
+    assert run("push", converted, "me/model", *MIT, "--revision", "experiment", "--private").returncode == 0
+    assert "model.safetensors" in hub.repositories["me/model"].branches["experiment"][-1][1]
+    assert hub.repositories["me/model"].private
+
+
+def test_the_result_is_json_or_one_line_where_asked(hub: Hub, run: Command, converted: Path) -> None:
+    done = json.loads(run("push", converted, "me/model", *MIT, "--json").stdout)
+    assert [file["name"] for file in done["files"]] == ["model.safetensors", "config.json", "README.md"]
+    assert run("push", converted, "me/model", *MIT, "-q").stdout == "me/model: unchanged\n"
+
+
+def test_a_branch_that_moved_meanwhile_is_not_overwritten(hub: Hub, run: Command, converted: Path) -> None:
+    hub.repositories["me/model"] = Repository()
+    hub.move_before_commit = True
+    done = run("push", converted, "me/model", *MIT)
+    assert done.returncode == 1 and "was changed by somebody else meanwhile" in done.stderr
+    assert set(hub.repositories["me/model"].branches["main"][-1][1]) == {"by-somebody-else.txt"}
+    assert run("push", converted, "me/model", *MIT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (Fault("POST", "/commit/", 500, times=99), "the Hub answers 500"),
+        (Fault("POST", "/preupload/", 429, times=99), "the Hub asks to wait"),
+        (Fault("POST", "/api/repos/create", 401), "does not accept the token"),
+        (Fault("POST", "/commit/", 403), "no right to push to"),
+        (Fault("PUT", "/store/", 400, times=99), "the Hub answers 400"),
+    ],
+)
+def test_what_the_hub_answers_is_one_sentence_and_the_push_can_be_repeated(
+    fault: Fault, sentence: str, hub: Hub, run: Command, converted: Path
+) -> None:
+    hub.faults = [fault]
+    done = run("push", converted, "me/model", *MIT)
+    assert done.returncode == 1 and sentence in done.stderr and done.stderr.count("muggle-convert:") == 1
+    hub.faults = []
+    assert run("push", converted, "me/model", *MIT).returncode == 0
+
+
+def test_a_connection_cut_in_the_middle_of_an_upload_can_be_repeated(hub: Hub, run: Command, converted: Path) -> None:
+    hub.faults = [Fault("PUT", "/store/", after=500_000, times=99)]
+    assert run("push", converted, "me/model", *MIT).returncode == 1
+    hub.faults = []
+    assert run("push", converted, "me/model", *MIT).returncode == 0
+    assert hub.repositories["me/model"].branches["main"][-1][1]["model.safetensors"] == converted.read_bytes()
+
+
+def test_a_passing_fault_is_not_even_noticed(hub: Hub, run: Command, converted: Path) -> None:
+    hub.faults = [Fault("PUT", "/store/", 500, times=1)]
+    assert run("push", converted, "me/model", *MIT).returncode == 0
+
+
+def test_without_the_right_to_write_nothing_changes(hub: Hub, run: Command, converted: Path) -> None:
+    hub.forbidden = True
+    done = run("push", converted, "me/model", *MIT)
+    assert done.returncode == 1 and "no right to push to me/model" in done.stderr
+
+
+def test_a_token_of_ones_own_is_used_and_never_shown(hub: Hub, run: Command, converted: Path) -> None:
+    from tests.hub.server import TOKEN
+
+    assert run("push", converted, "me/model", *MIT, "--token", TOKEN, HF_TOKEN="").returncode == 0
+
+
+def test_a_wrong_name_is_refused(hub: Hub, run: Command, converted: Path) -> None:
+    done = run("push", converted, "not a name", *MIT)
+    assert done.returncode == 1 and "looks like user/name" in done.stderr

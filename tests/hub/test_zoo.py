@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from muggle_convert.families import BY_NAME
+from muggle_convert.hub.zoo import entries
+from tests.conftest import Command
+from tests.hub.conftest import CASE
+from tests.hub.server import Fault, Hub
+
+
+@pytest.fixture
+def own(hub: Hub, tmp_path: Path) -> dict[str, str]:
+    """A table of the user's own, whose files are on loopback; its name carries the hash as torch.hub's do."""
+    content = CASE.save(tmp_path, "weights.pth").read_bytes()
+    name = f"depth_anything_v2_mine-{hashlib.sha256(content).hexdigest()[:8]}"
+    hub.published[f"{name}.pt"] = content
+    row = {"name": name, "family": "depth_anything_v2", "licence": "mit", "predicts": "relative inverse depth", "parameters": 1}
+    (tmp_path / "zoo.json").write_text(json.dumps([{**row, "url": f"{hub.address}/releases/{name}.pt"}]))
+    return {"name": name, "table": str(tmp_path / "zoo.json")}
+
+
+def test_the_zoo_lists_checkpoints_of_every_family_but_those_nobody_may_copy() -> None:
+    assert {entry.family for entry in entries()} <= set(BY_NAME)
+    assert {"dpt_beit_large_512", "midas_v21_small_256", "dpt_hybrid_384", "depth_anything_v2_vitl"} <= {entry.name for entry in entries()}
+
+
+def test_addresses_are_the_published_ones() -> None:
+    known = {entry.name: entry for entry in entries()}
+    assert known["dpt_swin2_tiny_256"].url == "https://github.com/isl-org/MiDaS/releases/download/v3_1/dpt_swin2_tiny_256.pt"
+    assert known["dpt_hybrid_384"].url == "https://github.com/isl-org/MiDaS/releases/download/v3/dpt_hybrid_384.pt"
+    assert known["depth_anything_v2_vitb"].repository == "depth-anything/Depth-Anything-V2-Base"
+    assert known["depth_anything_v2_vitb"].licence == "cc-by-nc-4.0"
+
+
+def test_the_table_is_shown(run: Command) -> None:
+    shown = run("zoo").stdout
+    assert "dpt_beit_large_512" in shown and "cc-by-nc-4.0" in shown
+    assert len(json.loads(run("zoo", "--json").stdout)) == len(entries())
+
+
+def test_a_checkpoint_is_fetched_and_converted(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
+    done = run("zoo", "get", own["name"], "-o", tmp_path / "out", "--convert", MUGGLE_CONVERT_ZOO=own["table"])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / f"{own['name']}.pt").read_bytes() == hub.published[f"{own['name']}.pt"]
+    assert "licence" in run("inspect", tmp_path / "out" / f"{own['name']}.safetensors").stdout
+
+
+def test_an_interrupted_download_goes_on_where_it_ended(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
+    hub.faults = [Fault("GET", "/releases/", after=1_500_000)]
+    first = run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"])
+    assert first.returncode == 1 and "run it again to go on" in first.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{own['name']}.pt.part"]
+    kept = (tmp_path / "out" / f"{own['name']}.pt.part").stat().st_size
+    assert kept > 0
+    assert run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"]).returncode == 0
+    assert (tmp_path / "out" / f"{own['name']}.pt").read_bytes() == hub.published[f"{own['name']}.pt"]
+
+
+def test_a_file_that_is_not_what_its_name_promises_is_thrown_away(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
+    hub.published[f"{own['name']}.pt"] = b"something else"
+    done = run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"])
+    assert done.returncode == 1 and "was expected; it was thrown away" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_missing_file_is_one_sentence(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
+    hub.published.clear()
+    done = run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"])
+    assert done.returncode == 1 and "answers 404" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_checkpoint_of_the_zoo_is_loaded_by_its_name_and_fetched_once(hub: Hub, run: Command, own: dict[str, str]) -> None:
+    for _ in range(2):
+        found = json.loads(run("inspect", f"zoo:{own['name']}", "--json", MUGGLE_CONVERT_ZOO=own["table"]).stdout)
+        assert found["family"] == "depth_anything_v2"
+    assert hub.asked("GET", "/releases/") == 1
+
+
+def test_a_name_the_zoo_does_not_have_is_refused_with_near_ones(run: Command) -> None:
+    done = run("zoo", "get", "beit")
+    assert done.returncode == 1 and "the zoo has no beit; it has dpt_beit_large_512" in done.stderr
+
+
+def test_an_own_table_that_is_none_is_refused(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "zoo.json").write_text('[{"name": "../../x"}]')
+    done = run("zoo", MUGGLE_CONVERT_ZOO=str(tmp_path / "zoo.json"))
+    assert done.returncode == 1 and "is not a table of checkpoints" in done.stderr
