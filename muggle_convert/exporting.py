@@ -115,12 +115,13 @@ def _file(target: Path, restored: Restored, max_shard_size: int | None) -> Mappi
 
 
 def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None, force: bool) -> Mapping[Path, FileOut]:
-    assert matched.family.transformers is not None
+    layouts = matched.family.transformers
+    assert layouts is not None
     if target.exists() and not target.is_dir():
         raise Refusal(f"{printable(target)} is a file; give the name of a folder.")
     files: dict[Path, FileOut] = {
-        target / "config.json": _json(matched.family.transformers.config(matched.config)),
-        target / "preprocessor_config.json": _json(preprocessor_config(matched.config)),
+        target / "config.json": _json(layouts.config(matched.config)),
+        target / "preprocessor_config.json": _json(preprocessor_config(matched.config, layouts.square(matched.config) if layouts.square else None)),
         **safetensors_files(target / "model.safetensors", restored.contents, max_shard_size),
     }
     strangers = [path for path in sorted(target.glob("*")) if path.suffix in (".safetensors", ".bin", ".index.json") and path not in files]

@@ -9,14 +9,15 @@ from model_defs.config import DPTConfig
 CUBIC = 3  # as Pillow numbers its filters
 
 
-def preprocessor_config(config: DPTConfig) -> dict[str, Any]:
-    """transformers keeps the aspect ratio by the side that has to change least, whatever the original does."""
+def preprocessor_config(config: DPTConfig, square: int | None) -> dict[str, Any]:
+    """transformers keeps the aspect ratio by the side that has to change least, whatever the original does, and where its class takes
+    squares only not at all."""
     image = config.image
     return {
         "image_processor_type": "DPTImageProcessor",
         "do_resize": True,
-        "size": {"height": image.size, "width": image.size_across or image.size},
-        "keep_aspect_ratio": image.keep_aspect,
+        "size": {"height": square or image.size, "width": square or image.size_across or image.size},
+        "keep_aspect_ratio": image.keep_aspect and square is None,
         "ensure_multiple_of": image.multiple,
         "resample": CUBIC,
         "do_rescale": True,

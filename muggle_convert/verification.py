@@ -12,13 +12,13 @@ from muggle_convert.cast import TARGETS, Cast
 from muggle_convert.checkpoints import Checkpoint, DType, TensorEntry, open_checkpoint, printable, same_bytes, tensor_chunks
 from muggle_convert.conversion import Options, read
 from muggle_convert.dropped import check_one, is_exact
-from muggle_convert.errors import Refusal
+from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.match import Match
 from muggle_convert.restore import kept_tensors, model_tensors
 from muggle_convert.rules import Drop, Fate
 from muggle_convert.rules.operations import Run
 from muggle_convert.rules.ruleset import Place
-from muggle_convert.translate import Made, original_name, translate
+from muggle_convert.translate import Made, Translation, original_name, translate
 from muggle_convert.translate_back import chunks_of, is_zero, translate_back
 
 
@@ -92,14 +92,26 @@ def verify(original: str | Path, converted: str | Path, *, state: str | None = N
 
 
 def _as_the_converted_says(checkpoint: Checkpoint, converted: Match) -> Match:
-    """The original, read by the layout that knows most of its names, with the configuration of the converted file."""
+    """The original, read by the layout that suits it best, with the configuration of the converted file."""
     assert converted.document is not None
     layouts = converted.family.every_layout
     origin = converted.document.layout
-    ordered = [*([origin] if origin in layouts else []), *layouts]
-    layout = max(ordered, key=lambda layout: sum(layouts[layout].of_original(name) is not None for name in checkpoint.tensors))
-    translation = translate(checkpoint, layouts[layout], {})
-    return replace(converted, checkpoint=checkpoint, layout=layout, translation=translation, document=None)
+    readings: dict[str, Translation] = {}
+    for layout in [*([origin] if origin in layouts else []), *layouts]:
+        try:
+            readings[layout] = translate(checkpoint, layouts[layout], {})
+        except Contradiction as problem:
+            if layout == origin:
+                raise problem
+    inventory = converted.family.inventory(converted.config)
+
+    def suitability(layout: str) -> tuple[int, int]:
+        made = readings[layout].made
+        right = sum(made[name].shape == shape for name, shape in inventory.items() if name in made)
+        return right, len(readings[layout].dropped)
+
+    best = max(readings, key=suitability)
+    return replace(converted, checkpoint=checkpoint, layout=best, translation=readings[best], document=None)
 
 
 class _Comparison:

@@ -23,6 +23,7 @@ from muggle_convert.families.parts import (
     read_fusion,
 )
 from muggle_convert.families.settings import whole_number, whole_numbers
+from muggle_convert.families.transformers_layout.swin2 import TRANSFORMERS
 from muggle_convert.families.windows import (
     BLOCK,
     CONVERTED_BLOCK,
@@ -132,8 +133,8 @@ def _held_windows(reading: Reading) -> tuple[int, ...]:
 
 def _read_window(reading: Reading, findings: Findings, held: tuple[int, ...], stages: Mapping[str, Any]) -> int:
     path, masks = "encoder.window", stored_by_stage(reading, MASK)
-    if (asked := reading.flag("window", WINDOW)) is not None:
-        return findings.note(path, int(asked), Source.FLAG, f"window={asked}")
+    if (told := reading.told("window", WINDOW)) is not None:
+        return findings.note(path, int(told[0]), told[1].source, told[1].detail)
     if masks:
         sides = [side_of(reading, entry, 1) for entry in masks.values()]
         return findings.note(path, max(sides), Source.BUFFER, describe_stored(masks))
@@ -154,8 +155,8 @@ def _read_window(reading: Reading, findings: Findings, held: tuple[int, ...], st
 
 def _read_pretrained(reading: Reading, findings: Findings, window: int, held: tuple[int, ...]) -> tuple[int, ...]:
     path, tables = "encoder.pretrained_windows", stored_by_stage(reading, TABLE)
-    if (asked := reading.flag("pretrained_windows", PRETRAINED_WINDOWS)) is not None:
-        return findings.note(path, tuple(asked), Source.FLAG, f"pretrained_windows={','.join(map(str, asked))}")
+    if (told := reading.told("pretrained_windows", PRETRAINED_WINDOWS)) is not None:
+        return findings.note(path, tuple(told[0]), told[1].source, told[1].detail)
     if len(tables) == STAGES:
         read = tuple(_pretrained(tables[stage], held[stage]) for stage in range(STAGES))
         return findings.note(path, read, Source.BUFFER, f"the largest entries of {describe_stored(tables)}")
@@ -230,4 +231,5 @@ DPT_SWIN2 = Family(
     file_names=re.compile(r"swin_?v?2", re.IGNORECASE),
     released=tuple(_released(size, width, depths, int(size[-3:])) for (width, depths), size in KNOWN_SIZES.items()),
     settings={"window": WINDOW, "pretrained_windows": PRETRAINED_WINDOWS, "size": SIZE, **OUTPUT_SETTINGS},
+    transformers=TRANSFORMERS,
 )

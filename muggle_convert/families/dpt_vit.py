@@ -30,6 +30,7 @@ from muggle_convert.families.tokens import (
     REASSEMBLY_RULES,
     VIT_RULES,
     block_inventory,
+    encoder_owned,
     position_inventory,
     read_blocks,
     read_heads,
@@ -37,8 +38,9 @@ from muggle_convert.families.tokens import (
     read_square_grid,
     read_taps,
 )
+from muggle_convert.families.transformers_layout.vit import VIT
 
-LAYOUTS = depth_and_segmentation((*VIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), (*DROPS, *fusion_drops()))
+LAYOUTS = depth_and_segmentation((*VIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), (*DROPS, *fusion_drops()), encoder_owned)
 
 KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}
 
@@ -96,4 +98,5 @@ DPT_VIT = Family(
         Released("dpt_large-ade20k", {"encoder.width": 1024, "encoder.depth": 24, "head.kind": "segmentation", "head.channels": 150}),
     ),
     settings={"taps": TAPS, "heads": HEADS, "readout": READOUT, **OUTPUT_SETTINGS},
+    transformers=VIT,
 )

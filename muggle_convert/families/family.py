@@ -40,6 +40,7 @@ class Transformers:
 
     layouts: Mapping[str, RuleSet]  # what is written comes first
     config: Callable[[DPTConfig], Mapping[str, Any]]
+    square: Callable[[DPTConfig], int] | None = None  # the side that pictures need where its class takes squares only
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ class Reading:
         return self.describe(names[0]) + (f", and {len(names) - 1} more like it" if len(names) > 1 else "")
 
     def describe(self, name: str) -> str:
-        return f"{' + '.join(map(printable, self.origins[name]))} is {list(self.shapes[name])}"
+        shape = list(self.shape(name))
+        return f"{' + '.join(map(printable, self.origins[name]))} is {shape}"
 
     def _measured(self, name: str, value: Callable[[Shape], Value]) -> Value:
         shape = self.shape(name)

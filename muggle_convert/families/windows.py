@@ -15,7 +15,7 @@ from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.ends import DEPTH_HEAD_RULES
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Reading, Setting
-from muggle_convert.families.parts import Inventory, convolution, fusion_drops, fusion_rules, linear, norm
+from muggle_convert.families.parts import Inventory, convolution, fusion_drops, fusion_owned, fusion_rules, linear, norm
 from muggle_convert.families.settings import whole_number
 from muggle_convert.rules import Drop, Rule, RuleSet, derivable, rename, unused
 
@@ -60,14 +60,32 @@ def _layout(downsample: str, attention: Sequence[Rule], buffers: Sequence[Drop])
             *buffers,
             *fusion_drops(),
         ),
+        owned=_owned,
     )
+
+
+def _owned(config: DPTConfig) -> Inventory:
+    """What a model of timm owns beside what its network reads; the other buffers are not among what it saves."""
+    encoder: Any = config.encoder
+    last = encoder.width << (STAGES - 1)
+    masks: Inventory = {}
+    for stage, depth in enumerate(encoder.depths):
+        window, side = windows_of(encoder)[stage], encoder.grid[0] >> stage
+        shifted = range(1, depth, 2) if side > window else ()
+        masks |= {
+            f"pretrained.model.layers.{stage}.blocks.{number}.attn_mask": ((side // window) ** 2, window**2, window**2)
+            for number in shifted
+        }
+    return {**masks, **norm("pretrained.model.norm", last), **linear("pretrained.model.head", 1000, last), **fusion_owned(config)}
 
 
 def read_stages(reading: Reading, findings: Findings) -> dict[str, Any]:
     """What the shapes tell of the stages of either."""
     stages = reading.count("imgencoder.stages.{n}.blocks.0.norm1.weight")
     if stages != STAGES:
-        raise Contradiction(f"{reading.file} looks like {reading.family} but has {stages} stages, where the decoder takes the maps of four.")
+        raise Contradiction(
+            f"{reading.file} looks like {reading.family} but has {stages} stages, where the decoder takes the maps of four."
+        )
     depths = tuple(reading.count(f"imgencoder.stages.{stage}.blocks.{{n}}.norm1.weight") for stage in range(STAGES))
     mlps = [f"imgencoder.stages.{stage}.blocks.0.mlp.fc1.weight" for stage in range(STAGES)]
     return {
@@ -96,11 +114,15 @@ def side_of(reading: Reading, entry: TensorEntry, axis: int) -> int:
     count = entry.shape[axis] if len(entry.shape) > axis else 0
     side = math.isqrt(count)
     if not count or side * side != count:
-        raise Contradiction(f"{reading.file} stores {printable(entry.name)} of shape {list(entry.shape)}, which belongs to no square grid of windows.")
+        raise Contradiction(
+            f"{reading.file} stores {printable(entry.name)} of shape {list(entry.shape)}, which belongs to no square grid of windows."
+        )
     return side
 
 
-def read_grid(reading: Reading, findings: Findings, windows: Sequence[int], held: Sequence[int], patch_size: int, assumed: int) -> tuple[int, int]:
+def read_grid(
+    reading: Reading, findings: Findings, windows: Sequence[int], held: Sequence[int], patch_size: int, assumed: int
+) -> tuple[int, int]:
     """Rows and columns of patches in training, from the most telling thing there is.
 
     `windows` are the largest each stage may have, `held` those it has tensors for, where there are any: a stage whose windows
@@ -109,19 +131,23 @@ def read_grid(reading: Reading, findings: Findings, windows: Sequence[int], held
     masks = stored_by_stage(reading, MASK)
     clipped = [stage for stage, window in enumerate(held) if window < max(held)]
     name = SIZED_FILE.search(reading.checkpoint.path.name)
-    if (asked := reading.flag("size", SIZE)) is not None:
-        side, evidence = asked // patch_size, Evidence(Source.FLAG, f"size={asked}")
+    if (told := reading.told("size", SIZE)) is not None:
+        side, evidence = told[0] // patch_size, told[1]
     elif masks:
         side, evidence = _masked_side(reading, masks), Evidence(Source.BUFFER, describe_stored(masks))
     elif clipped:
         side = held[clipped[0]] << clipped[0]
-        evidence = Evidence(Source.SHAPE, f"stage {clipped[0]} has windows of {held[clipped[0]]} where others have {max(held)}: its grid is one")
+        evidence = Evidence(
+            Source.SHAPE, f"stage {clipped[0]} has windows of {held[clipped[0]]} where others have {max(held)}: its grid is one"
+        )
     elif name is not None and fits(int(name["size"]) // patch_size, windows):
         side, evidence = int(name["size"]) // patch_size, Evidence(Source.FILE_NAME, reading.file)
     else:
         side, evidence = assumed, Evidence(Source.ASSUMED, f"usual for windows of {max(windows)}; --set size=PIXELS would tell")
     if not fits(side, windows):
-        raise Contradiction(f"{reading.file} has windows of {list(windows)}, which do not fit a grid of {side} x {side} patches ({evidence}).")
+        raise Contradiction(
+            f"{reading.file} has windows of {list(windows)}, which do not fit a grid of {side} x {side} patches ({evidence})."
+        )
     findings.evidence["image.size"] = evidence
     return findings.note("encoder.grid", (side, side), evidence.source, evidence.detail)
 
@@ -130,7 +156,9 @@ def read_square_image(reading: Reading, findings: Findings, grid: tuple[int, int
     """Pictures become squares of the size in training, whatever their own shape; how that size is known, `read_grid` has noted."""
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
     image = ImageConfig(channels, grid[0] * patch_size, False, "closest", 32, (0.5,) * channels, (0.5,) * channels)
-    return findings.rest("image", image, Source.CONVENTION, "how MiDaS was trained: squares, mean and deviation one half, sides in steps of 32")
+    return findings.rest(
+        "image", image, Source.CONVENTION, "how MiDaS was trained: squares, mean and deviation one half, sides in steps of 32"
+    )
 
 
 def _masked_side(reading: Reading, masks: Mapping[int, TensorEntry]) -> int:
@@ -148,7 +176,11 @@ def windows_of(encoder: Any) -> tuple[int, ...]:
 def fits(side: int, windows: Sequence[int]) -> bool:
     """Whether every stage's grid can be cut into its windows."""
     grids = [side >> stage for stage in range(len(windows))]
-    return side > 0 and side % (1 << (len(windows) - 1)) == 0 and all(grid <= window or grid % window == 0 for grid, window in zip(grids, windows, strict=True))
+    return (
+        side > 0
+        and side % (1 << (len(windows) - 1)) == 0
+        and all(grid <= window or grid % window == 0 for grid, window in zip(grids, windows, strict=True))
+    )
 
 
 def stage_inventory(encoder: SwinConfig | Swin2Config, channels: int) -> Inventory:
@@ -218,7 +250,9 @@ def _apply_size(config: DPTConfig, size: int) -> DPTConfig:
     encoder: Any = config.encoder
     side, left_over = divmod(size, encoder.patch_size)
     if left_over or not fits(side, windows_of(encoder)):
-        raise Refusal(f"size {size} does not fit: windows of {list(windows_of(encoder))} patches of {encoder.patch_size} pixels cannot cover it.")
+        raise Refusal(
+            f"size {size} does not fit: windows of {list(windows_of(encoder))} patches of {encoder.patch_size} pixels cannot cover it."
+        )
     return replace(config, encoder=replace(encoder, grid=(side, side)), image=replace(config.image, size=size))
 
 
