@@ -48,27 +48,23 @@ def relative_position_index(grid: Grid, device: torch.device) -> Tensor:
     return torch.cat([with_key, with_query], dim=1)
 
 
-class BEiTBlock(ScaledBlock):
-    """A block with scaled branches and position biases of its own."""
-
-    def __init__(self, config: BEiTConfig) -> None:
-        super().__init__(config.width, Attention(config.width, config.heads), MLP(config.width, config.mlp_width))
-        self.position_bias = RelativePositionBias(config.heads, config.grid)
-
-
 class BEiT(nn.Module):
-    """A stack of blocks; what is tapped is handed over as it is."""
+    """A stack of blocks with scaled branches, each with position biases of its own; what is tapped is handed over as it is."""
 
     def __init__(self, config: BEiTConfig) -> None:
         super().__init__()
         self.taps = config.taps
-        self.blocks = nn.ModuleList(BEiTBlock(config) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(
+            ScaledBlock(config.width, Attention(config.width, config.heads), MLP(config.width, config.mlp_width)) for _ in range(config.depth)
+        )
+        self.position_biases = nn.ModuleList(RelativePositionBias(config.heads, config.grid) for _ in range(config.depth))
 
     def forward(self, tokens: Tensor, grid: Grid) -> list[Tensor]:
         index = relative_position_index(grid, tokens.device)
         tapped = []
-        for number, block in enumerate(self.blocks[: self.taps[-1] + 1]):
-            tokens = block(tokens, block.position_bias(grid, index))  # (B, 1 + N, C)
+        for number in range(self.taps[-1] + 1):
+            bias = self.position_biases[number](grid, index)  # (1, heads, 1 + N, 1 + N)
+            tokens = self.blocks[number](tokens, bias)  # (B, 1 + N, C)
             if number in self.taps:
                 tapped.append(tokens)
         return tapped

@@ -18,25 +18,28 @@ from muggle_convert.families.parts import (
     fusion_drops,
     fusion_inventory,
     fusion_rules,
+    linear,
+    norm,
     read_fusion,
     token_reassembly_of,
 )
 from muggle_convert.families.settings import READOUT, TAPS
 from muggle_convert.families.tokens import BLOCK_RULES, DROPS, REASSEMBLY_RULES, block_inventory, read_blocks, read_reassembly, read_taps
+from muggle_convert.families.transformers_layout.beit import TRANSFORMERS
 from muggle_convert.rules import derivable, rename, split, stack, unused
 
 if TYPE_CHECKING:
     import numpy as np
 
-_BLOCK, _BLOCK_HERE = "pretrained.model.blocks.{n}", "imgencoder.blocks.{n}"
+_BLOCK, _BLOCK_HERE, _BIAS_HERE = "pretrained.model.blocks.{n}", "imgencoder.blocks.{n}", "imgencoder.position_biases.{n}"
 _BEIT_RULES = (
     *BLOCK_RULES,
     rename(_BLOCK + ".gamma_{i+1}", _BLOCK_HERE + ".{i:scale_attn|scale_mlp}"),
     stack((_BLOCK + ".attn.q_bias", _BLOCK + ".attn.v_bias"), _BLOCK_HERE + ".attn.qkv.bias", parts=(0, None, 1)),  # keys have none
     split(
         _BLOCK + ".attn.relative_position_bias_table",
-        _BLOCK_HERE + ".position_bias.between_patches",
-        _BLOCK_HERE + ".position_bias.with_cls",
+        _BIAS_HERE + ".between_patches",
+        _BIAS_HERE + ".with_cls",
         axis=0,
         count=3,
         at_end=True,
@@ -65,7 +68,17 @@ _DROPS = (
     *DROPS,
     *fusion_drops(),
 )
-LAYOUTS = depth_and_segmentation((*_BEIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), _DROPS)
+
+
+def _owned(config: DPTConfig) -> Inventory:
+    encoder = config.encoder
+    assert isinstance(encoder, BEiTConfig)
+    tokens = 1 + math.prod(encoder.grid)
+    indices = {f"pretrained.model.blocks.{number}.attn.relative_position_index": (tokens, tokens) for number in range(encoder.depth)}
+    return {**indices, **norm("pretrained.model.fc_norm", encoder.width), **linear("pretrained.model.head", 1000, encoder.width)}
+
+
+LAYOUTS = depth_and_segmentation((*_BEIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), _DROPS, _owned)
 
 KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}
 
@@ -90,7 +103,7 @@ def _encoder(reading: Reading, findings: Findings) -> BEiTConfig:
     blocks = read_blocks(reading, findings)
     return BEiTConfig(
         **blocks,
-        heads=reading.measure(findings, "encoder.heads", "imgencoder.blocks.0.position_bias.with_cls", lambda shape: shape[1]),
+        heads=reading.measure(findings, "encoder.heads", "imgencoder.position_biases.0.with_cls", lambda shape: shape[1]),
         patch_size=reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[-1]),
         grid=_grid(reading, findings),
         taps=read_taps(reading, findings, blocks["depth"], TAPS, KNOWN_TAPS),
@@ -99,7 +112,7 @@ def _encoder(reading: Reading, findings: Findings) -> BEiTConfig:
 
 def _grid(reading: Reading, findings: Findings) -> tuple[int, int]:
     """The grid whose distances a table holds: 2 * side - 1 of them in each direction."""
-    table = "imgencoder.blocks.0.position_bias.between_patches"
+    table = "imgencoder.position_biases.0.between_patches"
     distances = reading.shape(table)[0]
     root = math.isqrt(distances)
     if root * root != distances or root % 2 == 0:
@@ -122,8 +135,8 @@ def _inventory(config: DPTConfig) -> Inventory:
         block = f"imgencoder.blocks.{number}"
         tensors |= {f"{block}.scale_attn": (encoder.width,), f"{block}.scale_mlp": (encoder.width,)}
         tensors |= block_inventory(block, encoder.width, encoder.mlp_width)
-        tensors[f"{block}.position_bias.between_patches"] = ((2 * rows - 1) * (2 * columns - 1), encoder.heads)
-        tensors[f"{block}.position_bias.with_cls"] = (3, encoder.heads)
+        tensors[f"imgencoder.position_biases.{number}.between_patches"] = ((2 * rows - 1) * (2 * columns - 1), encoder.heads)
+        tensors[f"imgencoder.position_biases.{number}.with_cls"] = (3, encoder.heads)
     return {
         **tensors,
         **token_reassembly_of(config, encoder.width),
@@ -145,4 +158,5 @@ DPT_BEIT = Family(
         Released("dpt_beit_base_384", {"encoder.width": 768, "encoder.depth": 12, "encoder.grid": (24, 24)}),
     ),
     settings={"taps": TAPS, "readout": READOUT, **OUTPUT_SETTINGS},
+    transformers=TRANSFORMERS,
 )

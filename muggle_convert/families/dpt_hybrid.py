@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from model_defs.config import DPTConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig
+from model_defs.config import SCALES, DPTConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory, read_head, read_image, read_output
 from muggle_convert.families.evidence import Evidence, Findings, Source
@@ -27,6 +27,7 @@ from muggle_convert.families.tokens import (
     REASSEMBLY_RULES,
     VIT_RULES,
     block_inventory,
+    encoder_owned,
     position_inventory,
     read_blocks,
     read_heads,
@@ -34,6 +35,7 @@ from muggle_convert.families.tokens import (
     read_square_grid,
     read_taps,
 )
+from muggle_convert.families.transformers_layout.vit import HYBRID
 from muggle_convert.rules import rename
 
 _STAGE, _STAGE_HERE = "pretrained.model.patch_embed.backbone.stages.{s}.blocks.{n}", "patch_embed.stages.{s}.{n}"
@@ -45,7 +47,7 @@ _RESNET_RULES = (
     rename(_STAGE + ".downsample.conv.weight", _STAGE_HERE + ".shortcut.weight"),
     rename(_STAGE + ".downsample.norm.{p:parameter}", _STAGE_HERE + ".shortcut.norm.{p:parameter}"),
 )
-LAYOUTS = depth_and_segmentation((*_RESNET_RULES, *VIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), (*DROPS, *fusion_drops()))
+LAYOUTS = depth_and_segmentation((*_RESNET_RULES, *VIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), (*DROPS, *fusion_drops()), encoder_owned)
 
 KNOWN_TAPS = {12: (8, 11)}
 STRIDE = 16  # pixels between patches: stem, pooling and two of the three stages halve the map
@@ -60,7 +62,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
     return DPTConfig(
         family=reading.family,
         encoder=encoder,
-        reassemble=read_reassembly(reading, findings),
+        reassemble=read_reassembly(reading, findings, SCALES[2:]),
         fusion=read_fusion(reading, findings, "to next"),
         head=head,
         image=_image(reading, findings, head, encoder.grid),
@@ -71,14 +73,16 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
 def _encoder(reading: Reading, findings: Findings) -> HybridConfig:
     blocks = read_blocks(reading, findings)
     stages = [f"patch_embed.stages.{stage}.0.expand.weight" for stage in range(3)]
-    widths = tuple(reading.shape(name)[0] for name in stages)
+    widths = reading.measure_all(findings, "encoder.stage_widths", stages, lambda shape: shape[0])
     depths = tuple(reading.count(f"patch_embed.stages.{stage}.{{n}}.expand.weight") for stage in range(3))
     stem_width = reading.measure(findings, "encoder.stem_width", "patch_embed.stem.weight", lambda shape: shape[0])
     if any(width % 32 for width in (stem_width, *(width // 4 for width in widths))):
-        raise Refusal(f"{reading.file} has maps of {stem_width} and {widths} channels; the norms of {reading.family} divide them into 32 groups.")
+        raise Refusal(
+            f"{reading.file} has maps of {stem_width} and {widths} channels; the norms of {reading.family} divide them into 32 groups."
+        )
     return HybridConfig(
         stem_width=stem_width,
-        stage_widths=findings.note("encoder.stage_widths", widths, Source.SHAPE, "; ".join(map(reading.describe, stages))),
+        stage_widths=widths,
         stage_depths=findings.note("encoder.stage_depths", depths, Source.SHAPE, "how many blocks there are in each stage"),
         **blocks,
         heads=read_heads(reading, findings, blocks["width"]),
@@ -130,7 +134,12 @@ def _inventory(config: DPTConfig) -> Inventory:
             inputs = outputs
     for number in range(encoder.depth):
         tensors |= block_inventory(f"imgencoder.blocks.{number}", encoder.width, encoder.mlp_width)
-    return {**tensors, **_reassembly(config, encoder), **fusion_inventory(config.fusion), **head_inventory(config.head, config.fusion.widths[0])}
+    return {
+        **tensors,
+        **_reassembly(config, encoder),
+        **fusion_inventory(config.fusion),
+        **head_inventory(config.head, config.fusion.widths[0]),
+    }
 
 
 def _standardized(name: str, outputs: int, inputs: int, kernel: int) -> Inventory:
@@ -165,4 +174,5 @@ DPT_HYBRID = Family(
         Released("omnidata_dpt_depth_v2", {**_FULL, "output.kind": "relative depth"}),
     ),
     settings={"taps": LAST_TAPS, "heads": HEADS, "readout": READOUT, **OUTPUT_SETTINGS},
+    transformers=HYBRID,
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import DPTConfig, ImageConfig, LeViTConfig, ReassembleConfig
+from model_defs.config import SCALES, DPTConfig, ImageConfig, LeViTConfig, ReassembleConfig
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
@@ -122,7 +122,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
         family=reading.family,
         encoder=encoder,
         reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
-        fusion=read_fusion(reading, findings, "to next"),
+        fusion=read_fusion(reading, findings, "to next", SCALES[:3]),
         head=head,
         image=_image(reading, findings, encoder.side),
         output=read_output(reading, findings, head),

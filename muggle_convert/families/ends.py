@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from model_defs.config import HeadConfig, ImageConfig, OutputConfig
+from model_defs.config import DPTConfig, HeadConfig, ImageConfig, OutputConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading, Setting
-from muggle_convert.families.parts import Inventory, batch_norm, convolution, depth_head_inventory, read_depth_head
+from muggle_convert.families.parts import Inventory, batch_norm, convolution, depth_head_inventory, fusion_owned, read_depth_head
 from muggle_convert.families.settings import INVERT, NON_NEGATIVE, SCALE, SHIFT
 from muggle_convert.rules import Drop, Rule, RuleSet, rename, unused
+
+Owned = Callable[[DPTConfig], Inventory]  # what a model owns beside what its network reads
 
 DEPTH_HEAD_RULES: tuple[Rule, ...] = (
     rename("scratch.output_conv.0.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
@@ -32,11 +35,26 @@ SEGMENTATION_HEAD_DROPS: tuple[Drop, ...] = (
 )
 
 
-def depth_and_segmentation(rules: tuple[Rule, ...], drops: tuple[Drop, ...]) -> dict[str, RuleSet]:
+def depth_and_segmentation(rules: tuple[Rule, ...], drops: tuple[Drop, ...], encoder_owned: Owned) -> dict[str, RuleSet]:
     """The layouts of a family with either head; the names of the heads overlap, so each has a table of its own."""
+
+    def owned(config: DPTConfig) -> Inventory:
+        return {**encoder_owned(config), **fusion_owned(config), **_auxiliary_owned(config)}
+
     return {
-        "original": RuleSet((*rules, *DEPTH_HEAD_RULES), drops),
-        "segmentation": RuleSet((*rules, *SEGMENTATION_HEAD_RULES), (*drops, *SEGMENTATION_HEAD_DROPS)),
+        "original": RuleSet((*rules, *DEPTH_HEAD_RULES), drops, owned),
+        "segmentation": RuleSet((*rules, *SEGMENTATION_HEAD_RULES), (*drops, *SEGMENTATION_HEAD_DROPS), owned),
+    }
+
+
+def _auxiliary_owned(config: DPTConfig) -> Inventory:
+    if config.head.kind == "depth":
+        return {}
+    width = config.fusion.widths[0]
+    return {
+        **convolution("auxlayer.0", width, width, 3, bias=False),
+        **batch_norm("auxlayer.1", width),
+        **convolution("auxlayer.4", config.head.channels, width, 1),
     }
 
 
@@ -52,7 +70,7 @@ def read_head(reading: Reading, findings: Findings) -> HeadConfig:
     if not reading.has(scores):
         return read_depth_head(reading, findings, "double")
     return HeadConfig(
-        kind=findings.note("head.kind", "segmentation", Source.SHAPE, f"{reading.describe('head.refine.1.weight')}: a norm in the head"),
+        kind=reading.measure(findings, "head.kind", "head.refine.1.weight", lambda shape: "segmentation"),
         upsampler_width=reading.measure(findings, "head.upsampler_width", refine, lambda shape: shape[0]),
         projection_width=reading.measure(findings, "head.projection_width", scores, lambda shape: shape[1]),
         channels=reading.measure(findings, "head.channels", scores, lambda shape: shape[0]),
@@ -81,7 +99,9 @@ def read_image(reading: Reading, findings: Findings, head: HeadConfig, first: st
     else:
         findings.note("image.size", size, Source.SHAPE, why)
     image = ImageConfig(channels, size, True, "closest", 32, (0.5,) * channels, (0.5,) * channels)
-    return findings.rest("image", image, Source.CONVENTION, "how MiDaS and DPT were trained: mean and deviation one half, sides in steps of 32")
+    return findings.rest(
+        "image", image, Source.CONVENTION, "how MiDaS and DPT were trained: mean and deviation one half, sides in steps of 32"
+    )
 
 
 def read_output(reading: Reading, findings: Findings, head: HeadConfig, metric_file: re.Pattern[str] | None = None) -> OutputConfig:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_defs.config import ReassembleConfig
+from model_defs.config import SCALES, DPTConfig, ReassembleConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading, Setting
@@ -29,6 +29,13 @@ DROPS: tuple[Drop, ...] = (
     unused("pretrained.model.norm.{p:parameter}", "only a classifier has a norm after the last block"),
     unused("pretrained.model.head.{p:parameter}", "the classifier of the encoder's own training"),
 )
+
+
+def encoder_owned(config: DPTConfig) -> Inventory:
+    """What a model of timm owns of that: it was trained to tell a thousand classes apart."""
+    encoder: Any = config.encoder
+    return {**norm("pretrained.model.norm", encoder.width), **linear("pretrained.model.head", 1000, encoder.width)}
+
 
 VIT_RULES: tuple[Rule, ...] = (
     *BLOCK_RULES,
@@ -68,9 +75,7 @@ def read_blocks(reading: Reading, findings: Findings) -> dict[str, Any]:
     }
 
 
-def read_taps(
-    reading: Reading, findings: Findings, depth: int, setting: Setting, known: Mapping[int, tuple[int, ...]]
-) -> tuple[int, ...]:
+def read_taps(reading: Reading, findings: Findings, depth: int, setting: Setting, known: Mapping[int, tuple[int, ...]]) -> tuple[int, ...]:
     """The blocks that released models of this depth tap; for another depth somebody has to say."""
     if (told := reading.clue("taps")) is not None:
         taps: tuple[int, ...] = setting.parse(told[1])
@@ -100,13 +105,15 @@ def read_square_grid(reading: Reading, findings: Findings) -> tuple[int, int]:
     patches = reading.shape("posenc.base_patch_embedding")[1]
     side = math.isqrt(patches)
     if side * side != patches:
-        raise Refusal(f"{reading.file} has positions for {patches} patches; {reading.family} has a square grid of them, such as 576 = 24 x 24.")
+        raise Refusal(
+            f"{reading.file} has positions for {patches} patches; {reading.family} has a square grid of them, such as 576 = 24 x 24."
+        )
     return findings.note("encoder.grid", (side, side), Source.SHAPE, reading.describe("posenc.base_patch_embedding"))
 
 
-def read_reassembly(reading: Reading, findings: Findings) -> ReassembleConfig:
+def read_reassembly(reading: Reading, findings: Findings, scales: Sequence[str] = SCALES) -> ReassembleConfig:
     """The readout is asked for where there is no projection: ignoring and adding the class token look the same in a file."""
-    features = read_reassembled_features(reading, findings)
+    features = read_reassembled_features(reading, findings, scales)
     readout: Any = read_readout(reading, findings)
     if readout != "project":
         if (told := reading.clue("readout")) is None:
