@@ -11,7 +11,7 @@ from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.document import KEY, Document, read_document
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families import BY_NAME, FAMILIES
-from muggle_convert.families.config_json import refuse_another_network
+from muggle_convert.families.config_json import pictures_said_by, refuse_another_network
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, nearest_released
 from muggle_convert.families.settings import check_inversion
@@ -102,6 +102,7 @@ def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[st
         if candidate.family.transformers and candidate.layout in candidate.family.transformers.layouts:
             refuse_another_network(checkpoint.sidecar, reading.file)
         config = candidate.family.configure(reading, findings)
+        config = replace(config, image=pictures_said_by(checkpoint.preprocessor, config.image, findings))
         findings.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {candidate.layout} layout")
         _account(reading, candidate.family.inventory(config))
         config = _apply(candidate.family, config, overrides, findings.evidence)

@@ -61,6 +61,7 @@ class Checkpoint:
     tensors: Mapping[str, TensorEntry]  # by name, prefixes already taken off
     metadata: Mapping[str, str] = field(default_factory=dict)  # the strings of a safetensors header
     sidecar: Mapping[str, Any] = field(default_factory=dict)  # the config.json beside the file
+    preprocessor: Mapping[str, Any] = field(default_factory=dict)  # the preprocessor_config.json beside it
     arguments: Mapping[str, Any] = field(default_factory=dict)  # training arguments and hyper-parameters in the file
     unwrapped: tuple[str, ...] = ()  # what was taken off, outermost first, each in words
     ignored: tuple[str, ...] = ()  # what else the file holds and nobody needs, each in words

@@ -18,6 +18,7 @@ from muggle_convert.checkpoints.values import Pairs, Tensor
 from muggle_convert.errors import Refusal
 
 SIDECAR = "config.json"
+PREPROCESSOR = "preprocessor_config.json"
 
 
 def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Checkpoint:
@@ -34,17 +35,19 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
         _refuse_too_much(list(parts.tensors.values()), limits)
     except Refusal as problem:
         raise Refusal(f"{printable(path)}: {problem}") from None
-    sidecar, warnings = _read_sidecar(source.parent / SIDECAR, limits)
+    sidecar, broken = _read_sidecar(source.parent / SIDECAR, limits)
+    preprocessor, broken_too = _read_sidecar(source.parent / PREPROCESSOR, limits)
     return Checkpoint(
         path,
         contents.container,
         parts.tensors,
         contents.metadata,
         sidecar,
+        preprocessor,
         parts.arguments,
         parts.unwrapped,
         parts.ignored,
-        contents.warnings + warnings,
+        contents.warnings + broken + broken_too,
     )
 
 
@@ -84,7 +87,7 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
 
 
 def _read_sidecar(path: Path, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The config.json beside the weights is a help, so that a broken one is no reason to stop."""
+    """A JSON file beside the weights is a help, so that a broken one is no reason to stop."""
     if not path.is_file():
         return {}, ()
     try:
@@ -93,4 +96,4 @@ def _read_sidecar(path: Path, limits: Limits) -> tuple[dict[str, Any], tuple[str
                 raise Refusal(f"it takes {file.size:,} bytes, more than the {limits.header_bytes:,} that are allowed")
             return parse_object(file.read(0, file.size)), ()
     except Refusal as problem:
-        return {}, (f"ignored a broken {SIDECAR}: {problem}",)
+        return {}, (f"ignored a broken {path.name}: {problem}",)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeGuard
 
+from model_defs.config import ImageConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.families.evidence import Findings, Source
 
 BACKBONES = ("dinov2", "beit", "swinv2")  # of transformers, whose own part of a config.json tells what the encoder is like
 
@@ -46,6 +50,21 @@ def refuse_another_network(sidecar: Mapping[str, Any], file: str) -> None:
                 raise Refusal(f"the config.json of {file} has {key} {part[key]!r}; networks here have {known[0]!r} only.")
 
 
+def pictures_said_by(preprocessor: Mapping[str, Any], image: ImageConfig, findings: Findings) -> ImageConfig:
+    """How pictures are normalised, where a preprocessor_config.json says it."""
+    mean, std = preprocessor.get("image_mean"), preprocessor.get("image_std")
+    if (
+        not _are_numbers(mean, image.channels)
+        or not _are_numbers(std, image.channels)
+        or 0 in std
+        or not preprocessor.get("do_normalize", True)
+    ):
+        return image
+    for path, key in (("image.mean", "image_mean"), ("image.std", "image_std")):
+        findings.note(path, None, Source.METADATA, f"{key} in preprocessor_config.json")
+    return replace(image, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+
+
 def _encoder(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
     backbone = sidecar.get("backbone_config")
     return backbone if isinstance(backbone, dict) and backbone.get("model_type") in BACKBONES else sidecar
@@ -56,9 +75,9 @@ def _taps(sidecar: Mapping[str, Any], encoder: Mapping[str, Any]) -> list[int] |
     in a hybrid the first two are none."""
     if encoder is not sidecar:
         stages = encoder.get("out_indices") or [_stage_number(name) for name in encoder.get("out_features") or ()]
-        return [stage - 1 for stage in stages] if _are_numbers(stages) else None
+        return [stage - 1 for stage in stages] if _are_stages(stages) else None
     blocks: Any = sidecar.get("backbone_out_indices")
-    return list(blocks[2:] if sidecar.get("is_hybrid") else blocks) if _are_numbers(blocks) else None
+    return list(blocks[2:] if sidecar.get("is_hybrid") else blocks) if _are_stages(blocks) else None
 
 
 def _stage_number(name: Any) -> int | None:
@@ -66,5 +85,11 @@ def _stage_number(name: Any) -> int | None:
     return int(match[1]) if match else None
 
 
-def _are_numbers(values: Any) -> bool:
+def _are_numbers(values: Any, count: int) -> TypeGuard[list[float]]:
+    return (
+        isinstance(values, list) and len(values) == count and all(type(value) in (int, float) and math.isfinite(value) for value in values)
+    )
+
+
+def _are_stages(values: Any) -> bool:
     return isinstance(values, list) and bool(values) and all(type(value) is int and value >= 0 for value in values)
