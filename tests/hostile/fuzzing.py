@@ -1,0 +1,177 @@
+"""Converting damaged files by the thousand, and judging what comes of each.
+
+A damaged file is refused in one line, or it converts to what the undamaged one converts to. Where the damage changed what
+the file says, and nothing in its format can tell, it converts to what torch or the safetensors library reads from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import selectors
+import subprocess
+import sys
+import types
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+import torch
+
+from muggle_convert.checkpoints.torch_values import DTYPES
+from tests.hostile.mutate import Damaged, Mutator
+from tests.hostile.tiny import tiny_arrays
+
+MOST_SECONDS = 5
+MOST_MEBIBYTES = 200
+LONGEST_MESSAGE = 1000
+
+
+class Stub:
+    """What Python's own unpickler gets for every class that is no tensor; it takes everything and does nothing."""
+
+    def __init__(self, *arguments: object, **keywords: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None: ...
+
+    def __setitem__(self, key: object, value: object) -> None: ...
+
+    def append(self, value: object) -> None: ...
+
+    def extend(self, values: object) -> None: ...
+
+
+class StubUnpickler(pickle.Unpickler):
+    """Python's own understanding of a pickle, with the same few names as ours; the second opinion."""
+
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) in KNOWN or (module == "torch" and name in DTYPES):
+            return super().find_class(module, name)
+        return Stub
+
+
+KNOWN = {("torch._utils", f"_rebuild_{what}") for what in ("tensor", "tensor_v2", "tensor_v3", "parameter", "parameter_with_state")}
+KNOWN |= {("collections", "OrderedDict"), ("torch", "Size")}
+SECOND_OPINION = types.SimpleNamespace(
+    __name__="stubs", Unpickler=StubUnpickler, load=lambda file, **options: StubUnpickler(file, **options).load()
+)
+
+
+class Fuzzer:
+    """One worker, and the judgement of what it does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source, self.target = folder / "source.pth", folder / "target.safetensors"
+        self.arrays = tiny_arrays()
+        self.mutator = Mutator(self.arrays)
+        for protocol in (2, 4):
+            torch.save(
+                {"model": {name: torch.from_numpy(array) for name, array in self.arrays.items()}}, self.source, pickle_protocol=protocol
+            )
+            self.mutator.add(f"zip of torch, protocol {protocol}", self.source.read_bytes())
+        self.counts: Counter[str] = Counter()
+        self.slowest = self.largest = 0.0
+        self.worker: subprocess.Popen[bytes] | None = None
+        self.source.write_bytes(self.mutator.finished["zip"])
+        assert self._convert()[0] == "converted"
+        self.reference = self._written()
+        self.places = self._places()
+
+    def judge(self, damaged: Damaged) -> str | None:
+        """What is wrong with how the damaged file was treated; None where nothing is."""
+        self.target.unlink(missing_ok=True)
+        self.source.write_bytes(damaged.content)
+        outcome, message, seconds, peak = self._convert()
+        self.slowest, self.largest = max(self.slowest, seconds), max(self.largest, peak)
+        self.counts[outcome] += 1
+        left = {path.name for path in self.source.parent.iterdir()} - {self.source.name, self.target.name}
+        if left or (outcome == "refused" and self.target.exists()):
+            return f"left behind: {left or self.target.name}"
+        if seconds > MOST_SECONDS or peak > MOST_MEBIBYTES:
+            self.close()
+            return f"took {seconds:.1f} s and {peak:.0f} MiB"
+        if outcome == "refused":
+            plain = message.isprintable() and len(message) < LONGEST_MESSAGE
+            return None if plain else f"a message nobody should see: {message!r}"
+        if outcome != "converted":
+            return message
+        written = self._written()
+        if same(written, self.reference):
+            return None
+        self.counts["converted to what the file says now"] += 1
+        if damaged.checked:
+            return "converted to something else although checksums guard it"
+        expected = self._by_another_reader()
+        return None if expected is not None and same(written, expected) else "converted to something that no other reader finds in the file"
+
+    def close(self) -> None:
+        if self.worker is not None:
+            self.worker.kill()
+            self.worker.wait()
+            self.worker.stdin.close()  # type: ignore[union-attr]
+            self.worker.stdout.close()  # type: ignore[union-attr]
+            self.worker = None
+
+    def _convert(self) -> tuple[str, str, float, float]:
+        if self.worker is None:
+            environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            line = [sys.executable, Path(__file__).with_name("fuzz_worker.py")]
+            self.worker = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        assert self.worker.stdin is not None
+        assert self.worker.stdout is not None
+        self.worker.stdin.write(json.dumps([str(self.source), str(self.target)]).encode() + b"\n")
+        self.worker.stdin.flush()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.worker.stdout, selectors.EVENT_READ)
+            answered = selector.select(timeout=4 * MOST_SECONDS)
+        answer = self.worker.stdout.readline() if answered else b""
+        if not answer:
+            status = self.worker.poll()
+            self.close()
+            return ("hung" if not answered else "died"), f"the worker {'hung' if not answered else f'died with {status}'}", 0.0, 0.0
+        outcome, message, seconds, peak = json.loads(answer)
+        return outcome, message, seconds, peak
+
+    def _written(self) -> dict[str, np.ndarray]:
+        return dict(safetensors.numpy.load_file(self.target))
+
+    def _places(self) -> dict[str, list[tuple[str, int, int]]]:
+        """For each written tensor, which elements of which original tensor it is, found by their values."""
+        whole = {array.tobytes(): name for name, array in self.arrays.items()}
+        positions = "pretrained.pos_embed"
+        first, rest = self.arrays[positions][:, :1].tobytes(), self.arrays[positions][:, 1:].tobytes()
+        found = {}
+        for name, array in self.reference.items():
+            raw = array.tobytes()
+            part = {first: (positions, 0, 64), rest: (positions, 64, 320)}.get(raw)
+            found[name] = [part if part else (whole[raw], 0, array.size)]
+        return found
+
+    def _by_another_reader(self) -> Mapping[str, np.ndarray] | None:
+        """What the library of the format finds in the damaged file, under the names of the converted one."""
+        try:
+            if self.source.read_bytes()[8:9] == b"{":
+                loaded = {name: torch.from_numpy(array) for name, array in safetensors.numpy.load_file(self.source).items()}
+            else:
+                loaded = torch.load(self.source, weights_only=False, pickle_module=SECOND_OPINION)
+        except Exception:
+            return None
+        while not all(isinstance(loaded.get(name), torch.Tensor) for name in self.arrays):
+            inner = [value for value in loaded.values() if isinstance(value, dict) and "pretrained.norm.bias" in value]
+            if len(inner) != 1:
+                return None
+            loaded = inner[0]
+        expected = {}
+        for name, [(origin, begin, end)] in self.places.items():
+            expected[name] = loaded[origin].contiguous().reshape(-1)[begin:end].numpy().reshape(self.reference[name].shape)
+        return expected
+
+
+def same(some: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> bool:
+    return some.keys() == others.keys() and all(
+        some[name].dtype == others[name].dtype and some[name].shape == others[name].shape and some[name].tobytes() == others[name].tobytes()
+        for name in some
+    )

@@ -1,0 +1,133 @@
+"""Damaged files by the thousand. `pytest tests/hostile/test_fuzzing.py --fuzz-minutes 60` goes on for as long as it is told.
+
+What was ever found lies in `regressions/`, where every file is converted again in each run of the tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from muggle_convert.checkpoints import open_checkpoint
+from muggle_convert.checkpoints.limits import DEFAULT_LIMITS
+from muggle_convert.checkpoints.pickle_machine import PickleMachine, refuse_knots
+from muggle_convert.checkpoints.strict_json import parse_object
+from muggle_convert.checkpoints.torch_values import TorchMeaning
+from muggle_convert.checkpoints.values import Pairs
+from muggle_convert.errors import Refusal
+from tests.hostile import forge
+from tests.hostile.fuzzing import Fuzzer
+from tests.hostile.mutate import Damaged, opcode
+
+REGRESSIONS = Path(__file__).with_name("regressions")
+EVERY_TIME = 2000
+
+
+@pytest.fixture(scope="module")
+def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzer]:
+    fuzzer = Fuzzer(tmp_path_factory.mktemp("fuzz"))
+    yield fuzzer
+    fuzzer.close()
+
+
+def test_damaged_files_are_refused_or_convert_to_the_same(fuzzer, request, capsys) -> None:
+    minutes = request.config.getoption("--fuzz-minutes")
+    start = time.monotonic()
+    seed = 0 if minutes is None else time.time_ns()
+    number = 0
+    found = []
+    while number < EVERY_TIME if minutes is None else time.monotonic() - start < 60 * minutes:
+        damaged = fuzzer.mutator.damaged(seed + number)
+        wrong = fuzzer.judge(damaged)
+        number += 1
+        if wrong is not None:
+            kept = REGRESSIONS / hashlib.sha256(damaged.content).hexdigest()[:16]
+            kept.write_bytes(damaged.content)
+            found.append(f"{damaged.how}: {wrong.strip().splitlines()[-1]} (kept as {kept.name})")
+        if minutes is not None and number % 1000 == 0:
+            with capsys.disabled():
+                print(f"\r{number:,} files in {time.monotonic() - start:,.0f} s, {len(found)} findings", end="", flush=True)
+    if minutes is not None:
+        with capsys.disabled():
+            print(f"\n{number:,} files: {dict(fuzzer.counts)}; at most {fuzzer.slowest:.2f} s and {fuzzer.largest:.0f} MiB")
+    assert not found, "\n".join(found[:20])
+    assert fuzzer.counts["converted"] > number // 100
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in REGRESSIONS.glob("*") if path.suffix != ".md"))
+def test_what_was_found_once_stays_found(fuzzer, file) -> None:
+    assert fuzzer.judge(Damaged(file, (REGRESSIONS / file).read_bytes(), checked=False)) is None
+
+
+def run(data: bytes) -> object:
+    machine = PickleMachine(data, TorchMeaning(lambda storage: None), DEFAULT_LIMITS)
+    root = machine.run()
+    refuse_knots(root)
+    return root
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.one_of(st.binary(max_size=8), st.randoms(use_true_random=False).map(opcode)), max_size=40))
+def test_any_sequence_of_opcodes_gives_a_value_or_a_refusal(parts) -> None:
+    try:
+        run(b"\x80\x04" + b"".join(parts) + b".")
+    except Refusal as refusal:
+        assert str(refusal).isprintable()
+
+
+KEYS = st.one_of(st.text(max_size=5), st.integers(), st.booleans(), st.none())
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(1 << 70), 1 << 70), st.floats(allow_nan=False), st.text(), st.binary()),
+    lambda inner: st.one_of(st.lists(inner), st.lists(inner).map(tuple), st.dictionaries(KEYS, inner)),
+    max_leaves=20,
+)
+
+
+def plain(value: object) -> object:
+    """A value of the machine as Python has it."""
+    if type(value) is Pairs:
+        return {key: plain(child) for key, child in value.items}
+    if type(value) in (list, tuple):
+        return type(value)(plain(part) for part in value)  # type: ignore[call-overload]
+    return value
+
+
+@settings(max_examples=300, deadline=None)
+@given(VALUES, st.integers(3, 5))
+def test_plain_values_are_what_python_pickled(value, protocol) -> None:
+    assert plain(run(pickle.dumps(value, protocol=protocol))) == value
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
+def test_any_text_is_an_object_or_a_refusal(raw) -> None:
+    try:
+        assert isinstance(parse_object(raw), dict)
+    except Refusal as refusal:
+        assert str(refusal).isprintable()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300), st.sampled_from([b"", b"PK\x03\x04", forge.MAGIC, b"\x40\0\0\0\0\0\0\0{", b"\x80\x02"]))
+def test_any_bytes_are_a_checkpoint_or_a_refusal(tmp_path_factory, content, opening) -> None:
+    path = tmp_path_factory.getbasetemp() / "anything"
+    path.write_bytes(opening + content)
+    try:
+        open_checkpoint(path)
+    except Refusal as refusal:
+        assert str(refusal).isprintable()
+
+
+def test_the_second_opinion_sees_what_torch_sees(fuzzer) -> None:
+    """Otherwise the judge could agree with a mistake."""
+    fuzzer.source.write_bytes(fuzzer.mutator.finished["zip"])
+    expected = fuzzer._by_another_reader()
+    assert expected is not None
+    assert all(expected[name].tobytes() == array.tobytes() for name, array in fuzzer.reference.items())
