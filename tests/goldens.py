@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 GOLDENS = Path(__file__).parent.parent / "fixtures" / "goldens"
+RELEASED = Path(__file__).parent.parent / "fixtures" / "released"
 TOLERANCE = 5e-4  # largest absolute error, in standard deviations of what was expected
 
 
