@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.errors import Refusal
+
+if TYPE_CHECKING:
+    from muggle_convert.match import Match
 
 
 @click.command("inspect")
 @click.argument("checkpoint")
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--picture", metavar="OUT.svg", type=click.Path(path_type=Path), help="Also draw the network: shapes, parameters and FLOPs.")
+@click.option("--size", metavar="ROWSxCOLUMNS", help="Of the input that is drawn; by default as in training.")
 def command(
-    checkpoint: str, family: str | None, settings: tuple[str, ...], state: str | None, drops: tuple[str, ...], as_json: bool
+    checkpoint: str,
+    family: str | None,
+    settings: tuple[str, ...],
+    state: str | None,
+    drops: tuple[str, ...],
+    as_json: bool,
+    picture: Path | None,
+    size: str | None,
 ) -> None:
     """Say what CHECKPOINT is, how large, and how each value of its configuration is known."""
     from muggle_convert.inspection import inspect
 
+    if size is not None and picture is None:
+        raise click.UsageError("--size says what --picture draws; give both or neither")
     inspection = inspect(checkpoint, family=family, overrides=parse_settings(settings), state=state, drops=drops)
+    if picture is not None:
+        _draw(inspection.match, picture, size)
     if as_json:
         import json
 
@@ -26,3 +46,25 @@ def command(
         from muggle_convert.cli.inspection_tables import show
 
         show(inspection)
+
+
+def _draw(match: Match, target: Path, size: str | None) -> None:
+    if target.suffix.lower() != ".svg":
+        raise Refusal(f"{target} does not end in .svg, which is what pictures of networks are written as.")
+    image = match.config.image
+    sides = size.lower().split("x") if size else [str(image.size), str(image.size_across or image.size)]
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise Refusal(f"--size {size!r} is not ROWSxCOLUMNS, such as --size {image.size}x{image.size}.")
+    from muggle_convert.images.saving import replacing
+    from muggle_convert.pictures.measure import measure
+    from muggle_convert.pictures.model import draw
+
+    rows, columns = map(int, sides)
+    try:
+        parts = measure(match.config, rows, columns)
+    except ValueError as problem:
+        raise Refusal(f"the network does not take such an input: {problem}.") from None
+    name, exact = match.released
+    title = f"{match.family.title}, {name}" if exact else match.family.title
+    with replacing(target) as part:
+        part.write_text(draw(match.config, parts, rows, columns, title), encoding="utf-8")

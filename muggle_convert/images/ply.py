@@ -35,10 +35,10 @@ def distances(prediction: Prediction, scale: Scale) -> npt.NDArray[np.float32]:
     """How far along the camera's view each pixel is, in metres or between two distances that are merely agreed upon."""
     if scale.kind == "metric depth":
         return prediction.astype(np.float32)
-    near = np.clip(scale.share(prediction), 0, 1).astype(np.float32)
+    near: npt.NDArray[np.float32] = np.clip(scale.share(prediction), 0, 1).astype(np.float32)
     if scale.kind == "relative depth":
         return FARTHEST + near * np.float32(NEAREST - FARTHEST)
-    return 1 / (1 / FARTHEST + near * np.float32(1 / NEAREST - 1 / FARTHEST))
+    return np.float32(1) / (1 / FARTHEST + near * np.float32(1 / NEAREST - 1 / FARTHEST))
 
 
 def _header(count: int, metres: bool, field_of_view: float) -> str:

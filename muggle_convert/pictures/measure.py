@@ -1,0 +1,63 @@
+"""What each part of a network holds, does and hands on for an input of some size, found without a single weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from model_defs.build import build
+from model_defs.config import DPTConfig
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part, with all parts inside of it."""
+
+    parameters: int
+    flops: int  # two for each multiplication with addition, in convolutions and matrix products
+    outputs: tuple[Shape, ...]  # without the batch
+
+
+def measure(config: DPTConfig, rows: int, columns: int) -> Mapping[str, Part]:
+    """Every named part, in the order of the network, and under the empty name the whole of it."""
+    with torch.device("meta"):
+        network = build(config).eval()
+        image = torch.empty(1, config.image.channels, rows, columns)
+    outputs: dict[str, tuple[Shape, ...]] = {}
+    for name, module in network.named_modules():
+        module.register_forward_hook(_recorder(outputs, name))
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(image)
+    counts: Mapping[str, Mapping[Any, int]] = counter.get_flop_counts()
+    root = type(network).__name__
+    return {
+        name: Part(_parameters(module), sum(counts.get(f"{root}.{name}".rstrip("."), {}).values()), outputs[name])
+        for name, module in network.named_modules()
+        if name in outputs
+    }
+
+
+def _recorder(outputs: dict[str, tuple[Shape, ...]], name: str) -> Any:
+    def record(module: nn.Module, inputs: object, output: object) -> None:
+        outputs[name] = tuple(tuple(tensor.shape[1:]) for tensor in _tensors(output))
+
+    return record
+
+
+def _tensors(output: object) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, (list, tuple)):
+        for one in output:
+            yield from _tensors(one)
+
+
+def _parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
