@@ -145,6 +145,10 @@ def _inventory(config: DPTConfig) -> Inventory:
     }
 
 
+_ALL = {"fusion.widths": (256,) * 4, "image.channels": 3, "head.kind": "depth", "head.channels": 1}
+_LARGE = {**_ALL, "encoder.width": 1024, "encoder.depth": 24, "reassemble.features": (256, 512, 1024, 1024)}
+_BASE = {**_ALL, "encoder.width": 768, "encoder.depth": 12, "reassemble.features": (96, 192, 384, 768)}
+
 DPT_BEIT = Family(
     name="dpt_beit",
     title="DPT with BEiT",
@@ -153,9 +157,9 @@ DPT_BEIT = Family(
     inventory=_inventory,
     file_names=re.compile(r"dpt[_-]beit", re.IGNORECASE),
     released=(
-        Released("dpt_beit_large_512", {"encoder.width": 1024, "encoder.depth": 24, "encoder.grid": (32, 32)}),
-        Released("dpt_beit_large_384", {"encoder.width": 1024, "encoder.depth": 24, "encoder.grid": (24, 24)}),
-        Released("dpt_beit_base_384", {"encoder.width": 768, "encoder.depth": 12, "encoder.grid": (24, 24)}),
+        Released("dpt_beit_large_512", {**_LARGE, "encoder.grid": (32, 32)}),
+        Released("dpt_beit_large_384", {**_LARGE, "encoder.grid": (24, 24)}),
+        Released("dpt_beit_base_384", {**_BASE, "encoder.grid": (24, 24)}),
     ),
     settings={"taps": TAPS, "readout": READOUT, **OUTPUT_SETTINGS},
     transformers=TRANSFORMERS,

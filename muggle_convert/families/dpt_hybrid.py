@@ -156,7 +156,15 @@ def _reassembly(config: DPTConfig, encoder: HybridConfig) -> Inventory:
     }
 
 
-_FULL = {"encoder.width": 768, "encoder.depth": 12}
+_FULL = {
+    "encoder.stage_depths": (3, 4, 9),
+    "encoder.width": 768,
+    "encoder.depth": 12,
+    "encoder.grid": (24, 24),
+    "reassemble.features": (768, 768),
+    "fusion.widths": (256,) * 4,
+    "image.channels": 3,
+}
 
 DPT_HYBRID = Family(
     name="dpt_hybrid",

@@ -86,6 +86,15 @@ def _inventory(config: DPTConfig) -> Inventory:
     }
 
 
+_LARGE = {
+    "encoder.width": 1024,
+    "encoder.depth": 24,
+    "encoder.grid": (24, 24),
+    "reassemble.features": (256, 512, 1024, 1024),
+    "fusion.widths": (256,) * 4,
+    "image.channels": 3,
+}
+
 DPT_VIT = Family(
     name="dpt_vit",
     title="DPT, plain vision transformer",
@@ -94,8 +103,8 @@ DPT_VIT = Family(
     inventory=_inventory,
     file_names=re.compile(r"dpt[_-]large|dpt[_-]vit", re.IGNORECASE),
     released=(
-        Released("dpt_large_384", {"encoder.width": 1024, "encoder.depth": 24, "head.kind": "depth", "head.channels": 1}),
-        Released("dpt_large-ade20k", {"encoder.width": 1024, "encoder.depth": 24, "head.kind": "segmentation", "head.channels": 150}),
+        Released("dpt_large_384", {**_LARGE, "head.kind": "depth", "head.channels": 1}),
+        Released("dpt_large-ade20k", {**_LARGE, "head.kind": "segmentation", "head.channels": 150}),
     ),
     settings={"taps": TAPS, "heads": HEADS, "readout": READOUT, **OUTPUT_SETTINGS},
     transformers=VIT,

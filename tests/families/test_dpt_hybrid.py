@@ -236,14 +236,26 @@ def test_a_depth_nobody_released_needs_its_two_taps(tmp_path: Path) -> None:
     assert match_file(file, taps="2,5").config == config
 
 
+def at_released_size(config: DPTConfig) -> DPTConfig:
+    return replace(
+        config,
+        encoder=HybridConfig(64, (256, 512, 1024), (3, 4, 9), 768, 12, 12, 3072, (24, 24), (8, 11)),
+        reassemble=ReassembleConfig((768, 768), "project"),
+        fusion=replace(config.fusion, widths=(256,) * 4),
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "config"),
     [
-        ("dpt_hybrid_384", configuration(width=768)),
-        ("dpt_hybrid_kitti", replace(configuration(width=768), output=KITTI)),
-        ("dpt_hybrid_nyu", replace(configuration(width=768), output=NYU)),
-        ("omnidata_dpt_normal_v2", configuration(width=768, outputs=3)),
+        ("dpt_hybrid_384", configuration()),
+        ("dpt_hybrid_kitti", replace(configuration(), output=KITTI)),
+        ("dpt_hybrid_nyu", replace(configuration(), output=NYU)),
+        ("dpt_hybrid-ade20k", segmentation()),
+        ("omnidata_dpt_normal_v2", configuration(outputs=3)),
+        ("omnidata_dpt_depth_v2", replace(configuration(), output=OutputConfig("relative depth", "relu"))),
     ],
 )
-def test_released_sizes_are_named(name: str, config: DPTConfig) -> None:
-    assert nearest_released(FAMILY, config) == (name, True)
+def test_released_sizes_are_named_and_others_are_near_to_one(name: str, config: DPTConfig) -> None:
+    assert nearest_released(FAMILY, at_released_size(config)) == (name, True)
+    assert nearest_released(FAMILY, config) == (name, False)

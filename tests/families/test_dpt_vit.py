@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,8 +189,16 @@ def test_relative_depth_is_assumed_aloud_where_nothing_is_said(tmp_path: Path) -
     assert matched.evidence["output.kind"].source is Source.ASSUMED
 
 
-def test_released_sizes_are_named() -> None:
-    large, classes = configuration(width=1024, depth=24), segmentation()
-    assert nearest_released(BY_NAME["dpt_vit"], large) == ("dpt_large_384", True)
-    assert nearest_released(BY_NAME["dpt_vit"], configuration()) == ("dpt_large_384", False)
-    assert nearest_released(BY_NAME["dpt_vit"], classes) == ("dpt_large-ade20k", False)
+def at_released_size(config: DPTConfig) -> DPTConfig:
+    return replace(
+        config,
+        encoder=ViTConfig(1024, 24, 16, 4096, 16, (24, 24), (5, 11, 17, 23)),
+        reassemble=ReassembleConfig((256, 512, 1024, 1024), "project"),
+        fusion=replace(config.fusion, widths=(256,) * 4),
+    )
+
+
+@pytest.mark.parametrize(("config", "name"), [(configuration(), "dpt_large_384"), (segmentation(), "dpt_large-ade20k")])
+def test_released_sizes_are_named_and_others_are_near_to_one(config: DPTConfig, name: str) -> None:
+    assert nearest_released(BY_NAME["dpt_vit"], at_released_size(config)) == (name, True)
+    assert nearest_released(BY_NAME["dpt_vit"], config) == (name, False)
