@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+
+import pytest
+import torch
+
+from model_defs.config import EncoderConfig, from_dict, to_dict
+from muggle_convert.families import BY_NAME
+from tests.configurations import SMALL
+from tests.originals import match_file, save_original
+
+
+def test_every_family_that_takes_one_image_has_a_small_configuration() -> None:
+    assert {small.config.family for small in SMALL.values()} == set(BY_NAME) - {"dust3r"}
+
+
+def test_every_kind_of_encoder_has_a_small_configuration() -> None:
+    assert {type(small.config.encoder) for small in SMALL.values()} == set(typing.get_args(EncoderConfig))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_configuration_survives_being_written_down(name: str) -> None:
+    assert from_dict(to_dict(SMALL[name].config)) == SMALL[name].config
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_file_of_its_tensors_is_read_as_the_configuration(name: str, tmp_path: Path) -> None:
+    small = SMALL[name]
+    layout = "segmentation" if small.config.head.kind == "segmentation" else "original"
+    file = save_original(small.network(), BY_NAME[small.config.family].layouts[layout], tmp_path / "model.pth")
+    assert match_file(file, small.config.family, **small.told).config == small.config
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_predictions_vary_enough_to_tell_networks_apart(name: str) -> None:
+    with torch.inference_mode():
+        prediction = SMALL[name].network()(SMALL[name].images())
+    assert 0.5 < prediction.std() < 2.0
+    assert 3.0 < prediction.mean() < 5.0

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.configurations import SMALL
+
+
+def moved(gradient: Tensor | None) -> bool:
+    return gradient is not None and bool(gradient.isfinite().all()) and bool(gradient.abs().max() > 0)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_loss_moves_every_weight_and_the_image(name: str) -> None:
+    network, images = SMALL[name].network(), SMALL[name].images(2).requires_grad_()
+    network(images).square().mean().backward()
+    assert [weight for weight, parameter in network.named_parameters() if not moved(parameter.grad)] == []
+    assert moved(images.grad)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_step_against_the_gradient_lowers_the_loss(name: str) -> None:
+    network, images = SMALL[name].network().train(), SMALL[name].images(2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-6)
+    losses = []
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = network(images).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[1] < losses[0]
