@@ -45,6 +45,19 @@ def gradient_mismatch(residual: Tensor, mask: Tensor) -> Tensor:
     return total.mean()
 
 
+def anchor(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """The mean distance from the target over its own mean; not of the paper.
+
+    A loss blind to scale lets the prediction grow or shrink without end while a network is trained from nothing. A little of this
+    keeps it near one, where half precision and the final ReLU are at home, and puts the sky at zero.
+    """
+    known = mask.flatten(1)
+    count = known.sum(dim=1, keepdim=True).clamp(min=1)
+    values = target.flatten(1) * known
+    relative = values / (values.sum(dim=1, keepdim=True) / count).clamp(min=SMALLEST_SPREAD)
+    return (((prediction.flatten(1) - relative).abs() * known).sum(dim=1, keepdim=True) / count).mean()
+
+
 def scale_and_shift_invariant_loss(prediction: Tensor, target: Tensor, mask: Tensor, gradient_weight: float = 0.5) -> Tensor:
     residual = normalise(prediction, mask) - normalise(target, mask)
     return trimmed_error(residual, mask) + gradient_weight * gradient_mismatch(residual, mask)
