@@ -36,7 +36,9 @@ class CosineWindowAttention(nn.Module):
     def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
         queries, keys, values = apart_by_head(self.qkv(windows.cut(tokens)), self.heads)
         scale = self.logit_scale.clamp(max=math.log(100.0)).exp()[:, None, None]
-        mixed = attend(F.normalize(queries, dim=-1) * scale, F.normalize(keys, dim=-1), values, windows.bias(self.positions(windows)), scale=1.0)
+        mixed = attend(
+            F.normalize(queries, dim=-1) * scale, F.normalize(keys, dim=-1), values, windows.bias(self.positions(windows)), scale=1.0
+        )
         return windows.join(self.proj(mixed))
 
     def positions(self, windows: Windows) -> Tensor:

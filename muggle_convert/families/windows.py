@@ -1,44 +1,63 @@
-"""What Swin and Swin V2 share: stages of blocks on windows, and stored buffers, which tell windows and grids and can be computed again."""
+"""What the files of Swin and Swin V2 share: stages of blocks on windows, and stored buffers that tell how large windows and grids are."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from model_defs.config import DPTConfig, ImageConfig, Swin2Config, SwinConfig
+from model_defs.config import DPTConfig, ImageConfig, ReassembleConfig, Swin2Config, SwinConfig
 from muggle_convert.checkpoints import TensorEntry, printable
 from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families.ends import DEPTH_HEAD_RULES
+from muggle_convert.families.ends import DEPTH_HEAD_RULES, read_output
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Reading, Setting
-from muggle_convert.families.parts import Inventory, convolution, fusion_drops, fusion_owned, fusion_rules, linear, norm
+from muggle_convert.families.parts import (
+    Inventory,
+    convolution,
+    depth_head_inventory,
+    fusion_drops,
+    fusion_inventory,
+    fusion_owned,
+    fusion_rules,
+    linear,
+    map_reassembly_of,
+    norm,
+    read_depth_head,
+    read_fusion,
+)
 from muggle_convert.families.settings import whole_number
+from muggle_convert.families.window_buffers import derive_index, derive_mask, masked, windows_of
 from muggle_convert.rules import Drop, Rule, RuleSet, derivable, rename, unused
-
-if TYPE_CHECKING:
-    import numpy as np
 
 BLOCK, CONVERTED_BLOCK = "pretrained.model.layers.{s}.blocks.{n}", "imgencoder.stages.{s}.blocks.{n}"
 MASK = BLOCK + ".attn_mask"
 INDEX = BLOCK + ".attn.relative_position_index"
 STAGES = 4
+CLASSIFIER = "the classifier of the encoder's own training"
 SIZED_FILE = re.compile(r"swin(_?v?2)?[_-](tiny|small|base|large)[_-](?P<size>\d{3})(?!\d)", re.IGNORECASE)
 
 
-def layouts(attention: Sequence[Rule], buffers: Sequence[Drop] = ()) -> Mapping[str, RuleSet]:
-    """What is between two stages counts with the one before, or with the one after as in timm since 0.9."""
+def layouts(attention: Sequence[Rule], buffers: Sequence[Drop] = (), saved: Callable[[Any], Inventory] = masked) -> dict[str, RuleSet]:
+    """What is between two stages counts with the one before, or with the one after as in timm since 0.9, which saves no buffers."""
     return {
-        "original": _layout("imgencoder.stages.{s+1}.downsample.", attention, buffers),
-        "timm 0.9": _layout("imgencoder.stages.{s}.downsample.", attention, buffers),
+        "original": _layout("imgencoder.stages.{s+1}.downsample.", attention, buffers, "head", saved),
+        "timm 0.9": _layout("imgencoder.stages.{s}.downsample.", attention, buffers, "head.fc", lambda encoder: {}),
     }
 
 
-def _layout(downsample: str, attention: Sequence[Rule], buffers: Sequence[Drop]) -> RuleSet:
-    classifier = "the classifier of the encoder's own training"
+def _layout(
+    downsample: str, attention: Sequence[Rule], buffers: Sequence[Drop], classifier: str, saved: Callable[[Any], Inventory]
+) -> RuleSet:
+    def owned(config: DPTConfig) -> Inventory:
+        """What a model of that timm owns beside what its network reads."""
+        encoder: Any = config.encoder
+        last = encoder.width << (STAGES - 1)
+        unread = norm("pretrained.model.norm", last) | linear(f"pretrained.model.{classifier}", 1000, last)
+        return {**saved(encoder), **unread, **fusion_owned(config)}
+
     return RuleSet(
         rules=(
             rename("pretrained.model.patch_embed.{m:proj|norm}.{p:parameter}", "patch_embed.{m:proj|norm}.{p:parameter}"),
@@ -53,30 +72,15 @@ def _layout(downsample: str, attention: Sequence[Rule], buffers: Sequence[Drop])
         ),
         drops=(
             unused("pretrained.model.norm.{p:parameter}", "only a classifier has a norm after the last stage"),
-            unused("pretrained.model.head.{p:parameter}", classifier),
-            unused("pretrained.model.head.fc.{p:parameter}", classifier),
+            unused("pretrained.model.head.{p:parameter}", CLASSIFIER),
+            unused("pretrained.model.head.fc.{p:parameter}", CLASSIFIER),
             derivable(MASK, "follows from the grid and the windows", derive_mask),
             derivable(INDEX, "follows from the windows", derive_index),
             *buffers,
             *fusion_drops(),
         ),
-        owned=_owned,
+        owned=owned,
     )
-
-
-def _owned(config: DPTConfig) -> Inventory:
-    """What a model of timm owns beside what its network reads; the other buffers are not among what it saves."""
-    encoder: Any = config.encoder
-    last = encoder.width << (STAGES - 1)
-    masks: Inventory = {}
-    for stage, depth in enumerate(encoder.depths):
-        window, side = windows_of(encoder)[stage], encoder.grid[0] >> stage
-        shifted = range(1, depth, 2) if side > window else ()
-        masks |= {
-            f"pretrained.model.layers.{stage}.blocks.{number}.attn_mask": ((side // window) ** 2, window**2, window**2)
-            for number in shifted
-        }
-    return {**masks, **norm("pretrained.model.norm", last), **linear("pretrained.model.head", 1000, last), **fusion_owned(config)}
 
 
 def read_stages(reading: Reading, findings: Findings) -> dict[str, Any]:
@@ -92,8 +96,24 @@ def read_stages(reading: Reading, findings: Findings) -> dict[str, Any]:
         "width": reading.measure(findings, "encoder.width", "patch_embed.proj.weight", lambda shape: shape[0]),
         "depths": findings.note("encoder.depths", depths, Source.SHAPE, "the numbers of the blocks of its four stages"),
         "mlp_widths": reading.measure_all(findings, "encoder.mlp_widths", mlps, lambda shape: shape[0]),
-        "patch_size": reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[3]),
+        "patch_size": reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: max(1, shape[3])),
     }
+
+
+def read_network(reading: Reading, findings: Findings, encoder: SwinConfig | Swin2Config) -> DPTConfig:
+    """The decoder and both ends; how the size of the pictures is known, `read_grid` has noted."""
+    head = read_depth_head(reading, findings, "double")
+    channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
+    squares = ImageConfig(channels, encoder.grid[0] * encoder.patch_size, False, "closest", 32, (0.5,) * channels, (0.5,) * channels)
+    return DPTConfig(
+        family=reading.family,
+        encoder=encoder,
+        reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
+        fusion=read_fusion(reading, findings, "to next"),
+        head=head,
+        image=findings.rest("image", squares, Source.CONVENTION, "how MiDaS was trained: squares, mean and deviation one half"),
+        output=read_output(reading, findings, head),
+    )
 
 
 def stored_by_stage(reading: Reading, template: str) -> dict[int, TensorEntry]:
@@ -110,40 +130,26 @@ def describe_stored(entries: Mapping[int, TensorEntry]) -> str:
 
 
 def side_of(reading: Reading, entry: TensorEntry, axis: int) -> int:
-    """The side of the square that a buffer has one row for every token of."""
+    """The side of the square whose places an axis of a buffer counts."""
     count = entry.shape[axis] if len(entry.shape) > axis else 0
     side = math.isqrt(count)
     if not count or side * side != count:
+        shape = list(entry.shape)
         raise Contradiction(
-            f"{reading.file} stores {printable(entry.name)} of shape {list(entry.shape)}, which belongs to no square grid of windows."
+            f"{reading.file} stores {printable(entry.name)} of shape {shape}, which belongs to no square of windows or patches."
         )
     return side
 
 
 def read_grid(
-    reading: Reading, findings: Findings, windows: Sequence[int], held: Sequence[int], patch_size: int, assumed: int
+    reading: Reading, findings: Findings, windows: Sequence[int], held: Sequence[int], patch_size: int, usual: int
 ) -> tuple[int, int]:
     """Rows and columns of patches in training, from the most telling thing there is.
 
-    `windows` are the largest each stage may have, `held` those it has tensors for, where there are any: a stage whose windows
-    are smaller than others' has a grid of one window.
+    `windows` are the largest that each stage cuts its grid into. `held` are those that the file has something for: where a
+    stage has less than others, one window was its whole grid.
     """
-    masks = stored_by_stage(reading, MASK)
-    clipped = [stage for stage, window in enumerate(held) if window < max(held)]
-    name = SIZED_FILE.search(reading.checkpoint.path.name)
-    if (told := reading.told("size", SIZE)) is not None:
-        side, evidence = told[0] // patch_size, told[1]
-    elif masks:
-        side, evidence = _masked_side(reading, masks), Evidence(Source.BUFFER, describe_stored(masks))
-    elif clipped:
-        side = held[clipped[0]] << clipped[0]
-        evidence = Evidence(
-            Source.SHAPE, f"stage {clipped[0]} has windows of {held[clipped[0]]} where others have {max(held)}: its grid is one"
-        )
-    elif name is not None and fits(int(name["size"]) // patch_size, windows):
-        side, evidence = int(name["size"]) // patch_size, Evidence(Source.FILE_NAME, reading.file)
-    else:
-        side, evidence = assumed, Evidence(Source.ASSUMED, f"usual for windows of {max(windows)}; --set size=PIXELS would tell")
+    side, evidence = _side(reading, windows, held, patch_size, usual)
     if not fits(side, windows):
         raise Contradiction(
             f"{reading.file} has windows of {list(windows)}, which do not fit a grid of {side} x {side} patches ({evidence})."
@@ -152,40 +158,40 @@ def read_grid(
     return findings.note("encoder.grid", (side, side), evidence.source, evidence.detail)
 
 
-def read_square_image(reading: Reading, findings: Findings, grid: tuple[int, int], patch_size: int) -> ImageConfig:
-    """Pictures become squares of the size in training, whatever their own shape; how that size is known, `read_grid` has noted."""
-    channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
-    image = ImageConfig(channels, grid[0] * patch_size, False, "closest", 32, (0.5,) * channels, (0.5,) * channels)
-    return findings.rest(
-        "image", image, Source.CONVENTION, "how MiDaS was trained: squares, mean and deviation one half, sides in steps of 32"
-    )
-
-
-def _masked_side(reading: Reading, masks: Mapping[int, TensorEntry]) -> int:
-    sides = {side_of(reading, entry, 0) * side_of(reading, entry, 1) << stage for stage, entry in masks.items()}
-    if len(sides) > 1:
-        raise Contradiction(f"{reading.file} stores masks of different grids: {describe_stored(masks)}.")
-    return sides.pop()
-
-
-def windows_of(encoder: Any) -> tuple[int, ...]:
-    """The largest window of each stage."""
-    return encoder.windows if isinstance(encoder, SwinConfig) else (encoder.window,) * len(encoder.depths)
+def _side(reading: Reading, windows: Sequence[int], held: Sequence[int], patch_size: int, usual: int) -> tuple[int, Evidence]:
+    masks = stored_by_stage(reading, MASK)
+    whole = [stage for stage, window in enumerate(held) if window < max(held)]
+    name = SIZED_FILE.search(reading.checkpoint.path.name)
+    if (told := reading.told("size", SIZE)) is not None:
+        return int(told[0]) // patch_size, told[1]
+    if masks:
+        sides = {side_of(reading, entry, 0) * side_of(reading, entry, 1) << stage for stage, entry in masks.items()}
+        if len(sides) > 1:
+            raise Contradiction(f"{reading.file} stores masks of different grids: {describe_stored(masks)}.")
+        return sides.pop(), Evidence(Source.BUFFER, describe_stored(masks))
+    if whole:
+        why = f"stage {whole[0]} has windows of {held[whole[0]]} where others have {max(held)}, so one is its whole grid"
+        return held[whole[0]] << whole[0], Evidence(Source.SHAPE, why)
+    if name is not None and fits(int(name["size"]) // patch_size, windows):
+        return int(name["size"]) // patch_size, Evidence(Source.FILE_NAME, reading.file)
+    return usual, Evidence(Source.ASSUMED, f"usual for windows of {max(windows)}; --set size=PIXELS would tell")
 
 
 def fits(side: int, windows: Sequence[int]) -> bool:
-    """Whether every stage's grid can be cut into its windows."""
+    """Whether every stage can cut its grid into its windows."""
     grids = [side >> stage for stage in range(len(windows))]
-    return (
-        side > 0
-        and side % (1 << (len(windows) - 1)) == 0
-        and all(grid <= window or grid % window == 0 for grid, window in zip(grids, windows, strict=True))
+    if side <= 0 or side % (1 << (len(windows) - 1)) or not all(windows):
+        return False
+    return all(grid <= window or grid % window == 0 for grid, window in zip(grids, windows, strict=True))
+
+
+def network_inventory(config: DPTConfig, attention: Inventory) -> Inventory:
+    """Everything, given what only one of the two has in its blocks."""
+    encoder = config.encoder
+    assert isinstance(encoder, (SwinConfig, Swin2Config))
+    tensors = convolution("patch_embed.proj", encoder.width, config.image.channels, encoder.patch_size) | norm(
+        "patch_embed.norm", encoder.width
     )
-
-
-def stage_inventory(encoder: SwinConfig | Swin2Config, channels: int) -> Inventory:
-    """Everything but how a block attends and what joins the stages."""
-    tensors = convolution("patch_embed.proj", encoder.width, channels, encoder.patch_size) | norm("patch_embed.norm", encoder.width)
     for stage, (depth, mlp_width) in enumerate(zip(encoder.depths, encoder.mlp_widths, strict=True)):
         width = encoder.width << stage
         for number in range(depth):
@@ -195,63 +201,22 @@ def stage_inventory(encoder: SwinConfig | Swin2Config, channels: int) -> Invento
             tensors |= linear(f"{block}.mlp.fc1", mlp_width, width) | linear(f"{block}.mlp.fc2", width, mlp_width)
         if stage:
             tensors[f"imgencoder.stages.{stage}.downsample.reduction.weight"] = (width, 2 * width)
-    return tensors
-
-
-def derive_mask(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
-    """What keeps opposite sides of the image apart in the shifted windows of a block; nothing where it does not shift."""
-    import numpy as np
-
-    encoder: Any = config.encoder
-    window = stage_window(encoder, fields)
-    if window is None or encoder.grid[0] >> fields["s"] <= window or fields["n"] % 2 == 0:
-        return np.zeros(0, np.float32)
-    return _mask(encoder.grid[0] >> fields["s"], window)
-
-
-def derive_index(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
-    """Where in a table of relative positions each pair of a window's tokens is found."""
-    import numpy as np
-
-    encoder: Any = config.encoder
-    window = stage_window(encoder, fields)
-    return np.zeros(0, np.int64) if window is None else _index(min(window, encoder.grid[0] >> fields["s"]))
-
-
-def stage_window(encoder: Any, fields: Mapping[str, int]) -> int | None:
-    """The largest window of the block a name belongs to; None where there is no such block."""
-    known = fields["s"] < len(encoder.depths) and fields["n"] < encoder.depths[fields["s"]]
-    return windows_of(encoder)[fields["s"]] if known else None
-
-
-@lru_cache(maxsize=4)
-def _mask(side: int, window: int) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    over = np.arange(side) >= side - window // 2
-    regions = 2 * over[:, None] + over
-    across = side // window
-    regions = regions.reshape(across, window, across, window).transpose(0, 2, 1, 3).reshape(-1, window * window)
-    mask: np.ndarray[Any, Any] = np.where(regions[:, :, None] == regions[:, None, :], np.float32(0), np.float32(-100))
-    return mask
-
-
-@lru_cache(maxsize=4)
-def _index(window: int) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    rows, columns = np.divmod(np.arange(window * window), window)
-    apart = [place[:, None] - place[None, :] + window - 1 for place in (rows, columns)]
-    index: np.ndarray[Any, Any] = apart[0] * (2 * window - 1) + apart[1]
-    return index
+    return {
+        **tensors,
+        **attention,
+        **map_reassembly_of(config, [encoder.width << stage for stage in range(STAGES)]),
+        **fusion_inventory(config.fusion),
+        **depth_head_inventory(config.head, config.fusion.widths[0]),
+    }
 
 
 def _apply_size(config: DPTConfig, size: int) -> DPTConfig:
     encoder: Any = config.encoder
     side, left_over = divmod(size, encoder.patch_size)
     if left_over or not fits(side, windows_of(encoder)):
+        windows = ", ".join(map(str, windows_of(encoder)))
         raise Refusal(
-            f"size {size} does not fit: windows of {list(windows_of(encoder))} patches of {encoder.patch_size} pixels cannot cover it."
+            f"size {size} does not fit: windows of {windows} patches of {encoder.patch_size} pixels do not cover it in every stage."
         )
     return replace(config, encoder=replace(encoder, grid=(side, side)), image=replace(config.image, size=size))
 
