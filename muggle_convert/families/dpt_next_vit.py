@@ -73,7 +73,8 @@ def _encoder(reading: Reading, findings: Findings) -> NextViTConfig:
     count = reading.count("imgencoder.blocks.{n}.mlp.conv1.weight")
     transformers = tuple(number for number in range(count) if reading.has(f"imgencoder.blocks.{number}.attn.q.weight"))
     stages = _stages(reading, count, transformers)
-    why = "blocks that halve the map or no longer reduce what attention sees, among the numbers of the blocks"
+    ends = ", ".join(str(stage[-1]) for stage in stages)
+    why = f"stages end with blocks {ends}, by which blocks begin with an embedding and which reduce what attention sees"
     findings.note("encoder.depths", tuple(map(len, stages)), Source.SHAPE, why)
     findings.note("encoder.transformers", transformers, Source.SHAPE, "these blocks have attention, the others have none")
     plain = [next((number for number in stage if number not in transformers), None) for stage in stages]
