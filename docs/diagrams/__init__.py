@@ -1,0 +1,1 @@
+"""The diagrams of the documents; each file here makes the picture of its name."""

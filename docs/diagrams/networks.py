@@ -1,0 +1,53 @@
+"""Released networks as `muggle-convert inspect --picture` draws them."""
+
+from __future__ import annotations
+
+from model_defs.config import (
+    DINOv2Config,
+    DPTConfig,
+    FusionConfig,
+    HeadConfig,
+    HybridConfig,
+    ImageConfig,
+    OutputConfig,
+    ReassembleConfig,
+)
+from muggle_convert.pictures.measure import measure
+from muggle_convert.pictures.model import draw
+
+DEPTH_ANYTHING_V2_VITS = DPTConfig(
+    family="depth_anything_v2",
+    encoder=DINOv2Config(width=384, depth=12, heads=6, mlp="gelu", mlp_width=1536, patch_size=14, grid=(37, 37), taps=(2, 5, 8, 11)),
+    reassemble=ReassembleConfig(features=(48, 96, 192, 384), readout="ignore"),
+    fusion=FusionConfig(widths=(64, 64, 64, 64), resize="to next"),
+    head=HeadConfig(kind="depth", upsampler_width=32, projection_width=32, channels=1, resize="to image"),
+    image=ImageConfig(3, 518, True, "at least", 14, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    output=OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned"),
+)
+DPT_HYBRID_384 = DPTConfig(
+    family="dpt_hybrid",
+    encoder=HybridConfig(
+        stem_width=64,
+        stage_widths=(256, 512, 1024),
+        stage_depths=(3, 4, 9),
+        width=768,
+        depth=12,
+        heads=12,
+        mlp_width=3072,
+        grid=(24, 24),
+        taps=(8, 11),
+    ),
+    reassemble=ReassembleConfig(features=(768, 768), readout="project"),
+    fusion=FusionConfig(widths=(256, 256, 256, 256), resize="to next"),
+    head=HeadConfig(kind="depth", upsampler_width=128, projection_width=32, channels=1, resize="double"),
+    image=ImageConfig(3, 384, True, "closest", 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    output=OutputConfig(kind="relative inverse depth", activation="relu"),
+)
+
+
+def depth_anything_v2_vits() -> str:
+    return draw(DEPTH_ANYTHING_V2_VITS, measure(DEPTH_ANYTHING_V2_VITS, 518, 518), 518, 518, "Depth-Anything V2, depth_anything_v2_vits")
+
+
+def dpt_hybrid_384() -> str:
+    return draw(DPT_HYBRID_384, measure(DPT_HYBRID_384, 384, 384), 384, 384, "DPT hybrid, dpt_hybrid_384")
