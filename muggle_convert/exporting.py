@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints import open_checkpoint, printable
 from muggle_convert.conversion import Options, check_not_source, read
+from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.families import FAMILIES
 from muggle_convert.files_out import FileOut, TextFile, TorchFile, write_files
 from muggle_convert.match import Match
 from muggle_convert.preprocessor import preprocessor_config
+from muggle_convert.reading_like import read_like
 from muggle_convert.restore import Restored, model_tensors, restore
 from muggle_convert.rules import RuleSet
 from muggle_convert.shards import safetensors_files
@@ -36,42 +39,48 @@ def export(
     source: str | Path,
     target: str | Path,
     to: str = "original",
+    options: Options | None = None,
     *,
     keeper: str | Path | None = None,
     fill_unused: bool = False,
     max_shard_size: int | None = None,
-    options: Options = Options(),
+    **more: Any,
 ) -> Exported:
     """Write `source` as the original code reads it (`to="original"`, a file) or as transformers does (`to="transformers"`, a folder).
 
     What the network never reads is taken from the converted file if it kept it, else from `keeper`, another checkpoint; else it is
-    zeros, in the original layout only with `fill_unused`.
+    zeros, in the original layout only with `fill_unused`. Further keywords are fields of `Options`.
     """
-    target = Path(target)
+    target, options = Path(target), replace(options or Options(), **more)
     matched = read(Path(source), options)
+    check_dropped(matched)
     layout, rules = layout_for(matched, to)
-    keepers = [_keeper(matched, Path(keeper))] if keeper is not None else []
+    keepers = [read_like(matched, open_checkpoint(Path(keeper)))] if keeper is not None else []
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
-    if to == "transformers":
-        files = _folder(matched, target, restored, max_shard_size, options.force)
-    else:
-        files = _file(target, restored, max_shard_size)
+    files = _folder(matched, target, restored, max_shard_size) if to == "transformers" else _file(target, restored, max_shard_size)
     for path in files:
         for match in (matched, *keepers):
             check_not_source(match.checkpoint, path)
-    made_folder = to == "transformers" and not target.exists()
-    if made_folder:
-        check_target(target, options.force)
-        target.mkdir()
-    try:
+    with _made(target) if to == "transformers" else nullcontext():
         for path in files:
             check_target(path, options.force)
         write_files(files, force=options.force, sync=options.sync)
-    except BaseException:
-        if made_folder:
-            target.rmdir()
-        raise
     return Exported(layout, tuple(files), restored)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder for what is written inside, and take it away again where that fails."""
+    if folder.is_dir():
+        yield
+        return
+    check_target(folder, force=False)
+    folder.mkdir()
+    try:
+        yield
+    except BaseException:
+        folder.rmdir()
+        raise
 
 
 def layout_for(matched: Match, to: str) -> tuple[str, RuleSet]:
@@ -98,10 +107,6 @@ def layout_for(matched: Match, to: str) -> tuple[str, RuleSet]:
     )
 
 
-def _keeper(matched: Match, path: Path) -> Match:
-    return read(path, Options(family=matched.family.name, overrides=None))
-
-
 def _file(target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
     if target.suffix == ".safetensors":
         return safetensors_files(target, restored.contents, max_shard_size)
@@ -114,14 +119,14 @@ def _file(target: Path, restored: Restored, max_shard_size: int | None) -> Mappi
     return {target: TorchFile(restored.contents)}
 
 
-def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None, force: bool) -> Mapping[Path, FileOut]:
+def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
     layouts = matched.family.transformers
     assert layouts is not None
-    if target.exists() and not target.is_dir():
-        raise Refusal(f"{printable(target)} is a file; give the name of a folder.")
     files: dict[Path, FileOut] = {
         target / "config.json": _json(layouts.config(matched.config)),
-        target / "preprocessor_config.json": _json(preprocessor_config(matched.config, layouts.square(matched.config) if layouts.square else None)),
+        target / "preprocessor_config.json": _json(
+            preprocessor_config(matched.config, layouts.square(matched.config) if layouts.square else None)
+        ),
         **safetensors_files(target / "model.safetensors", restored.contents, max_shard_size),
     }
     strangers = [path for path in sorted(target.glob("*")) if path.suffix in (".safetensors", ".bin", ".index.json") and path not in files]

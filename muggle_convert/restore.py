@@ -33,7 +33,7 @@ class Restored:
 def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match], fill: bool) -> Restored:
     """`keepers` are further files that may hold what the network never reads; with `fill`, the rest of that are zeros."""
     made = model_tensors(matched)
-    back = translate_back(made, rules)
+    back = translate_back(made, rules, layout)
     refuse_loss(back, layout)
     kept: dict[str, TensorEntry] = {}
     for keeper in (*keepers, matched):

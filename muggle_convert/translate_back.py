@@ -23,7 +23,7 @@ class Back:
     homeless: tuple[Made, ...]  # parts of tensors that would be lost, unless they are zeros
 
 
-def translate_back(made: Mapping[str, Made], rules: RuleSet) -> Back:
+def translate_back(made: Mapping[str, Made], rules: RuleSet, layout: str) -> Back:
     """Apply the inverse rules to every tensor of the model."""
     back: dict[str, Made] = {}
     homeless: list[Made] = []
@@ -31,16 +31,16 @@ def translate_back(made: Mapping[str, Made], rules: RuleSet) -> Back:
     for name in made:
         place = rules.of_canonical(name)
         if place is None or not isinstance(place.rule, Rule):
-            raise Refusal(f"the layout has no place for {name}.")
+            raise Refusal(f"the {layout} layout has no place for {name}.")
         if (key := (id(place.rule), place.fields)) in done:
             continue
         done.add(key)
-        tensors, names = _both_sides(made, place, place.rule)
+        tensors, names = _both_sides(made, place, place.rule, layout)
         shapes = [tensor.shape for tensor in tensors]
         try:
             assemblies = place.rule.operation.backward(shapes)
         except ShapeError as problem:
-            raise Refusal(f"{name} {problem}, which the layout needs.") from None
+            raise Refusal(f"{name} {problem}, as the {layout} layout has it.") from None
         back |= {target: _put_together(target, assembly, tensors) for target, assembly in zip(names, assemblies, strict=True)}
         for run in uncarried(assemblies, shapes):
             homeless.append(_put_together(name, Assembly((run.count,), (run,)), tensors))
@@ -72,10 +72,10 @@ def refuse_loss(back: Back, layout: str) -> None:
             )
 
 
-def _both_sides(made: Mapping[str, Made], place: Place, rule: Rule) -> tuple[list[Made], list[str]]:
+def _both_sides(made: Mapping[str, Made], place: Place, rule: Rule, layout: str) -> tuple[list[Made], list[str]]:
     here, there = place.siblings(rule.canonical), place.siblings(rule.original)
     if None in there or any(name not in made for name in here):
-        raise Refusal(f"the layout has no place for {here[place.position]}.")
+        raise Refusal(f"the {layout} layout has no place for {here[place.position]}.")
     return [made[name] for name in here if name is not None], [name for name in there if name is not None]
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from muggle_convert.cast import TARGETS, Cast
-from muggle_convert.checkpoints import Checkpoint, DType, TensorEntry, open_checkpoint, printable, same_bytes, tensor_chunks
+from muggle_convert.checkpoints import DType, TensorEntry, open_checkpoint, printable, same_bytes, tensor_chunks
 from muggle_convert.conversion import Options, read
 from muggle_convert.dropped import check_one, is_exact
-from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.errors import Refusal
 from muggle_convert.match import Match
+from muggle_convert.reading_like import read_like
 from muggle_convert.restore import kept_tensors, model_tensors
 from muggle_convert.rules import Drop, Fate
 from muggle_convert.rules.operations import Run
 from muggle_convert.rules.ruleset import Place
-from muggle_convert.translate import Made, Translation, original_name, translate
+from muggle_convert.translate import Made, original_name
 from muggle_convert.translate_back import chunks_of, is_zero, translate_back
 
 
@@ -80,7 +81,7 @@ def verify(original: str | Path, converted: str | Path, *, state: str | None = N
             f"{printable(theirs.checkpoint.path)} is not a file that muggle-convert wrote (it is in the {theirs.layout} layout); "
             "give the original first and the converted file second."
         )
-    ours = _as_the_converted_says(open_checkpoint(Path(original), state), theirs)
+    ours = read_like(theirs, open_checkpoint(Path(original), state))
     comparison = _Comparison(ours, theirs)
     verdicts = tuple(comparison.verdicts())
     predictions = None
@@ -89,29 +90,6 @@ def verify(original: str | Path, converted: str | Path, *, state: str | None = N
 
         predictions = largest_differences(ours, theirs)
     return Verification(ours, theirs, verdicts, comparison.largest_rounding, predictions)
-
-
-def _as_the_converted_says(checkpoint: Checkpoint, converted: Match) -> Match:
-    """The original, read by the layout that suits it best, with the configuration of the converted file."""
-    assert converted.document is not None
-    layouts = converted.family.every_layout
-    origin = converted.document.layout
-    readings: dict[str, Translation] = {}
-    for layout in [*([origin] if origin in layouts else []), *layouts]:
-        try:
-            readings[layout] = translate(checkpoint, layouts[layout], {})
-        except Contradiction as problem:
-            if layout == origin:
-                raise problem
-    inventory = converted.family.inventory(converted.config)
-
-    def suitability(layout: str) -> tuple[int, int]:
-        made = readings[layout].made
-        right = sum(made[name].shape == shape for name, shape in inventory.items() if name in made)
-        return right, len(readings[layout].dropped)
-
-    best = max(readings, key=suitability)
-    return replace(converted, checkpoint=checkpoint, layout=best, translation=readings[best], document=None)
 
 
 class _Comparison:
@@ -131,7 +109,7 @@ class _Comparison:
         return max((cast.largest_error for cast in self.casts.values()), default=None)
 
     def verdicts(self) -> Iterator[Verdict]:
-        back = translate_back(model_tensors(self.theirs), self.ours.family.every_layout[self.ours.layout])
+        back = translate_back(model_tensors(self.theirs), self.ours.family.every_layout[self.ours.layout], self.ours.layout)
         for name, entry in self.ours.checkpoint.tensors.items():
             if name in back.made:
                 yield self.compared(entry, back.made[name], Fared.EQUAL)
