@@ -18,6 +18,7 @@ from muggle_convert.images.scales import scale_of, unit
 from muggle_convert.images.seeing import Seen, Seer
 from muggle_convert.images.video import Film, encoder, even
 
+COMPRESSION = 4  # half the time of the usual 6, and two hundredths more bytes
 STEADINESS = 0.1  # how far the colours of a film follow each new frame
 
 
@@ -33,7 +34,7 @@ def save(seer: Seer, seen: Seen, target: Path, form: str, field_of_view: float) 
         elif form == "ply":
             write_ply(file, seen.picture, seen.prediction, scale_of(seen.prediction, seen.output), field_of_view)
         else:
-            seer.draw(seen).save(file, "PNG")
+            seer.draw(seen).save(file, "PNG", compress_level=COMPRESSION)
 
 
 def save_film(seer: Seer, film: Film, target: Path, on_frame: Callable[[], None]) -> None:

@@ -17,6 +17,7 @@ ROUND = ((1, 2, 5), (3, 1.5, 7), (4, 6, 8, 9, 1.2, 1.4, 1.6, 1.8, 2.5))  # numbe
 Tick = tuple[float, str]  # from 0, the dark end, to 1, the bright end
 
 
+ROWS = 64  # that are painted at a time
 DEPTH = ("relative inverse depth", "relative depth", "metric depth")  # the kinds of prediction that tell near from far
 
 
@@ -33,10 +34,12 @@ class Scale:
         return (nearness(prediction, self.kind) - self.far) / max(self.near - self.far, 1e-12)
 
     def paint(self, prediction: Prediction) -> colours.Colours:
-        """A colour for each pixel; grey where the network gave no number."""
-        shares = self.share(prediction)
-        painted = colours.near_and_far(shares)
-        painted[~np.isfinite(shares)] = 128
+        """A colour for each pixel; grey where the network gave no number. A few rows at a time, for pictures are large."""
+        painted = np.full((*prediction.shape, 3), 128, np.uint8)
+        for first in range(0, len(prediction), ROWS):
+            shares = self.share(prediction[first : first + ROWS])
+            known = np.isfinite(shares)
+            painted[first : first + ROWS][known] = colours.near_and_far(shares[known])
         return painted
 
     def ticks(self) -> list[Tick]:
@@ -55,11 +58,12 @@ class Scale:
 
 def scale_of(prediction: Prediction, output: OutputConfig) -> Scale:
     """The scale that shows all of a prediction but a few outliers."""
-    near = nearness(prediction, output.kind)
+    step = math.ceil(math.sqrt(prediction.size / 1_000_000))
+    near = nearness(prediction[::step, ::step], output.kind)
     shown = near[np.isfinite(near)]
     if not shown.size:
         return Scale(0.0, 1.0, output.kind)
-    lowest, highest = np.percentile(shown[:: math.ceil(shown.size / 1_000_000)], (0.2, 99.8))
+    lowest, highest = np.percentile(shown, (0.2, 99.8))
     return Scale(float(lowest), float(highest), output.kind)
 
 
