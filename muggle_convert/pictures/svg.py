@@ -23,8 +23,9 @@ class Drawing:
         self, x: float, y: float, width: float, height: float, fill: str, stroke: str = "none", radius: float = 6, dashed: bool = False
     ) -> None:
         dashes = ' stroke-dasharray="5 4"' if dashed else ""
-        place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{radius}"'
-        self._shapes.append(f'<rect {place} fill="{fill}" stroke="{stroke}"{dashes}/>')
+        edges = f' rx="{radius:g}"' if radius else ' shape-rendering="crispEdges"'  # squares that meet show no seam
+        place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+        self._shapes.append(f'<rect {place}{edges} fill="{fill}" stroke="{stroke}"{dashes}/>')
 
     def text(self, x: float, y: float, words: str, size: float = 13, anchor: str = "start", fill: str = INK, bold: bool = False) -> None:
         """Words on a line whose foot is at y; anchor is start, middle or end."""
