@@ -13,9 +13,9 @@ from muggle_convert.checkpoints import DType, TensorEntry, open_checkpoint, prin
 from muggle_convert.conversion import Options, read
 from muggle_convert.dropped import check_one, is_exact
 from muggle_convert.errors import Refusal
+from muggle_convert.exporting.restore import kept_tensors, model_tensors
 from muggle_convert.match import Match
 from muggle_convert.reading_like import read_like
-from muggle_convert.restore import kept_tensors, model_tensors
 from muggle_convert.rules import Drop, Fate
 from muggle_convert.rules.operations import Run
 from muggle_convert.rules.ruleset import Place

@@ -40,7 +40,7 @@ def command(
     """Write CONVERTED back in the original layout, or as a folder that transformers loads. It may also be a checkpoint of any layout."""
     from muggle_convert.conversion import Options
     from muggle_convert.exporting import export
-    from muggle_convert.shards import size_in_bytes
+    from muggle_convert.exporting.shards import size_in_bytes
 
     exported = export(
         converted,

@@ -13,14 +13,14 @@ from muggle_convert.checkpoints import open_checkpoint, printable
 from muggle_convert.conversion import Options, check_not_source, read
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
+from muggle_convert.exporting.files import FileOut, TextFile, TorchFile, write_files
+from muggle_convert.exporting.preprocessor import preprocessor_config
+from muggle_convert.exporting.restore import Restored, model_tensors, restore
+from muggle_convert.exporting.shards import safetensors_files
 from muggle_convert.families import FAMILIES
-from muggle_convert.files_out import FileOut, TextFile, TorchFile, write_files
 from muggle_convert.match import Match
-from muggle_convert.preprocessor import preprocessor_config
 from muggle_convert.reading_like import read_like
-from muggle_convert.restore import Restored, model_tensors, restore
 from muggle_convert.rules import RuleSet
-from muggle_convert.shards import safetensors_files
 from muggle_convert.target import check_target
 
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import DType, TensorEntry, printable
-from muggle_convert.contents import Content, computed, copied
 from muggle_convert.document import LeftOut
 from muggle_convert.dropped import remade
 from muggle_convert.errors import Refusal
+from muggle_convert.exporting.contents import Content, computed, copied
 from muggle_convert.match import Match
 from muggle_convert.rules import Drop, Fate, RuleSet
 from muggle_convert.rules.operations import Run

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from muggle_convert.contents import Content
-from muggle_convert.pickle_writer import StoredTensor, state_dict_pickle
+from muggle_convert.exporting.contents import Content
+from muggle_convert.exporting.pickle_writer import StoredTensor, state_dict_pickle
 from muggle_convert.target import Target
 
 ROOT = "archive"

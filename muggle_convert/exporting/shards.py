@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from muggle_convert.contents import Content
 from muggle_convert.errors import Refusal
-from muggle_convert.files_out import FileOut, SafetensorsFile, TextFile
+from muggle_convert.exporting.contents import Content
+from muggle_convert.exporting.files import FileOut, SafetensorsFile, TextFile
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}  # as the Hub counts
 

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from muggle_convert.contents import Content
+from muggle_convert.exporting.contents import Content
+from muggle_convert.exporting.torch_zip_writer import lay_out_archive, write_archive
 from muggle_convert.safetensors_header import header
 from muggle_convert.target import Target
-from muggle_convert.torch_zip_writer import lay_out_archive, write_archive
 
 
 class FileOut(Protocol):

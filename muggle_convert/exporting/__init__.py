@@ -1,0 +1,7 @@
+"""From a checkpoint, converted or not, to the files of another layout."""
+
+from __future__ import annotations
+
+from muggle_convert.exporting.run import Exported, export
+
+__all__ = ["Exported", "export"]
