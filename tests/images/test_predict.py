@@ -17,7 +17,7 @@ from model_defs.build import build
 from model_defs.dpt import DPT
 from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.images.predict import Predictor
-from tests.goldens import GOLDENS, TOLERANCE, golden, uint8_picture
+from tests.goldens import GOLDENS, TOLERANCE, golden, goldens, uint8_picture
 
 CASES = GOLDENS.parent / "predict"
 PICTURE = uint8_picture(50, 81, 1)
@@ -41,6 +41,11 @@ def test_a_prediction_is_what_original_transforms_network_and_resize_give(case: 
         assert np.array_equal(prediction[::step, ::step], expected)
     else:
         assert np.abs(prediction[::step, ::step] - expected).max() < TOLERANCE * expected.std()
+
+
+def test_every_family_with_a_reference_case_is_predicted_end_to_end() -> None:
+    covered = {golden(case["case"]).family for case in cases()}
+    assert {case.family for case in goldens()} - {"dust3r"} == covered  # DUSt3R takes two pictures
 
 
 def test_a_path_an_image_and_an_array_predict_the_same(model: Predictor, tmp_path: Path) -> None:
