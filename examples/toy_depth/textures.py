@@ -102,7 +102,7 @@ def _plaid(u: Array, v: Array) -> Array:
 
 SEEN: tuple[Pattern, ...] = (_plain, _gradient, _checker, _stripes, _tiles, _brick, _wood, _noise, _noise)
 UNSEEN: tuple[Pattern, ...] = (_dots, _hexagons, _marble, _zigzag, _plaid)
-WOOD, BRICK, TILES, PLAIN, CLOUDS = _wood, _brick, _tiles, _plain, _noise
+PLAIN, GRADIENT, CHECKER, STRIPES, BRICK, WOOD, CLOUDS, PLAID = _plain, _gradient, _checker, _stripes, _brick, _wood, _noise, _plaid
 
 
 @dataclass(frozen=True)
