@@ -50,7 +50,7 @@ def _tensor(tensor: StoredTensor) -> bytes:
     storage = MARK + _text("storage") + storage_class + _text(tensor.key) + _text("cpu") + _number(tensor.count) + TUPLE + PERSISTENT
     strides = [1]
     for side in reversed(tensor.shape[1:]):
-        strides.insert(0, strides[0] * side)
+        strides.insert(0, strides[0] * max(side, 1))
     shape, stride = _numbers(tensor.shape), _numbers(strides[: len(tensor.shape)])
     return REBUILD + MARK + storage + _number(0) + shape + stride + NEW_FALSE + ORDERED_DICT + TUPLE + CALL
 

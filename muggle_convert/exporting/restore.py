@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from model_defs.config import DPTConfig
-from muggle_convert.checkpoints import DType, TensorEntry, printable
+from muggle_convert.checkpoints import DType, Limits, TensorEntry, printable
 from muggle_convert.document import LeftOut
 from muggle_convert.dropped import remade
 from muggle_convert.errors import Refusal
@@ -66,11 +66,22 @@ def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match
     return Restored(tuple(contents.values()), tuple(derived), tuple(zeros), gone)
 
 
+def refuse_too_much(restored: Restored, limits: Limits) -> None:
+    """What is filled with zeros is as large as a file says, and a stranger may have written that."""
+    size = sum(content.size for content in restored.contents)
+    if size > limits.output_bytes or any(side < 0 for content in restored.contents for side in content.shape):
+        largest = max(restored.contents, key=lambda content: content.size)
+        raise Refusal(
+            f"what is to be written would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the "
+            f"{limits.output_bytes:,} that are allowed."
+        )
+
+
 def model_tensors(matched: Match) -> dict[str, Made]:
     """The tensors of the network by name, in its own order, with those that share another one's."""
     made = matched.translation.made
     if matched.document is not None:
-        made = {**made, **{alias: made[owner] for alias, owner in matched.document.aliases.items()}}
+        made = {**made, **{alias: made[owner] for alias, owner in matched.document.aliases.items() if owner in made}}
     return {name: made[name] for name in matched.family.inventory(matched.config)}
 
 

@@ -15,7 +15,7 @@ from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.files import FileOut, TextFile, TorchFile, write_files
 from muggle_convert.exporting.preprocessor import preprocessor_config
-from muggle_convert.exporting.restore import Restored, model_tensors, restore
+from muggle_convert.exporting.restore import Restored, model_tensors, refuse_too_much, restore
 from muggle_convert.exporting.shards import safetensors_files
 from muggle_convert.families import FAMILIES
 from muggle_convert.match import Match
@@ -57,6 +57,7 @@ def export(
     layout, rules = layout_for(matched, to)
     keepers = [read_like(matched, open_checkpoint(Path(keeper)))] if keeper is not None else []
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
+    refuse_too_much(restored, options.limits)
     files = _folder(matched, target, restored, max_shard_size) if to == "transformers" else _file(target, restored, max_shard_size)
     for path in files:
         for match in (matched, *keepers):
