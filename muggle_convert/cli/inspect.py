@@ -51,6 +51,8 @@ def command(
 def _draw(match: Match, target: Path, size: str | None) -> None:
     if target.suffix.lower() != ".svg":
         raise Refusal(f"{target} does not end in .svg, which is what pictures of networks are written as.")
+    if match.config.output.kind == "points":
+        raise Refusal(f"{match.family.title} looks at two pictures at once; only networks that look at one are drawn.")
     image = match.config.image
     sides = size.lower().split("x") if size else [str(image.size), str(image.size_across or image.size)]
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):

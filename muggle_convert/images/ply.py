@@ -22,13 +22,19 @@ def write_ply(file: BinaryIO, picture: Pixels, prediction: Prediction, scale: Sc
     focal = max(height, width) / 2 / math.tan(math.radians(field_of_view) / 2)  # in pixels; the angle spans the longer side
     across = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / focal
     down = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / focal
-    points = np.empty((height, width), [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
-    points["x"], points["y"], points["z"] = away * across, -away * down[:, None], -away
-    for channel, name in enumerate(("red", "green", "blue")):
-        points[name] = picture[:, :, channel]
-    kept = points[np.isfinite(away)]
-    file.write(_header(kept.size, scale.kind == "metric depth", field_of_view).encode())
-    file.write(kept.tobytes())
+    kept = np.isfinite(away)
+    points = np.stack([away * across, -away * down[:, None], -away], axis=-1)[kept]
+    metres = scale.kind == "metric depth"
+    unit = "metres" if metres else f"no unit: relative depth, the nearest points put at {NEAREST:g} and the farthest at {FARTHEST:g}"
+    write_points(file, points, picture[kept], [f"coordinates in {unit}", f"field of view {field_of_view:g} degrees, as assumed"])
+
+
+def write_points(file: BinaryIO, points: npt.NDArray[np.float32], colours: Pixels, comments: list[str]) -> None:
+    """(N, 3) coordinates and (N, 3) colours; x to the right, y up, and the camera in the origin looks along -z."""
+    rows = np.empty(len(points), [("points", "<f4", 3), ("colours", "u1", 3)])
+    rows["points"], rows["colours"] = points, colours
+    file.write(_header(len(rows), comments).encode())
+    file.write(rows.tobytes())
 
 
 def distances(prediction: Prediction, scale: Scale) -> npt.NDArray[np.float32]:
@@ -41,8 +47,7 @@ def distances(prediction: Prediction, scale: Scale) -> npt.NDArray[np.float32]:
     return np.float32(1) / (1 / FARTHEST + near * np.float32(1 / NEAREST - 1 / FARTHEST))
 
 
-def _header(count: int, metres: bool, field_of_view: float) -> str:
-    unit = "metres" if metres else f"no unit: relative depth, the nearest points put at {NEAREST:g} and the farthest at {FARTHEST:g}"
+def _header(count: int, comments: list[str]) -> str:
     properties = [f"property float {axis}" for axis in "xyz"] + [f"property uchar {colour}" for colour in ("red", "green", "blue")]
-    comments = [f"comment coordinates in {unit}", f"comment field of view {field_of_view:g} degrees, as assumed"]
-    return "\n".join(["ply", "format binary_little_endian 1.0", *comments, f"element vertex {count}", *properties, "end_header", ""])
+    said = [f"comment {comment}" for comment in comments]
+    return "\n".join(["ply", "format binary_little_endian 1.0", *said, f"element vertex {count}", *properties, "end_header", ""])

@@ -42,6 +42,10 @@ class Predictor(DPT):
     def _predict(self, pictures: list[Pixels], size: int | None) -> list[Prediction]:
         if self.training:
             raise Refusal("the network is in training mode, where predicting would change its statistics; call model.eval() first.")
+        if self.config.output.kind == "points":
+            raise Refusal(
+                "this network looks at two pictures at once and predicts points in space; call model(first, second) with two tensors."
+            )
         weight = next(self.parameters())
         inputs = [prepare(picture, self.config.image, size) for picture in pictures]
         by_shape: dict[torch.Size, list[int]] = {}
@@ -68,19 +72,20 @@ class Predictor(DPT):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copying and pickling find the class by the network's, for the combined one has no name in any module."""
-        return _blank, (type(self).__bases__[1],), self.__dict__
+        able, network = type(self).__bases__
+        return _blank, (network, able), self.__dict__
 
 
-def with_predict(network: DPT) -> Predictor:
+def with_predict(network: DPT, able_to: type[Predictor] = Predictor) -> Predictor:
     """The same network, of the same parts, as one that also takes pictures; its tensors keep their names, and it still is what it was."""
-    able = _blank(type(network))
+    able = _blank(type(network), able_to)
     able.__dict__.update(network.__dict__)
     return able
 
 
-def _blank(network: type[DPT]) -> Predictor:
+def _blank(network: type[DPT], able_to: type[Predictor]) -> Predictor:
     if network not in _COMBINED:
-        _COMBINED[network] = cast(type[Predictor], type(network.__name__, (Predictor, network), {}))
+        _COMBINED[network] = cast(type[Predictor], type(network.__name__, (able_to, network), {}))
     kind = _COMBINED[network]
     return kind.__new__(kind)
 

@@ -50,6 +50,8 @@ class Seer:
     def check(self, form: str) -> None:
         """Refuse at once what would be refused for every picture."""
         output = self.models[0].config.output
+        if output.kind == "points":
+            raise Refusal(f"{self.names[0]} sees two pictures together: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
         if output.kind not in FORMATS[form]:
             fitting = ", ".join(name for name, kinds in FORMATS.items() if output.kind in kinds)
             raise Refusal(f"{self.names[0]} predicts {output.kind}, which {form} does not hold; write it with --format {fitting}.")

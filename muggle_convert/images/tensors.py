@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,7 +21,11 @@ def prepare(picture: Pixels, image: ImageConfig, size: int | None = None) -> Ten
     """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training."""
     if image.channels != 3:
         raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make the tensor yourself and call model(tensor).")
-    samples = resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size))
+    return normalised(resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size)), image)
+
+
+def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
+    """(H, W, 3) from 0 to 255 -> (3, H, W)"""
     mean, deviation = (np.float32(255) * np.array(values, np.float32) for values in (image.mean, image.std))
     return torch.from_numpy(((samples - mean) / deviation).transpose(2, 0, 1).copy())
 

@@ -28,13 +28,14 @@ class Part:
 def measure(config: DPTConfig, rows: int, columns: int) -> Mapping[str, Part]:
     """Every named part, in the order of the network, and under the empty name the whole of it."""
     with torch.device("meta"):
-        network = build(config).eval()
-        image = torch.empty(1, config.image.channels, rows, columns)
+        # In half precision, where no network looks at its numbers to decide how to go on; there are none to look at.
+        network = build(config).eval().to(torch.bfloat16)
+        image = torch.empty(1, config.image.channels, rows, columns, dtype=torch.bfloat16)
     outputs: dict[str, tuple[Shape, ...]] = {}
     for name, module in network.named_modules():
         module.register_forward_hook(_recorder(outputs, name))
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(image)
+        network(*[image] * network.pictures)
     counts: Mapping[str, Mapping[Any, int]] = counter.get_flop_counts()
     root = type(network).__name__
     return {
@@ -54,8 +55,8 @@ def _recorder(outputs: dict[str, tuple[Shape, ...]], name: str) -> Any:
 def _tensors(output: object) -> Iterator[Tensor]:
     if isinstance(output, Tensor):
         yield output
-    elif isinstance(output, (list, tuple)):
-        for one in output:
+    elif isinstance(output, (list, tuple, dict)):
+        for one in output.values() if isinstance(output, dict) else output:
             yield from _tensors(one)
 
 
