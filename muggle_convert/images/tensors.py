@@ -39,7 +39,7 @@ def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:
 
 def restore_classes(scores: Tensor, output: OutputConfig, size: Size) -> Tensor:
     """(classes, H, W) -> (height, width), the best class of each pixel; a few classes at a time, for all of a large picture would not fit."""
-    best = torch.full(size, -torch.inf, device=scores.device)
+    best = torch.full(size, -torch.inf, dtype=scores.dtype, device=scores.device)
     winner = torch.zeros(size, dtype=torch.int64, device=scores.device)
     for first in range(0, len(scores), 8):
         highest, number = restore(scores[first : first + 8], output, size).max(dim=0)
