@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from model_defs.arithmetic import accelerate
 from model_defs.config import (
     SCALES,
     BEiTConfig,
@@ -36,6 +37,7 @@ from model_defs.fusion import FUSIONS
 from model_defs.head import DepthHead, DoublingDepthHead, SegmentationHead, UnalignedDepthHead
 from model_defs.levit_dpt import LeViTDPT, TransposedStem
 from model_defs.midas_v21_fusion import MidasV21Fusion
+from model_defs.next_vit_dpt import NextViTDPT
 from model_defs.patch_embed import NormalizedPatchEmbedding, PatchEmbedding
 from model_defs.posenc import BicubicPositionEncoding, PositionEncoding
 from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble, ReassembleMap
@@ -43,7 +45,9 @@ from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble, ReassembleMap
 
 def build(config: DPTConfig) -> DPT:
     """A network with the parts its encoder calls for; its weights are whatever torch makes them."""
-    return _BUILDERS[type(config.encoder)](config, config.encoder)
+    network = _BUILDERS[type(config.encoder)](config, config.encoder)
+    accelerate(network)
+    return network
 
 
 def _vit(config: DPTConfig, encoder: ViTConfig) -> DPT:
@@ -137,7 +141,7 @@ def _levit(config: DPTConfig, encoder: LeViTConfig) -> DPT:
 
 
 def _next_vit(config: DPTConfig, encoder: NextViTConfig) -> DPT:
-    return HierarchicalDPT(
+    return NextViTDPT(
         config,
         patch_embed=NextViTStem(config.image.channels, encoder.stem_widths),
         imgencoder=NextViT(encoder),

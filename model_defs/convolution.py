@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from model_defs.arithmetic import Convolution
 
-class NormalizedConvolution(nn.Conv2d):
+
+class NormalizedConvolution(Convolution):
     """A convolution with batch normalisation after it, whose bias makes one of its own superfluous."""
 
     def __init__(

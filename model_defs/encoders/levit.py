@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_defs.arithmetic import Linear
 from model_defs.config import LeViTConfig
 from model_defs.convolution import NormalizedConvolution
 
@@ -25,7 +26,7 @@ class LeViTStem(nn.Sequential):
         super().__init__(*layers[:-1])
 
 
-class NormalizedLinear(nn.Linear):
+class NormalizedLinear(Linear):
     """A linear layer with batch normalisation after it, as everywhere in LeViT in place of layer norms before."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_defs.arithmetic import convolution
 from model_defs.config import HybridConfig
 from model_defs.patch_embed import Grid
 
@@ -30,7 +31,7 @@ class StandardizedConvolution(nn.Conv2d):
     def forward(self, feature_map: Tensor) -> Tensor:
         if self.halving_padding is not None:
             feature_map = F.pad(feature_map, self.halving_padding)
-        return self.norm(F.conv2d(feature_map, self.standardized(), stride=self.stride, padding=self.padding))
+        return self.norm(convolution(feature_map, self.standardized(), None, self.stride, self.padding))
 
     def standardized(self) -> Tensor:
         # The variance of a filter gets lost in half precision.

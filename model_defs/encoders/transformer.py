@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_defs.arithmetic import LinearGELU, attention
+
 
 class Attention(nn.Module):
     """Multi-head self-attention; all heads' queries, keys and values come from one matrix product."""
@@ -20,7 +22,7 @@ class Attention(nn.Module):
         batch, count, width = tokens.shape
         # (B, N, 3 * C) -> (3, B, heads, N, C / heads)
         queries, keys, values = self.qkv(tokens).view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
+        mixed = attention(queries, keys, values, bias)
         return self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
 
 
@@ -29,11 +31,11 @@ class MLP(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden)
+        self.fc1 = LinearGELU(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))
+        return self.fc2(self.fc1(tokens))
 
 
 class SwiGLU(nn.Module):

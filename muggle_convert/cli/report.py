@@ -66,7 +66,7 @@ def _plan(settled: Plan) -> dict[str, Any]:
 def _headline(matched: Match, verb: str) -> None:
     name, exact = matched.released
     like = f", {name}" if exact else f", nearest to {name}" if name else ""
-    print(f"{printable(matched.checkpoint.path.name)}: {matched.family.title}{like}; {verb}:", file=sys.stdout)
+    print(f"{printable(matched.checkpoint.name)}: {matched.family.title}{like}; {verb}:", file=sys.stdout)
     for what in matched.checkpoint.unwrapped:
         click.echo(f"  {what}")
 
