@@ -74,15 +74,9 @@ _ACCELERATED: dict[type[nn.Module], type[nn.Module]] = {nn.Linear: Linear, nn.Co
 
 
 def goes_through_onednn(tokens: Tensor) -> bool:
-    return (
-        tokens.device.type == "cpu"
-        and tokens.dtype is torch.float32
-        and not torch.is_grad_enabled()
-        and not torch.compiler.is_compiling()
-        and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.enabled
-        and torch.backends.mkldnn.is_available()
-    )
+    is_plain = tokens.device.type == "cpu" and tokens.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
+    is_inference = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    return is_plain and is_inference and torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
 
 
 def _onednn_linear(tokens: Tensor, weight: Tensor, bias: Tensor | None, activation: str = "none") -> Tensor:

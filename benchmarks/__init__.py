@@ -1,0 +1,1 @@
+"""How fast, against what people have today. Start with `python benchmarks/run.py --help`."""

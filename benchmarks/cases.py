@@ -1,0 +1,45 @@
+"""Checkpoints to measure with: the released sizes, drawn from their manifests, and plain files of any size."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tests.goldens import RELEASED, Golden
+
+
+def chosen(arguments: argparse.Namespace, default: tuple[str, ...] = ()) -> list[Golden]:
+    """The cases whose name contains one of the words."""
+    words = arguments.words or default
+    cases = [Golden(manifest.parent) for manifest in sorted(RELEASED.glob("*/manifest.json.gz"))]
+    return [case for case in cases if not words or any(word in case.name for word in words)]
+
+
+def drawn(case: Golden, folder: Path) -> Path:
+    """A case's checkpoint, drawn once."""
+    path = folder / "benchmark-checkpoints" / case.manifest["file"]
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        case.save(path.parent)
+    return path
+
+
+def of_size(gigabytes: float, folder: Path) -> Path:
+    """A Depth-Anything V2 checkpoint of about this many bytes: as many blocks of the large one's width as that takes."""
+    import torch
+
+    blocks = max(4, round(gigabytes * 1e9 / (12.6e6 * 4)))
+    path = folder / "benchmark-checkpoints" / f"depth_anything_v2_{blocks}_blocks.pth"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        large = next(Golden(manifest.parent) for manifest in RELEASED.glob("depth_anything_v2.vitl/manifest.json.gz")).state_dict()
+        state = {name: tensor for name, tensor in large.items() if ".blocks." not in name}
+        for block in range(blocks):
+            parts = {name: tensor for name, tensor in large.items() if f".blocks.{block % 24}." in name}
+            state |= {name.replace(f".blocks.{block % 24}.", f".blocks.{block}."): tensor.clone() for name, tensor in parts.items()}
+        torch.save(state, path)
+    return path
+
+
+def depth_of(path: Path) -> int:
+    return int(path.stem.split("_")[3])

@@ -1,0 +1,70 @@
+"""One prediction, in one process, with the same threads and the same weights."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from benchmarks.cases import chosen, drawn
+from benchmarks.measure import in_turn
+from benchmarks.originals import muggled_dpt, original
+from benchmarks.table import Row
+from tests.goldens import Golden
+
+Predict = Callable[[torch.Tensor], torch.Tensor]
+
+
+def forward(arguments: argparse.Namespace) -> Iterator[Row]:
+    """Target: 1.25 times the fastest peer, and for Depth-Anything 1.6 times the original, with an error of at most 5e-4 deviations."""
+    from muggle_convert import load_any_dpt
+
+    torch.set_num_threads(arguments.threads)
+    for case in chosen(arguments):
+        path = drawn(case, arguments.folder)
+        mine = load_any_dpt(path, **case.options)
+        pictures = [torch.randn(1, 3, arguments.size, arguments.size)] if arguments.size else case.inputs()
+        for name, theirs in _peers(case, path, arguments):
+            for picture in pictures:
+                yield _beside(case, mine, name, theirs, picture, arguments.runs)
+
+
+def _beside(case: Golden, mine: Predict, name: str, theirs: Predict, picture: torch.Tensor, runs: int) -> Row:
+    with torch.inference_mode():
+        ours, expected = mine(picture), theirs(picture)
+        error = float((ours - expected).abs().max() / expected.std())
+        first, second = in_turn(runs, lambda: mine(picture), lambda: theirs(picture))
+    size = " x ".join(map(str, picture.shape[2:]))
+    return Row(f"{case.name}, {size}", "forward", first.seconds, name, second.seconds, remark=f"largest difference {error:.1e} deviations")
+
+
+def _peers(case: Golden, path: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, Predict]]:
+    wanted = arguments.peer or ["transformers", "original", "muggled_dpt"]
+    if "transformers" in wanted and (model := _transformers(path)) is not None:
+        yield "transformers", model
+    if arguments.originals and "original" in wanted and (model := original(case, path, arguments.originals)) is not None:
+        yield "original", model
+    if arguments.originals and "muggled_dpt" in wanted and (model := muggled_dpt(path, arguments.originals)) is not None:
+        yield "muggled_dpt", model
+
+
+def _transformers(path: Path) -> Predict | None:
+    """The same weights in transformers, by way of our own export; None for families it does not have."""
+    from transformers import AutoModelForDepthEstimation, AutoModelForSemanticSegmentation
+
+    from muggle_convert import Refusal, export, inspect
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        try:
+            export(path, Path(folder) / "hf", "transformers")
+        except Refusal:
+            return None
+        is_segmentation = inspect(path).match.config.output.kind == "classes"
+        kind = AutoModelForSemanticSegmentation if is_segmentation else AutoModelForDepthEstimation
+        model = kind.from_pretrained(Path(folder) / "hf").eval()
+    if is_segmentation:
+        return lambda picture: model(picture).logits
+    return lambda picture: model(picture).predicted_depth

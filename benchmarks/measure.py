@@ -1,0 +1,63 @@
+"""Taking turns: A B A B, so that whatever else the machine does falls on both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Medians over the counted runs."""
+
+    seconds: float
+    memory: float = 0.0  # MiB, the most at one time
+    output: str = ""
+
+
+def in_turn(runs: int, *actions: Callable[[], None]) -> list[Figure]:
+    """Each action once to warm up, then all in turn."""
+    for action in actions:
+        action()
+    seconds: list[list[float]] = [[] for _ in actions]
+    for _ in range(runs):
+        for taken, action in zip(seconds, actions, strict=True):
+            begin = time.perf_counter()
+            action()
+            taken.append(time.perf_counter() - begin)
+    return [Figure(median(taken)) for taken in seconds]
+
+
+def commands_in_turn(runs: int, *commands: tuple[Callable[[], None], Sequence[object]]) -> list[Figure]:
+    """Whole processes in turn, each with something to clean up before it, by the system's own account of time and memory."""
+    figures: list[list[Figure]] = [[] for _ in commands]
+    for number in range(runs + 1):
+        for taken, (before, command) in zip(figures, commands, strict=True):
+            before()
+            figure = run(command)
+            if number:
+                taken.append(figure)
+    return [Figure(median(one.seconds for one in taken), median(one.memory for one in taken), taken[-1].output) for taken in figures]
+
+
+def run(command: Sequence[object]) -> Figure:
+    """One process."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    begin = time.perf_counter()
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(map(str, command))} failed")
+    return Figure(seconds, usage.ru_maxrss / 1024, output)

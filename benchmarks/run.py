@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Measure this project beside its peers, in turn and in one run: every figure is a ratio of medians.
+
+    python benchmarks/run.py inspect|convert|load|forward [WORDS...] [--peer transformers] [--originals DIR]
+
+Checkpoints are drawn from the manifests in fixtures/released, so nothing is downloaded. `--originals DIR` is a folder with clones of the
+original repositories (MiDaS, DPT, Depth-Anything-V2, muggled_dpt) and what they need installed; see benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import files, forwards, loads
+from benchmarks.table import show
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", choices=["inspect", "convert", "load", "forward"])
+    parser.add_argument("words", nargs="*", help="only cases whose name contains one of these")
+    parser.add_argument("--peer", action="append", choices=["transformers", "original", "muggled_dpt"], help="by default all that can run")
+    parser.add_argument("--originals", type=Path, help="a folder with clones of the original repositories")
+    parser.add_argument("--runs", type=int, default=7, help="counted runs of each, in turn (7)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
+    parser.add_argument("--size", type=int, help="forward: pixels of a square image, instead of the case's own sizes")
+    parser.add_argument("--gigabytes", type=float, nargs="*", help="inspect and convert: files of these sizes instead")
+    parser.add_argument("--folder", type=Path, default=Path(), help="where checkpoints are drawn; needs a few GB")
+    arguments = parser.parse_args()
+    work = {"inspect": files.inspect, "convert": files.convert, "load": loads.load, "forward": forwards.forward}[arguments.work]
+    show(arguments.work, work(arguments))
+
+
+if __name__ == "__main__":
+    main()
