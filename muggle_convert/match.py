@@ -99,9 +99,9 @@ def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[st
         translation = translate(checkpoint, candidate.rules, left_out)
         reading = _reading(checkpoint, candidate.family, translation, overrides)
         findings = Findings()
+        config = candidate.family.configure(reading, findings)
         if candidate.family.transformers and candidate.layout in candidate.family.transformers.layouts:
             refuse_another_network(checkpoint.sidecar, reading.file)
-        config = candidate.family.configure(reading, findings)
         config = replace(config, image=pictures_said_by(checkpoint.preprocessor, config.image, findings))
         findings.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {candidate.layout} layout")
         _account(reading, candidate.family.inventory(config))
@@ -142,9 +142,22 @@ def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapp
     translation = translate(checkpoint, None, left_out)
     shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
     shown |= {alias: shown[owner] for alias, owner in document.aliases.items() if owner in shown}
-    _account(_reading(checkpoint, found, Translation(shown, {}), overrides), found.inventory(document.config))
+    _account(_reading(checkpoint, found, Translation(shown, {}), overrides), _described(found, document.config, checkpoint))
     config = _apply(found, document.config, overrides, evidence)
     return Match(checkpoint, found, CONVERTED, config, evidence, translation, document, left_out)
+
+
+def _described(family: Family, config: DPTConfig, checkpoint: Checkpoint) -> Mapping[str, Shape]:
+    """The inventory of a configuration that a file brought along, in which a stranger can have written any numbers."""
+    refusal = Refusal(f"{printable(checkpoint.name)} describes a network that cannot be; convert the original again.")
+    counts = [value for path, value in leaves(config).items() if "depth" in path.rpartition(".")[2] and isinstance(value, (int, tuple))]
+    blocks = sum(sum(count) if isinstance(count, tuple) else count for count in counts)
+    if blocks > len(checkpoint.tensors):
+        raise refusal
+    try:
+        return family.inventory(config)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
+        raise refusal from None
 
 
 def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], evidence: dict[str, Evidence]) -> DPTConfig:

@@ -95,7 +95,7 @@ def _told_taps_v2(reading: Reading, findings: Findings, depth: int) -> tuple[int
     if told is None:
         return None
     taps: tuple[int, ...] = told[0]
-    is_v1 = taps == _last_four(depth) != V2_TAPS.get(depth) and reading.said.get("max_depth") is None
+    is_v1 = taps == _last_four(depth) and depth in V2_TAPS and reading.said.get("max_depth") is None
     if is_v1 and told[1].source is Source.METADATA:
         raise Contradiction(f"{reading.file} taps the last four blocks ({told[1]}), as Depth-Anything V1 does and V2 does not.")
     return findings.note("encoder.taps", taps, told[1].source, told[1].detail)

@@ -1,0 +1,58 @@
+"""What a model of a layout owns beside its network has to be known where it is written from another layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model_defs.config import DPTConfig
+from muggle_convert.checkpoints import open_checkpoint
+from muggle_convert.families import FAMILIES
+from muggle_convert.match import match
+from muggle_convert.rules import Drop, RuleSet
+from tests.goldens import RELEASED, Golden, goldens
+
+IN_TRANSFORMERS = [family.name for family in FAMILIES if family.transformers]
+CLASSIFIER = "pretrained.model.head."  # of a thousand classes in a model of timm; of ten in the small cases
+
+
+def owned(rules: RuleSet, config: DPTConfig) -> dict[str, tuple[int, ...]]:
+    assert rules.owned is not None
+    return dict(rules.owned(config))
+
+
+@pytest.mark.parametrize("case", [case for case in goldens(*IN_TRANSFORMERS) if case.name != "beit_no_index"], ids=lambda case: case.name)
+def test_the_original_owns_what_its_checkpoints_hold(case: Golden, tmp_path: Path) -> None:
+    matched = match(open_checkpoint(case.save(tmp_path)), **_told(case))
+    held = {name: matched.checkpoint.tensors[name].shape for name in matched.translation.dropped}
+    expected = owned(matched.family.layouts[matched.layout], matched.config)
+    assert {name: shape for name, shape in held.items() if not name.startswith(CLASSIFIER)} == {
+        name: shape for name, shape in expected.items() if not name.startswith(CLASSIFIER)
+    }
+    assert [name for name in held if name.startswith(CLASSIFIER)] == [name for name in expected if name.startswith(CLASSIFIER)]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("case", [Golden(path) for path in sorted(RELEASED.glob("*")) if path.is_dir()], ids=lambda case: case.name)
+def test_it_does_at_released_sizes_with_its_classifier(case: Golden, tmp_path: Path) -> None:
+    if case.family not in IN_TRANSFORMERS:
+        pytest.skip("nothing is written from another layout to this family's")
+    matched = match(open_checkpoint(case.save(tmp_path)), **_told(case))
+    held = {name: matched.checkpoint.tensors[name].shape for name in matched.translation.dropped}
+    assert held == owned(matched.family.layouts[matched.layout], matched.config)
+
+
+@pytest.mark.parametrize("case", goldens(*IN_TRANSFORMERS), ids=lambda case: case.name)
+def test_whatever_a_layout_owns_is_one_of_its_drops(case: Golden, tmp_path: Path) -> None:
+    matched = match(open_checkpoint(case.save(tmp_path)), **_told(case))
+    for layout, rules in matched.family.every_layout.items():
+        for name in owned(rules, matched.config):
+            place = rules.of_original(name)
+            segmentation = "auxiliary_head" in name or "auxlayer" in name
+            assert (place is not None and isinstance(place.rule, Drop)) or (segmentation and "segmentation" not in layout), (layout, name)
+
+
+def _told(case: Golden) -> dict[str, object]:
+    options = case.options
+    return {"family": options.pop("family", None), "overrides": options}
