@@ -11,6 +11,7 @@ from model_defs.arithmetic import accelerate
 from model_defs.config import (
     SCALES,
     BEiTConfig,
+    CroCoConfig,
     DINOv2Config,
     DPTConfig,
     EfficientNetLiteConfig,
@@ -23,7 +24,9 @@ from model_defs.config import (
     ViTConfig,
 )
 from model_defs.dpt import DPT, HierarchicalDPT, HybridDPT, RelativeDPT
+from model_defs.dust3r import DensePoints, DUSt3R
 from model_defs.encoders.beit import BEiT
+from model_defs.encoders.croco import TwoViewDecoder, ViewEmbedding, ViewEncoder
 from model_defs.encoders.dinov2 import DINOv2
 from model_defs.encoders.efficientnet_lite import EfficientNetLite, EfficientNetLiteStem
 from model_defs.encoders.levit import LeViT, LeViTStem
@@ -163,6 +166,23 @@ def _swin(config: DPTConfig, encoder: SwinConfig | Swin2Config) -> DPT:
     )
 
 
+def _croco(config: DPTConfig, encoder: CroCoConfig) -> DPT:
+    return DUSt3R(
+        config,
+        patch_embed=ViewEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        imgencoder=ViewEncoder(encoder),
+        decoder=TwoViewDecoder(encoder),
+        views={view: _points(config, encoder) for view in ("first", "second")},
+    )
+
+
+def _points(config: DPTConfig, encoder: CroCoConfig) -> DensePoints:
+    part = REASSEMBLE_TOKENS[config.reassemble.readout]
+    tapped = [encoder.decoder_width if tap else encoder.width for tap in encoder.taps]
+    parts = map(part, tapped, config.reassemble.features, config.fusion.widths, SCALES)
+    return DensePoints(Reassemble(parts), _fusion(config), _head(config))
+
+
 def _reassemble_maps(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
     return Reassemble(map(ReassembleMap, widths, config.fusion.widths))
 
@@ -195,4 +215,5 @@ _BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {
     Swin2Config: _swin,
     LeViTConfig: _levit,
     NextViTConfig: _next_vit,
+    CroCoConfig: _croco,
 }

@@ -170,7 +170,38 @@ class Swin2Config:
     kind: Literal["swin2"] = "swin2"
 
 
-EncoderConfig = Union[ViTConfig, BEiTConfig, HybridConfig, DINOv2Config, ResNeXtConfig, EfficientNetLiteConfig, LeViTConfig, NextViTConfig, SwinConfig, Swin2Config]
+@dataclass(frozen=True)
+class CroCoConfig:
+    """A vision transformer for two views, whose positions are rotations, and decoders that look at each other's tokens."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    patch_size: int
+    decoder_width: int
+    decoder_depth: int
+    decoder_heads: int
+    decoder_mlp_width: int
+    two_decoders: bool  # one for each view, or one for both
+    rotation_base: float  # of the wavelengths by which positions are told apart
+    taps: tuple[int, ...]  # what goes on to reassembly: 0 is what the encoder gives, n what the n-th block of the decoder does
+    kind: Literal["croco"] = "croco"
+
+
+EncoderConfig = Union[
+    ViTConfig,
+    BEiTConfig,
+    HybridConfig,
+    DINOv2Config,
+    ResNeXtConfig,
+    EfficientNetLiteConfig,
+    LeViTConfig,
+    NextViTConfig,
+    SwinConfig,
+    Swin2Config,
+    CroCoConfig,
+]
 
 
 @dataclass(frozen=True)
@@ -178,7 +209,7 @@ class ReassembleConfig:
     """From what the encoder hands over to maps of four scales."""
 
     features: tuple[int, ...]  # channels of each map before it is projected for fusion, finest first; empty: the encoder's own
-    readout: Literal["ignore", "add", "project"]  # what becomes of the class token
+    readout: Literal["ignore", "add", "project", "none"]  # what becomes of the class token; none: there is none
 
 
 @dataclass(frozen=True)
@@ -186,7 +217,7 @@ class FusionConfig:
     """From maps of four scales to one."""
 
     widths: tuple[int, ...]  # channels of each fusion block, finest first
-    resize: Literal["to next", "double"]  # coarser paths are brought to the size of the next finer map, or doubled
+    resize: Literal["to next", "double", "double and crop"]  # coarser paths are brought to the size of the next finer map, or doubled
     batch_norm: bool = False
     bias: bool = True  # of the convolutions in the residual units
 
@@ -220,8 +251,8 @@ class ImageConfig:
 class OutputConfig:
     """What the numbers of a prediction mean."""
 
-    kind: Literal["relative inverse depth", "relative depth", "metric depth", "classes", "channels"]
-    activation: Literal["relu", "sigmoid", "none"]  # after the last convolution
+    kind: Literal["relative inverse depth", "relative depth", "metric depth", "classes", "channels", "points"]
+    activation: Literal["relu", "sigmoid", "none", "exp"]  # after the last convolution
     max_depth: float | None = None  # metres; the sigmoid is multiplied by it
     scale: float | None = None  # with shift: disparity = scale * prediction + shift
     shift: float | None = None

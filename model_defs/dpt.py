@@ -18,6 +18,8 @@ from model_defs.patch_embed import Grid
 class DPT(nn.Module):
     """A plain transformer under a convolutional decoder. A variant is another part in one of these places."""
 
+    pictures = 1  # that it sees together
+
     def __init__(
         self,
         config: DPTConfig,
@@ -66,13 +68,17 @@ class DPT(nn.Module):
         self.check_size(image.shape[2], image.shape[3])
         weight = next(self.parameters())
         if image.dtype != weight.dtype:
-            raise ValueError(f"expected {weight.dtype} like the weights, got {image.dtype}; use image.to({weight.dtype}) or model.to({image.dtype})")
+            raise ValueError(
+                f"expected {weight.dtype} like the weights, got {image.dtype}; use image.to({weight.dtype}) or model.to({image.dtype})"
+            )
 
     def check_size(self, height: int, width: int) -> None:
         multiple = self.multiple
         if height % multiple or width % multiple or not height or not width:
             nearest = [max(multiple, round(side / multiple) * multiple) for side in (height, width)]
-            raise ValueError(f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near")
+            raise ValueError(
+                f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near"
+            )
 
 
 class RelativeDPT(DPT):

@@ -100,7 +100,18 @@ class DoublingFusion(Fusion):
         return [doubled(feature_map) for feature_map in maps[1:]]
 
 
-FUSIONS: dict[str, type[Fusion]] = {"to next": Fusion, "double": DoublingFusion}
+class CroppingFusion(DoublingFusion):
+    """Each path is doubled, and loses the last row or column where the next map has an odd number of them."""
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        path: Tensor = self.blocks[-1](maps[-1], doubled(maps[-1]))
+        for number in reversed(range(len(maps) - 1)):
+            feature_map = maps[number]
+            path = self.blocks[number](feature_map, path[..., : feature_map.shape[2], : feature_map.shape[3]], doubled(feature_map))
+        return path
+
+
+FUSIONS: dict[str, type[Fusion]] = {"to next": Fusion, "double": DoublingFusion, "double and crop": CroppingFusion}
 
 
 def doubled(feature_map: Tensor) -> Grid:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from model_defs.config import SCALES
 from model_defs.patch_embed import Grid
 
+
 class Reassemble(nn.Module):
     """One part for each scale, finest first."""
 
@@ -50,6 +51,13 @@ class ReassembleTokens(nn.Module):
         return tokens[:, 1:]
 
 
+class ReassembleTokensWithoutReadout(ReassembleTokens):
+    """There is no class token."""
+
+    def read(self, tokens: Tensor) -> Tensor:
+        return tokens
+
+
 class ReassembleTokensAddingReadout(ReassembleTokens):
     """The class token is added to every patch."""
 
@@ -73,6 +81,7 @@ REASSEMBLE_TOKENS: dict[str, type[ReassembleTokens]] = {
     "ignore": ReassembleTokens,
     "add": ReassembleTokensAddingReadout,
     "project": ReassembleTokensProjectingReadout,
+    "none": ReassembleTokensWithoutReadout,
 }
 
 

@@ -15,6 +15,7 @@ from muggle_convert.checkpoints import DType, MappedFiles, TensorEntry, printabl
 from muggle_convert.conversion import Options, read
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
+from muggle_convert.images.pairs import PairPredictor
 from muggle_convert.images.predict import Predictor, with_predict
 from muggle_convert.match import Match
 from muggle_convert.plan import Output, plan
@@ -48,7 +49,7 @@ def load(matched: Match) -> Predictor:
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
     _assign(model, weights, matched)
-    return with_predict(model.eval())
+    return with_predict(model.eval(), PairPredictor if model.pictures == 2 else Predictor)
 
 
 def _assign(model: DPT, weights: Mapping[str, Tensor], matched: Match) -> None:

@@ -12,4 +12,6 @@ def meaning(output: OutputConfig, channels: int) -> str:
         return "relative inverse depth: larger is nearer, without a unit"
     if output.kind == "relative depth":
         return "relative depth: larger is farther, without a unit"
+    if output.kind == "points":
+        return "points of two views in the frame of the first, without a unit, and how far each is to be trusted"
     return f"scores of {channels} classes" if output.kind == "classes" else f"{channels} channels for each pixel"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
+from model_defs.dpt import DPT
 from muggle_convert.loading import load
 from muggle_convert.match import Match
 
@@ -22,6 +24,14 @@ def largest_differences(original: Match, converted: Match) -> dict[str, float]:
         except ValueError:
             continue  # this family takes one size only
         with torch.inference_mode():
-            expected, found_here = (model(picture.to(next(model.parameters()).dtype)).double() for model in (one, other))
+            expected, found_here = (_prediction(model, picture) for model in (one, other))
         found[f"{height} x {width}"] = float((found_here - expected).abs().max() / expected.std())
     return found
+
+
+def _prediction(model: DPT, picture: Tensor) -> Tensor:
+    """All numbers of a prediction; a network of two views sees the picture beside its mirror image."""
+    picture = picture.to(next(model.parameters()).dtype)
+    prediction = model(*[picture, picture.flip(-1)][: model.pictures])
+    maps = prediction.values() if isinstance(prediction, dict) else [prediction]
+    return torch.cat([one.double().flatten() for one in maps])

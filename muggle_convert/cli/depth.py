@@ -31,6 +31,7 @@ FORMATS = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": 
 @click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training.")
 @click.option("--known", metavar="X,Y=METRES", multiple=True, help="How far a pixel is away; two or more turn relative depth into metres.")
 @click.option("--fov", type=click.FloatRange(1, 170), default=60.0, show_default=True, help="Degrees the camera saw, for ply.")
+@click.option("--confidence", type=float, default=3.0, show_default=True, help="Of two views, leave out points trusted less, for ply.")
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames a second to take of a video; by default all.")
 @click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
 @click.option("--force", is_flag=True, help="Predict again what is there already.")
@@ -40,20 +41,25 @@ def command(
     form: str | None,
     known: tuple[str, ...],
     fov: float,
+    confidence: float,
     fps: float | None,
     force: bool,
     **more: Any,
 ) -> None:
     """Predict depth for pictures, folders of pictures and videos.
 
-    A folder that is partly done is gone on with: what is there stays. What could not be done is listed at the end.
+    A folder that is partly done is gone on with: what is there stays. What could not be done is listed at the end. A model of two views makes
+    one file of points from two pictures: -o POINTS.ply.
     """
+    from muggle_convert.cli.depth_pair import pair
     from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.images.jobs import plan_jobs
 
     form = _format(form, out)
     if form != "png" and (more["side_by_side"] or more["no_legend"]):
         raise Refusal(f"--side-by-side and --no-legend are for pictures in colours; {form} holds nothing but the prediction.")
+    if form == "ply" and len(inputs) == 2 and out.suffix.lower() == ".ply" and not out.is_dir():
+        return pair(inputs, out, confidence, force, **more)
     distances = dict(map(_distance, known))
     jobs = plan_jobs(inputs, out, FORMATS[form])
     left = [job for job in jobs if force or not job.target.exists()]
@@ -79,15 +85,15 @@ def _seer(form: str, known: Known, model: str, compare: str | None, family: str 
     from muggle_convert.loading import load_any_dpt
 
     Image.MAX_IMAGE_PIXELS = 1 << 29  # a panorama is no attack: whoever runs this chose the pictures
-    models = [_to_device(load_any_dpt(model, family, **parse_settings(settings)), more["device"])]
-    models += [_to_device(load_any_dpt(compare), more["device"])] if compare else []
+    models = [to_device(load_any_dpt(model, family, **parse_settings(settings)), more["device"])]
+    models += [to_device(load_any_dpt(compare), more["device"])] if compare else []
     names = tuple(Path(name).name for name in (model, compare) if name)
     seer = Seer(tuple(models), names, more["size"], known, more["side_by_side"], not more["no_legend"])
     seer.check(form)
     return seer
 
 
-def _to_device(model: Predictor, device: str | None) -> Predictor:
+def to_device(model: Predictor, device: str | None) -> Predictor:
     import torch
 
     if device is None:

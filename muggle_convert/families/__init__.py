@@ -8,6 +8,7 @@ from muggle_convert.families.dpt_next_vit import DPT_NEXT_VIT
 from muggle_convert.families.dpt_swin import DPT_SWIN
 from muggle_convert.families.dpt_swin2 import DPT_SWIN2
 from muggle_convert.families.dpt_vit import DPT_VIT
+from muggle_convert.families.dust3r import DUST3R
 from muggle_convert.families.family import Family
 from muggle_convert.families.midas_v21 import MIDAS_V21
 from muggle_convert.families.midas_v21_small import MIDAS_V21_SMALL
@@ -24,6 +25,7 @@ FAMILIES: tuple[Family, ...] = (
     DPT_SWIN2,
     MIDAS_V21,
     MIDAS_V21_SMALL,
+    DUST3R,
 )
 
 BY_NAME = {family.name: family for family in FAMILIES}

@@ -9,7 +9,7 @@ from muggle_convert.inspection import Inspection
 from muggle_convert.meaning import meaning
 from muggle_convert.publishing.papers import citations
 
-SEGMENTATION = "image-segmentation"
+PIPELINES = {"classes": "image-segmentation", "points": "image-to-3d"}  # the rest is depth estimation
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ HOME = "https://github.com/muggle-convert/muggle-convert"
 
 
 def _front_matter(inspection: Inspection, provenance: Provenance) -> str:
-    is_segmentation = inspection.match.config.output.kind == "classes"
+    output = inspection.match.config.output
     lines = {
         "library_name": "muggle-convert",
-        "pipeline_tag": SEGMENTATION if is_segmentation else "depth-estimation",
+        "pipeline_tag": PIPELINES.get(output.kind, "depth-estimation"),
         "license": provenance.licence,
         **({"base_model": provenance.base_model} if provenance.base_model else {}),
     }
@@ -66,13 +66,16 @@ def _front_matter(inspection: Inspection, provenance: Provenance) -> str:
 
 
 def _usage(inspection: Inspection, repository: str) -> str:
-    what = "classes" if inspection.match.config.output.kind == "classes" else "depth"
+    kind = inspection.match.config.output.kind
+    what, pictures = {"classes": ("classes", '"photo.jpg"'), "points": ("first, second", '"left.jpg", "right.jpg"')}.get(
+        kind, ("depth", '"photo.jpg"')
+    )
     size = inspection.match.config.image.size
     return f'''```python
 from muggle_convert import load_any_dpt  # pip install git+{HOME}
 
 model = load_any_dpt("{repository}")
-{what} = model.predict("photo.jpg")  # of the picture's own size; the network sees it at {size} pixels
+{what} = model.predict({pictures})  # {"points, colours and confidences of each view" if kind == "points" else "of the picture's own size"}; the network sees it at {size} pixels
 ```
 '''
 
@@ -89,6 +92,11 @@ def _numbers(inspection: Inspection) -> str:
         return f"Depth in metres{most}, as trained; how well it holds depends on how much your camera and scenes are like those of the training.\n"
     if output.kind == "classes":
         return f"Scores of {inspection.match.config.head.channels} classes for each pixel; the largest one is the prediction.\n"
+    if output.kind == "points":
+        return (
+            "A point in space for each pixel of both views, in the frame of the first view's camera and without a unit, and a confidence from 1 "
+            "upwards.\n"
+        )
     return f"{inspection.match.config.head.channels} channels for each pixel, as the fine-tune was trained to give.\n"
 
 

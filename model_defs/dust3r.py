@@ -1,0 +1,79 @@
+"""Two photographs of a scene -> a point in space for each of their pixels: the dense prediction transformer on a two-view encoder.
+
+    first,  second -> patch_embed -> imgencoder -> decoder -> views.first  -> points of the first view
+                                                          \\-> views.second -> points of the second view, in the frame of the first
+
+"DUSt3R: Geometric 3D Vision Made Easy", Wang, Leroy, Cabon, Chidlovskii and Revaud, https://arxiv.org/abs/2312.14132
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from model_defs.config import DPTConfig
+from model_defs.dpt import DPT
+from model_defs.patch_embed import Grid
+
+
+class DensePoints(nn.Module):
+    """The decoder of DPT for one view: what was tapped -> four numbers for each pixel."""
+
+    def __init__(self, reassemble: nn.Module, fusion: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.reassemble = reassemble
+        self.fusion = fusion
+        self.head = head
+
+    def forward(self, taps: Sequence[Tensor], grid: Grid, image_size: Grid) -> tuple[Tensor, Tensor]:
+        channels = self.head(self.fusion(self.reassemble(taps, grid)), image_size)  # (B, 4, H, W)
+        return points(channels[:, :3].permute(0, 2, 3, 1)), 1 + channels[:, 3].exp()
+
+
+def points(directions: Tensor) -> Tensor:
+    """(..., 3): the same direction, at a distance that grows exponentially with the length."""
+    length = directions.norm(dim=-1, keepdim=True)
+    return directions / length.clamp(min=1e-8) * torch.expm1(length)
+
+
+class DUSt3R(DPT):
+    """Points of both views in the frame of the first, each with how far it is to be trusted."""
+
+    pictures = 2
+
+    def __init__(
+        self, config: DPTConfig, *, patch_embed: nn.Module, imgencoder: nn.Module, decoder: nn.Module, views: dict[str, nn.Module]
+    ) -> None:
+        nn.Module.__init__(self)  # the parts behind the encoder are there twice
+        self.config = config
+        self.multiple = config.image.multiple
+        self.patch_embed = patch_embed
+        self.imgencoder = imgencoder
+        self.decoder = decoder
+        self.views = nn.ModuleDict(views)
+
+    def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:  # type: ignore[override]  # two views, four maps
+        """Two batches of images, whose sizes may differ -> pts3d_1 and pts3d_2 of (B, H, W, 3), conf_1 and conf_2 of (B, H, W)."""
+        self.check(first)
+        self.check(second)
+        if len(first) != len(second):
+            raise ValueError(f"expected a second view for each first one, got {len(first)} first and {len(second)} second views")
+        (one, here), (other, there) = self._encoded(first, second)
+        taps_one, taps_other = self.decoder(one, other, (here, there))
+        points_one, trust_one = self.views["first"](taps_one, here, (first.shape[2], first.shape[3]))
+        points_other, trust_other = self.views["second"](taps_other, there, (second.shape[2], second.shape[3]))
+        return {"pts3d_1": points_one, "conf_1": trust_one, "pts3d_2": points_other, "conf_2": trust_other}
+
+    def _encoded(self, first: Tensor, second: Tensor) -> tuple[tuple[Tensor, Grid], tuple[Tensor, Grid]]:
+        """The tokens of each view; together where they are of one size, which is quicker."""
+        if first.shape != second.shape:
+            return self._tokens(first), self._tokens(second)
+        tokens, grid = self._tokens(torch.cat([first, second]))
+        one, other = tokens.chunk(2)
+        return (one, grid), (other, grid)
+
+    def _tokens(self, image: Tensor) -> tuple[Tensor, Grid]:
+        tokens, grid = self.patch_embed(image)
+        return self.imgencoder(tokens, grid), grid

@@ -1,0 +1,43 @@
+"""muggle-convert depth FIRST SECOND -m MODEL -o POINTS.ply, for a model that sees two pictures together"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.cli.options import parse_settings
+from muggle_convert.errors import Refusal
+
+
+def pair(
+    inputs: tuple[Path, ...],
+    out: Path,
+    confidence: float,
+    force: bool,
+    *,
+    model: str,
+    family: str | None,
+    settings: tuple[str, ...],
+    **more: Any,
+) -> None:
+    from muggle_convert.cli.depth import to_device
+    from muggle_convert.images.pairs import PairPredictor, write_pair
+    from muggle_convert.images.saving import replacing
+    from muggle_convert.loading import load_any_dpt
+
+    if out.exists() and not force:
+        raise Refusal(f"{printable(out)} exists; predict it again with --force.")
+    if out.resolve() in {path.resolve() for path in inputs}:
+        raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
+    network = to_device(load_any_dpt(model, family, **parse_settings(settings)), more["device"])
+    if not isinstance(network, PairPredictor):
+        raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
+    if unused := [option for option in ("side_by_side", "compare") if more[option]]:
+        raise Refusal(f"--{unused[0].replace('_', '-')} draws pictures, and two views become points; leave it out.")
+    views = network.predict(inputs[0], inputs[1], more["size"])
+    with replacing(out) as part, open(part, "wb") as file:
+        count = write_pair(file, views, confidence)
+    click.echo(f"{count:,} points of two views, in {printable(out)}")
