@@ -34,8 +34,9 @@ def muggle_convert() -> None:
     """Convert depth checkpoints (MiDaS, DPT, Depth-Anything) to safe files with readable names.
 
     \b
-    muggle-convert CHECKPOINT -o OUT.safetensors    convert
-    muggle-convert inspect CHECKPOINT               say what it is
+    muggle-convert CHECKPOINT -o OUT.safetensors     convert
+    muggle-convert inspect CHECKPOINT                say what it is
+    muggle-convert depth PHOTO -m MODEL -o OUT.png   see depth
     """
 
 
