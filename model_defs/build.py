@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from model_defs.arithmetic import accelerate
 from model_defs.config import (
     SCALES,
+    AttentionConfig,
     BEiTConfig,
     CroCoConfig,
     DINOv2Config,
@@ -17,7 +19,9 @@ from model_defs.config import (
     EfficientNetLiteConfig,
     HybridConfig,
     LeViTConfig,
+    MemoryCompressedConfig,
     NextViTConfig,
+    PerformerConfig,
     ResNeXtConfig,
     Swin2Config,
     SwinConfig,
@@ -28,6 +32,7 @@ from model_defs.dust3r import DensePoints, DUSt3R
 from model_defs.encoders.beit import BEiT
 from model_defs.encoders.croco import TwoViewDecoder, ViewEmbedding, ViewEncoder
 from model_defs.encoders.dinov2 import DINOv2
+from model_defs.encoders.efficient_attention import MemoryCompressedAttention, PerformerAttention
 from model_defs.encoders.efficientnet_lite import EfficientNetLite, EfficientNetLiteStem
 from model_defs.encoders.levit import LeViT, LeViTStem
 from model_defs.encoders.next_vit import NextViT, NextViTStem
@@ -35,6 +40,7 @@ from model_defs.encoders.resnetv2 import STRIDE, ResNetPatchEmbedding
 from model_defs.encoders.resnext import ResNeXt, ResNeXtStem
 from model_defs.encoders.swin import Swin
 from model_defs.encoders.swin2 import Swin2
+from model_defs.encoders.transformer import Attention
 from model_defs.encoders.vit import ViT
 from model_defs.fusion import FUSIONS
 from model_defs.head import DepthHead, DoublingDepthHead, SegmentationHead, UnalignedDepthHead
@@ -42,7 +48,7 @@ from model_defs.levit_dpt import LeViTDPT, TransposedStem
 from model_defs.midas_v21_fusion import MidasV21Fusion
 from model_defs.next_vit_dpt import NextViTDPT
 from model_defs.patch_embed import NormalizedPatchEmbedding, PatchEmbedding
-from model_defs.posenc import BicubicPositionEncoding, PositionEncoding
+from model_defs.posenc import POSITION_ENCODINGS, BicubicPositionEncoding, PositionEncoding
 from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble, ReassembleMap
 
 
@@ -86,13 +92,21 @@ def _hybrid(config: DPTConfig, encoder: HybridConfig) -> DPT:
     return HybridDPT(
         config,
         patch_embed=ResNetPatchEmbedding(config.image.channels, encoder),
-        posenc=PositionEncoding(encoder.width, encoder.grid),
-        imgencoder=ViT(encoder),
+        posenc=POSITION_ENCODINGS[encoder.positions](encoder.width, encoder.grid),
+        imgencoder=ViT(encoder, _attention(encoder.attention)),
         reassemble=Reassemble([*maps, *tokens]),
         fusion=_fusion(config),
         head=_head(config),
         multiple=STRIDE,
     )
+
+
+def _attention(config: AttentionConfig) -> Callable[[int, int], nn.Module]:
+    if isinstance(config, PerformerConfig):
+        return partial(PerformerAttention, head_width=config.head_width, features=config.features)
+    if isinstance(config, MemoryCompressedConfig):
+        return partial(MemoryCompressedAttention, rate=config.rate)
+    return Attention
 
 
 def _dinov2(config: DPTConfig, encoder: DINOv2Config) -> DPT:

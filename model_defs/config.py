@@ -40,6 +40,33 @@ class BEiTConfig:
 
 
 @dataclass(frozen=True)
+class FullAttentionConfig:
+    """Every token looks at every other one."""
+
+    kind: Literal["full"] = "full"
+
+
+@dataclass(frozen=True)
+class PerformerConfig:
+    """Attention by random features."""
+
+    head_width: int
+    features: int
+    kind: Literal["performer"] = "performer"
+
+
+@dataclass(frozen=True)
+class MemoryCompressedConfig:
+    """Attention to groups of tokens."""
+
+    rate: int  # tokens in a group
+    kind: Literal["memory compressed"] = "memory compressed"
+
+
+AttentionConfig = Union[FullAttentionConfig, PerformerConfig, MemoryCompressedConfig]
+
+
+@dataclass(frozen=True)
 class HybridConfig:
     """A plain vision transformer whose patches come out of a convolutional network with three stages."""
 
@@ -52,6 +79,8 @@ class HybridConfig:
     mlp_width: int
     grid: tuple[int, int]
     taps: tuple[int, ...]  # blocks whose outputs go on to reassembly, after those of the first two stages
+    attention: AttentionConfig = FullAttentionConfig()
+    positions: Literal["bilinear", "bilinear aligned"] = "bilinear"  # how they are resized to the image's grid
     kind: Literal["hybrid"] = "hybrid"
 
 

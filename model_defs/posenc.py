@@ -33,6 +33,16 @@ class PositionEncoding(nn.Module):
         return F.interpolate(base, size=grid, mode="bilinear", align_corners=False)
 
 
+class AlignedPositionEncoding(PositionEncoding):
+    """Bilinear, with the corners of both grids on each other."""
+
+    def resize(self, base: Tensor, grid: Grid) -> Tensor:
+        return F.interpolate(base, size=grid, mode="bilinear", align_corners=True)
+
+
+POSITION_ENCODINGS: dict[str, type[PositionEncoding]] = {"bilinear": PositionEncoding, "bilinear aligned": AlignedPositionEncoding}
+
+
 class BicubicPositionEncoding(PositionEncoding):
     """DINOv2's way: bicubic, by a scale factor that is a tenth of a patch too large, as in training."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from model_defs.config import HybridConfig, ViTConfig
@@ -12,11 +14,11 @@ from model_defs.patch_embed import Grid
 class ViT(nn.Module):
     """A stack of blocks; what is tapped is handed over as it is, without the norm that a classifier would put last."""
 
-    def __init__(self, config: ViTConfig | HybridConfig) -> None:
+    def __init__(self, config: ViTConfig | HybridConfig, attention: Callable[[int, int], nn.Module] = Attention) -> None:
         super().__init__()
         self.taps = config.taps
         self.blocks = nn.ModuleList(
-            Block(config.width, Attention(config.width, config.heads), MLP(config.width, config.mlp_width)) for _ in range(config.depth)
+            Block(config.width, attention(config.width, config.heads), MLP(config.width, config.mlp_width)) for _ in range(config.depth)
         )
 
     def forward(self, tokens: Tensor, grid: Grid) -> list[Tensor]:

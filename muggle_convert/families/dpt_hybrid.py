@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Literal
 
 from model_defs.config import SCALES, DPTConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.families.efficient_attention import (
+    MEMORY_COMPRESSED_RULES,
+    PERFORMER_RULES,
+    attention_inventory,
+    is_of_fork,
+    read_attention,
+)
+from muggle_convert.families.efficient_attention import REASSEMBLY_RULES as FORK_REASSEMBLY_RULES
 from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory, read_head, read_image, read_output
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
@@ -30,13 +39,12 @@ from muggle_convert.families.tokens import (
     encoder_owned,
     position_inventory,
     read_blocks,
-    read_heads,
     read_reassembly,
     read_square_grid,
     read_taps,
 )
 from muggle_convert.families.transformers_layout.vit import HYBRID
-from muggle_convert.rules import rename
+from muggle_convert.rules import Rule, RuleSet, rename
 
 _STAGE, _STAGE_HERE = "pretrained.model.patch_embed.backbone.stages.{s}.blocks.{n}", "patch_embed.stages.{s}.{n}"
 _RESNET_RULES = (
@@ -47,7 +55,19 @@ _RESNET_RULES = (
     rename(_STAGE + ".downsample.conv.weight", _STAGE_HERE + ".shortcut.weight"),
     rename(_STAGE + ".downsample.norm.{p:parameter}", _STAGE_HERE + ".shortcut.norm.{p:parameter}"),
 )
-LAYOUTS = depth_and_segmentation((*_RESNET_RULES, *VIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), (*DROPS, *fusion_drops()), encoder_owned)
+_WITHOUT_ATTENTION = tuple(rule for rule in VIT_RULES if ".attn." not in str(rule))
+
+
+def _layouts(*rules: Rule) -> dict[str, RuleSet]:
+    return depth_and_segmentation((*_RESNET_RULES, *rules, *fusion_rules()), (*DROPS, *fusion_drops()), encoder_owned)
+
+
+LAYOUTS = {
+    **_layouts(*VIT_RULES, *REASSEMBLY_RULES),
+    "fork": _layouts(*VIT_RULES, *FORK_REASSEMBLY_RULES)["original"],
+    "fork, performer": _layouts(*_WITHOUT_ATTENTION, *PERFORMER_RULES, *FORK_REASSEMBLY_RULES)["original"],
+    "fork, memory compressed": _layouts(*_WITHOUT_ATTENTION, *MEMORY_COMPRESSED_RULES, *FORK_REASSEMBLY_RULES)["original"],
+}
 
 KNOWN_TAPS = {12: (8, 11)}
 STRIDE = 16  # pixels between patches: stem, pooling and two of the three stages halve the map
@@ -80,15 +100,26 @@ def _encoder(reading: Reading, findings: Findings) -> HybridConfig:
         raise Refusal(
             f"{reading.file} has maps of {stem_width} and {widths} channels; the norms of {reading.family} divide them into 32 groups."
         )
+    heads, attention = read_attention(reading, findings, blocks["width"])
     return HybridConfig(
         stem_width=stem_width,
         stage_widths=widths,
         stage_depths=findings.note("encoder.stage_depths", depths, Source.SHAPE, "how many blocks there are in each stage"),
         **blocks,
-        heads=read_heads(reading, findings, blocks["width"]),
+        heads=heads,
         grid=read_square_grid(reading, findings),
         taps=read_taps(reading, findings, blocks["depth"], LAST_TAPS, KNOWN_TAPS),
+        attention=attention,
+        positions=_positions(reading, findings),
     )
+
+
+def _positions(reading: Reading, findings: Findings) -> Literal["bilinear", "bilinear aligned"]:
+    if is_of_fork(reading):
+        findings.convention("encoder.positions", "bilinear aligned", "how the fork runs that counts reassembly's convolutions from nought")
+        return "bilinear aligned"
+    findings.convention("encoder.positions", "bilinear", "how this family's code runs")
+    return "bilinear"
 
 
 def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[int, int]) -> ImageConfig:
@@ -107,7 +138,7 @@ def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[i
 
 
 def _output(reading: Reading, findings: Findings, head: HeadConfig) -> OutputConfig:
-    output = read_output(reading, findings, head, METRIC_FILE)
+    output = read_output(reading, findings, head, None if is_of_fork(reading) else METRIC_FILE)  # the fork inverts nothing
     told = OMNIDATA_FILE.search(reading.checkpoint.path.name)
     if output.kind == "relative inverse depth" and told and told["task"].lower() == "depth":
         return replace(output, kind=findings.note("output.kind", "relative depth", Source.FILE_NAME, reading.file))
@@ -133,7 +164,10 @@ def _inventory(config: DPTConfig) -> Inventory:
             tensors |= _standardized(f"{block}.expand", outputs, outputs // 4, 1)
             inputs = outputs
     for number in range(encoder.depth):
-        tensors |= block_inventory(f"imgencoder.blocks.{number}", encoder.width, encoder.mlp_width)
+        block = f"imgencoder.blocks.{number}"
+        ordinary = block_inventory(block, encoder.width, encoder.mlp_width)
+        tensors |= {name: shape for name, shape in ordinary.items() if ".attn." not in name}
+        tensors |= attention_inventory(f"{block}.attn", encoder)
     return {
         **tensors,
         **_reassembly(config, encoder),

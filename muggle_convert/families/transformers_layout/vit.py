@@ -78,6 +78,7 @@ def _vit_config(config: DPTConfig) -> dict[str, Any]:
 def _hybrid_config(config: DPTConfig) -> dict[str, Any]:
     encoder = config.encoder
     assert isinstance(encoder, HybridConfig)
+    require(encoder.positions == "bilinear", "positions that are resized without aligned corners")
     require(config.reassemble.readout == "project", "a projected readout in a hybrid")
     own = {
         "backbone_config": {
