@@ -36,6 +36,8 @@ def muggle_convert() -> None:
     \b
     muggle-convert CHECKPOINT -o OUT.safetensors     convert
     muggle-convert inspect CHECKPOINT                say what it is
+    muggle-convert verify ORIGINAL CONVERTED         compare them, bit for bit
+    muggle-convert export CONVERTED --to original    write the original again
     muggle-convert depth PHOTO -m MODEL -o OUT.png   see depth
     """
 
