@@ -119,3 +119,26 @@ def _same_network(loaded: Loaded, folder: Path, scratch: Path) -> None:
     convert(folder, scratch / "again.safetensors", family=family, sync=False)
     assert_same(load_file(scratch / "again.safetensors"), load_file(loaded.files.converted))
     assert read(scratch / "again.safetensors").config == read(loaded.files.converted, Options()).config
+
+
+def test_at_another_size_only_the_interpolation_of_positions_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The original adds a tenth of a patch before it works out the scale; transformers gives the size that it wants."""
+    from transformers.models.dinov2.modeling_dinov2 import Dinov2Embeddings
+
+    def interpolated(self: Any, embeddings: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        positions, side = self.position_embeddings, int((self.position_embeddings.shape[1] - 1) ** 0.5)
+        grid = positions[:, 1:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
+        scale = ((height / 14 + 0.1) / side, (width / 14 + 0.1) / side)
+        resized = torch.nn.functional.interpolate(grid, scale_factor=scale, mode="bicubic")
+        return torch.cat([positions[:, :1], resized.flatten(2).transpose(1, 2)], dim=1)
+
+    made = files(CASES["depth_anything_v1"], tmp_path)
+    export(made.converted, tmp_path / "folder", "transformers", sync=False)
+    model = transformers.AutoModelForDepthEstimation.from_pretrained(tmp_path / "folder").eval()
+    picture = torch.randn(1, 3, 56, 70, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        expected, before = made.network(picture), model(picture).predicted_depth
+        monkeypatch.setattr(Dinov2Embeddings, "interpolate_pos_encoding", interpolated)
+        after = model(picture).predicted_depth
+    assert float((before - expected).abs().max() / expected.std()) > TOLERANCE
+    assert float((after - expected).abs().max() / expected.std()) <= TOLERANCE
