@@ -19,7 +19,7 @@ class NextViTDPT(HierarchicalDPT):
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         maps, grid = super().encode(image)
-        if image.dtype is torch.float32 and not torch.compiler.is_compiling() and maps[-1].abs().max() > RESOLVED:
+        if image.dtype is torch.float32 and not torch.compiler.is_compiling() and (maps[-1].abs() > RESOLVED).any():
             wide = _doubled(self.imgencoder, _doubled(self.patch_embed, image.double()))
             maps = [feature_map.to(image.dtype) for feature_map in wide]
         return maps, grid

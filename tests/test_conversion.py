@@ -206,6 +206,6 @@ def test_weights_that_are_no_numbers_are_counted_and_named(tmp_path: Path) -> No
     weight = CASE.state_dict()["pretrained.norm.weight"]
     weight[:3] = torch.tensor([np.nan, np.inf, -np.inf])
     source = changed(CASE, tmp_path, pretrained__norm__weight=weight)
-    refused(r"3 elements are NaN or infinite, in 1 tensors beginning with pretrained\.norm\.weight", source, strict_finite=True)
+    refused(r"3 elements are NaN or infinite: 3 in pretrained\.norm\.weight", source, strict_finite=True)
     (warning,) = convert(source, tmp_path / "out.safetensors").warnings
     assert warning.startswith("3 elements are NaN or infinite")
