@@ -84,7 +84,9 @@ def preview(source: str | Path, options: Options = Options()) -> Plan:
 
 def write(settled: Plan, target: Path, options: Options) -> Report:
     """Carry out a plan. The header goes first with an empty fingerprint, which is filled in when all bytes were seen."""
-    document = describe(settled, options)
+    described = describe(settled, options)
+    blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
+    document = replace(described, source={**described.source, **blank})
     start = len(header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
     layout = lay_out(settled.outputs, start)
     with ThreadPoolExecutor(1) as pool, Target(target, layout.size, force=options.force, sync=options.sync) as opened:
@@ -96,25 +98,26 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
         if hashing is not None:
             found["sha256"] = hashing.result()
         document = replace(document, source={**document.source, **found})
-        opened.write(0, header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
+        finished = header(settled.outputs, {"format": "pt", KEY: document.to_json()})
+        assert len(finished) == start, "the blanks are as long as what fills them"
+        opened.write(0, finished)
     warnings = settled.match.checkpoint.warnings + ((_not_finite(seen.not_finite) + ".",) if seen.not_finite else ())
     return Report(settled, target, document, warnings, seen.largest_cast_error if options.dtype else None)
 
 
 def describe(settled: Plan, options: Options) -> Document:
-    """What the converted file will say of itself, its fingerprints still blank."""
+    """What the converted file will say of itself, but for the fingerprints, which only the copy finds."""
     matched = settled.match
     if matched.document is not None:
         before = matched.document
         left_out = {name: replace(left, dtype=_written(left.dtype, options)) for name, left in before.dropped.items()}
         aliases = {**before.aliases, **settled.aliases}
         return replace(before, config=matched.config, evidence=matched.evidence, dropped=left_out, aliases=aliases)
-    blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
     return Document(
         config=matched.config,
         evidence=matched.evidence,
         layout=matched.layout,
-        source={"file": matched.checkpoint.name, "size": sum(file.stat().st_size for file in matched.checkpoint.files), **blank},
+        source={"file": matched.checkpoint.name, "size": matched.checkpoint.stored_size},
         versions={"muggle-convert": VERSION},
         dropped={
             dropped.entry.name: LeftOut(dropped.reason, _written(dropped.entry.dtype, options), dropped.entry.shape)

@@ -9,6 +9,7 @@ from typing import Any
 
 from model_defs.config import ConfigError, DPTConfig, from_dict, to_dict
 from muggle_convert.checkpoints import DType, printable, shown
+from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Evidence, Source
 from muggle_convert.rules import Shape
@@ -62,23 +63,42 @@ class Document:
 def read_document(text: str, file: str) -> Document:
     """The way back; a document of another format or with anything missing is refused, not guessed at."""
     try:
-        data = json.loads(text)
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            found = data.get("format") if isinstance(data, dict) else type(data).__name__
+        data = _parsed(text)
+        if data.get("format") != FORMAT:
             raise Refusal(
-                f"{file} was written in format {shown(found)} of muggle-convert; this version reads format {FORMAT}: convert the original again."
+                f"{file} was written in format {shown(data.get('format'))} of muggle-convert; "
+                f"this version reads format {FORMAT}: convert the original again."
             )
+        if not isinstance(data["source"]["size"], int) or not isinstance(data["source"]["file"], str):
+            raise ValueError("its source has no name and size")
         return Document(
             config=from_dict(data["config"]),
-            evidence={path: Evidence(Source(source), detail) for path, (source, detail) in data["evidence"].items()},
-            layout=data["layout"],
-            source=data["source"],
-            versions=data["versions"],
-            dropped={name: LeftOut(why, _BY_CODE[code], tuple(map(int, shape))) for name, (why, code, shape) in data["dropped"].items()},
-            aliases=data["aliases"],
-            licence=data["licence"],
+            evidence={path: Evidence(Source(source), _text(detail)) for path, (source, detail) in data["evidence"].items()},
+            layout=_text(data["layout"]),
+            source={key: value if key == "size" else _text(value) for key, value in data["source"].items()},
+            versions=_texts(data["versions"]),
+            dropped={name: LeftOut(_text(why), _BY_CODE[code], tuple(map(int, shape))) for name, (why, code, shape) in data["dropped"].items()},
+            aliases=_texts(data["aliases"]),
+            licence=None if data["licence"] is None else _text(data["licence"]),
         )
     except (ConfigError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
         raise Refusal(
             f"{file} says it was written by muggle-convert, but its description is damaged ({printable(problem)}); convert the original again."
         ) from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return parse_object(text.encode())
+    except Refusal as problem:
+        raise ValueError(str(problem)) from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{shown(value)} is no text")
+    return value
+
+
+def _texts(value: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(text) for name, text in value.items()}

@@ -54,7 +54,7 @@ class Inspection:
         if self.match.document is not None:
             return dict(self.match.document.source)
         checkpoint = self.match.checkpoint
-        size = sum(file.stat().st_size for file in checkpoint.files)
+        size = checkpoint.stored_size
         return {"file": checkpoint.name, "size": size, "fingerprint": promised_fingerprint(checkpoint)}
 
     def to_dict(self) -> dict[str, Any]:

@@ -78,5 +78,10 @@ class Checkpoint:
         return tuple(dict.fromkeys(entry.record for entry in self.tensors.values()))
 
     @property
+    def stored_size(self) -> int:
+        """Bytes of all files, as they were when they were opened."""
+        return sum({record.file: record.stamp.size for record in self.records if record.stamp is not None}.values())
+
+    @property
     def files(self) -> tuple[Path, ...]:
         return tuple(dict.fromkeys(entry.record.file for entry in self.tensors.values()))

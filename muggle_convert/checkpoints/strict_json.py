@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from muggle_convert.checkpoints.names import printable
@@ -13,7 +14,7 @@ DEEPEST = 30
 
 def parse_object(raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object_without_repetition)
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object_without_repetition, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as problem:
         reason = "nested too deeply" if isinstance(problem, RecursionError) else printable(problem)
         raise Refusal(f"its JSON is broken: {reason}") from None
@@ -26,6 +27,14 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         if not level:
             return value
     raise Refusal(f"its JSON is broken: nested deeper than {DEEPEST} levels")
+
+
+def _finite(text: str) -> float:
+    """JSON has no infinity and no NaN; Python's reader would take both, also from a number that is too large."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]} is not finite")
+    return value
 
 
 def _object_without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _read_directory(raw: bytes, count: int) -> list[_Entry]:
         end = extra_start + extra_length + comment_length
         if signature != b"PK\x01\x02" or end > len(raw) or disk or name_length > LONGEST_NAME:
             raise Refusal("its zip directory is broken")
-        wide = _wide_fields(raw[extra_start : extra_start + extra_length], (size, stored_size, offset))
+        wide = _widened((size, stored_size, offset), _wide_values(raw[extra_start : extra_start + extra_length]))
         entries.append(_Entry(raw[position + CENTRAL.size : extra_start], flags, method, crc32, wide[1], wide[0], wide[2]))
         position = end
     if position != len(raw):
@@ -131,8 +131,8 @@ def _read_directory(raw: bytes, count: int) -> list[_Entry]:
     return entries
 
 
-def _wide_fields(extra: bytes, fields: tuple[int, ...]) -> tuple[int, ...]:
-    """The fields with those that say "too large for 32 bits" taken from the 64-bit extra field."""
+def _wide_values(extra: bytes) -> list[int] | None:
+    """The values of the 64-bit extra field, where there is one."""
     position = 0
     values: list[int] | None = None
     while position < len(extra):
@@ -145,11 +145,17 @@ def _wide_fields(extra: bytes, fields: tuple[int, ...]) -> tuple[int, ...]:
         if kind == ZIP_64:
             values = list(struct.unpack_from(f"<{length // 8}Q", extra, position))
         position += length
+    return values
+
+
+def _widened(fields: tuple[int, ...], values: list[int] | None) -> tuple[int, ...]:
+    """The fields with those that say "too large for 32 bits" taken from the 64-bit ones."""
     if values is None:
         return fields
     if fields.count(FULL_32) != len(values):
         raise Refusal("its zip archive has a 64-bit size where none belongs, or lacks one")
-    return tuple(values.pop(0) if field == FULL_32 else field for field in fields)
+    wide = iter(values)
+    return tuple(next(wide) if field == FULL_32 else field for field in fields)
 
 
 def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
@@ -173,8 +179,11 @@ def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
     if after > end:
         raise Refusal(f"its zip entry {printable(name)} overlaps what follows it")
     extra = file.read(entry.header_offset + LOCAL.size + name_length, extra_length)
-    size, stored_size = _wide_fields(extra, (size, stored_size))
+    values = _wide_values(extra)
     promised = (entry.crc32, entry.stored_size, entry.size)
+    if (size, stored_size) == (0, 0) and values in _values_of_torch(entry):
+        values = None
+    size, stored_size = _widened((size, stored_size), values)
     descriptor = file.read(after, end - after) if end - after <= 24 else b""
     if flags & DESCRIPTOR_FOLLOWS:
         agrees = (crc32, stored_size, size) in ((0, 0, 0), promised) and descriptor in _descriptors(*promised)
@@ -185,6 +194,14 @@ def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
             f"its zip entry {printable(name)} is described differently in the directory and around its data, or bytes are hidden behind it"
         )
     return Member(name, data, entry.stored_size, entry.size, entry.crc32, method == DEFLATED)
+
+
+def _values_of_torch(entry: _Entry) -> list[list[int]]:
+    """Beyond 4 GiB torch repeats 64-bit values before the data although the fields that they belong to say that they follow
+    behind it: the sizes, of which the stored one is not known yet, and the offset."""
+    sizes = [entry.size, 0] if entry.size >= FULL_32 else []
+    offset = [entry.header_offset] if entry.header_offset >= FULL_32 else []
+    return [sizes + offset] if sizes or offset else []
 
 
 def _descriptors(crc32: int, stored_size: int, size: int) -> list[bytes]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections import OrderedDict
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import torch
 
 from muggle_convert.checkpoints import open_checkpoint, read_tensor, verify_checksums
 from muggle_convert.errors import Refusal
+from tests.hostile import forge
 
 DTYPES = [
     torch.float64,
@@ -151,6 +154,46 @@ def test_an_archive_packed_again_with_folders_is_read(tmp_path, state_dict, hold
         for name in stored.namelist():
             again.writestr("model/" + name.partition("/")[2], stored.read(name))
     holds(tmp_path / "again.pth", state_dict)
+
+
+def test_an_archive_beyond_4_gib_is_read_as_torch_writes_it(tmp_path) -> None:
+    """64-bit sizes and offsets; the large storage is a hole in the file, and its bytes are not looked at."""
+    large = 4_500_000_000
+    ones = torch.ones(3).numpy().tobytes()
+    value = {"large": (torch.uint8, "0", large), "behind": (torch.float32, "1", 3)}
+    pickle = forge.pickled(
+        forge.mapping(
+            {
+                name: forge.tensor(
+                    forge.storage(key, count, forge.glob("torch", "ByteStorage" if dtype is torch.uint8 else "FloatStorage")), [count]
+                )
+                for name, (dtype, key, count) in value.items()
+            }
+        )
+    )
+    path = tmp_path / "large.pth"
+    directory = b""
+    with open(path, "wb") as file:
+        for name, data, size in ((b"a/data.pkl", pickle, len(pickle)), (b"a/data/0", None, large), (b"a/data/1", ones, len(ones))):
+            start, crc32 = file.tell(), zlib.crc32(data or b"x")
+            wide = [size, size] * (size >= 1 << 32) + [start] * (start >= 1 << 32)
+            known = [size, 0] * (size >= 1 << 32) + [start] * (start >= 1 << 32)  # before the data its stored size is not known yet
+            extra, local = (struct.pack(f"<2H{len(values)}Q", 1, 8 * len(values), *values) if values else b"" for values in (wide, known))
+            file.write(struct.pack("<4s5H3L2H", b"PK\x03\x04", 0, 0x808, 0, 0, 0, 0, 0, 0, len(name), len(local)) + name + local)
+            file.write(data or b"")
+            file.seek(file.tell() + (0 if data else size))
+            file.write(struct.pack("<4sL2Q" if wide else "<4s3L", b"PK\x07\x08", crc32, size, size))
+            short, place = min(size, 0xFFFFFFFF), min(start, 0xFFFFFFFF)
+            fields = (0, 0, 0x808, 0, 0, 0, crc32, short, short, len(name), len(extra), 0, 0, 0, 0, place)
+            directory += struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *fields) + name + extra
+        start = file.tell()
+        end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 798, 45, 0, 0, 3, 3, len(directory), start)
+        locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, start + len(directory), 1)
+        file.write(directory + end + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 3, 3, len(directory), 0xFFFFFFFF, 0))
+    checkpoint = open_checkpoint(path)
+    assert checkpoint.tensors["large"].size == large
+    assert checkpoint.tensors["behind"].record.offset > large
+    assert read_tensor(checkpoint.tensors["behind"]) == ones
 
 
 def test_a_file_from_a_big_endian_machine_is_turned_round(tmp_path) -> None:

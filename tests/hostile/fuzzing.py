@@ -78,6 +78,7 @@ class Fuzzer:
         self.source.write_bytes(self.mutator.finished["zip"])
         assert self._convert()[0] == "converted"
         self.reference = self._written()
+        self.mutator.add("converted safetensors", self.target.read_bytes())
         self.places = self._places()
 
     def judge(self, damaged: Damaged) -> str | None:
@@ -154,9 +155,12 @@ class Fuzzer:
         """What the library of the format finds in the damaged file, under the names of the converted one."""
         try:
             if self.source.read_bytes()[8:9] == b"{":
-                loaded = {name: torch.from_numpy(array) for name, array in safetensors.numpy.load_file(self.source).items()}
+                arrays = dict(safetensors.numpy.load_file(self.source))
+                if arrays.keys() == self.reference.keys():
+                    return arrays
+                loaded = {name: torch.from_numpy(array) for name, array in arrays.items()}
             else:
-                loaded = torch.load(self.source, weights_only=False, pickle_module=SECOND_OPINION)
+                loaded = torch.load(self.source, map_location="cpu", weights_only=False, pickle_module=SECOND_OPINION)
         except Exception:
             return None
         while not all(isinstance(loaded.get(name), torch.Tensor) for name in self.arrays):

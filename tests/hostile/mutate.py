@@ -1,7 +1,8 @@
 """Damage, from a number: the same number always gives the same damaged file.
 
-Four kinds of damage: to the bytes of a finished file; to the opcodes of its pickle, wrapped again with right checksums; to
-the fields of a zip archive; to the header of a safetensors file. Most of it hits the structure, as weights are dull.
+Five kinds of damage: to the bytes of a finished file; to the opcodes of its pickle, wrapped again with right checksums; to
+the fields of a zip archive; to the header of a safetensors file; to what a converted file says of itself. Most of it hits
+the structure, as weights are dull.
 """
 
 from __future__ import annotations
@@ -82,13 +83,25 @@ class Mutator:
             place += array.nbytes
         return json.dumps(table).encode(), b"".join(array.tobytes() for array in self.arrays.values())
 
+    def _document(self, random: Random) -> Damaged:
+        converted = self.finished["converted safetensors"]
+        length = int.from_bytes(converted[:8], "little")
+        header = json.loads(converted[8 : 8 + length])
+        for _ in range(random.choice((1, 1, 2, 3))):
+            document = json.loads(header["__metadata__"]["muggle_convert"])
+            damage_value(document, random)
+            header["__metadata__"]["muggle_convert"] = json.dumps(document)
+        return Damaged("document of a converted file", forge.safetensors(json.dumps(header).encode(), converted[8 + length :]), False)
+
     def add(self, name: str, content: bytes) -> None:
         """A finished file of another make, such as torch's own."""
         self.finished[name] = content
 
     def damaged(self, seed: int) -> Damaged:
         random = Random(seed)
-        return random.choice((self._bytes, self._bytes, self._pickle, self._pickle, self._pickle, self._zip, self._header))(random)
+        return random.choice((self._bytes, self._bytes, self._pickle, self._pickle, self._pickle, self._zip, self._header, self._document))(
+            random
+        )
 
     def _bytes(self, random: Random) -> Damaged:
         name = random.choice(list(self.finished))
@@ -263,6 +276,49 @@ def damage_entries(entries: list[forge.Entry], random: Random) -> None:
         sides = random.choice(((entry.local,), (entry.central,), (entry.local, entry.central)))
         for side in sides:
             side[field] = value[field]
+
+
+def damage_value(document: dict, random: Random) -> None:
+    """Walk down to some value of a JSON object, and put something else there."""
+    here: dict | list = document
+    while True:
+        key = random.choice(list(here) if isinstance(here, dict) else range(len(here)))
+        if isinstance(here[key], (dict, list)) and here[key] and random.random() < 0.9:
+            here = here[key]
+            continue
+        strange = (
+            None,
+            True,
+            "",
+            "x",
+            "\x1b[31m",
+            -1,
+            0,
+            1,
+            2,
+            3,
+            4,
+            5,
+            63,
+            64,
+            65,
+            10**9,
+            10**30,
+            0.5,
+            1e308,
+            [],
+            {},
+            [[]],
+            [10**9, 10**9],
+            {"a": {"b": 1}},
+        )
+        if random.random() < 0.2 and isinstance(here, dict):
+            del here[key]
+        elif random.random() < 0.2 and isinstance(here, dict):
+            here[random.choice((key + "x", "", "family", "taps"))] = here.pop(key)
+        else:
+            here[key] = random.choice(strange)
+        return
 
 
 def damage_table(table: dict, random: Random) -> None:

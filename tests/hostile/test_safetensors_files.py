@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from tests.hostile.conftest import tensors_in
 from tests.hostile.forge import safetensors
 
 
@@ -109,6 +110,62 @@ def test_a_source_whose_own_name_tries_something_is_shown_harmlessly(hostile) ->
     source = hostile.folder / "\x1b]0;owned\x07\n.pth"
     source.write_bytes(b"nothing")
     assert "\x1b" not in hostile.refused(source=source)
+
+
+def test_a_converted_file_converts_again_with_another_description(hostile) -> None:
+    """The header is written before the copy and again after it, so it must not grow: here a hash comes in that was not there."""
+    hostile.source.write_bytes(hostile.file())
+    assert hostile.convert().status == 0
+    hostile.source = hostile.folder / "converted.safetensors"
+    hostile.target.rename(hostile.source)
+    assert hostile.convert(None, "--sha256").status == 0
+    assert tensors_in(hostile.target) == hostile.reference
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("config.encoder.depth", 10**9),
+        ("config.encoder.depth", -1),
+        ("config.encoder.width", 0),
+        ("config.encoder.grid", [0, 0]),
+        ("config.encoder.taps", [10**9] * 4),
+        ("config.fusion", {}),
+        ("config.family", "\x1b[31m"),
+        ("source", []),
+        ("source", {}),
+        ("source.size", "large"),
+        ("source.fingerprint", [[[[]]]]),
+        ("aliases", {"a": "nothing"}),
+        ("aliases", {"a": 1}),
+        ("dropped", {"a": ["why", "F32", [10**30]]}),
+        ("dropped", {"a": ["why", "F99", []]}),
+        ("evidence", {"encoder.depth": ["hearsay", "x"]}),
+        ("format", [[1]]),
+    ],
+    ids=str,
+)
+def test_a_description_that_lies_is_refused_or_does_no_harm(hostile, path, value) -> None:
+    hostile.source.write_bytes(hostile.file())
+    assert hostile.convert().status == 0
+    content = hostile.target.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    document = here = json.loads(header["__metadata__"]["muggle_convert"])
+    *parents, last = path.split(".")
+    for parent in parents:
+        here = here[parent]
+    here[last] = value
+    header["__metadata__"]["muggle_convert"] = json.dumps(document)
+    hostile.source.write_bytes(written(header, content[8 + length :]))
+    outcome = hostile.convert(None, "--force")
+    assert outcome.status in (0, 1)
+    assert outcome.err.count("\n") == outcome.status, outcome.err
+    assert tensors_in(hostile.target) == hostile.reference
+    for arguments in (["inspect"], ["inspect", "--json"]):
+        outcome = hostile.command_line.run(arguments[0], hostile.source, *arguments[1:])
+        assert outcome.status in (0, 1), outcome.err
+        assert outcome.err.count("\n") == outcome.status, outcome.err
 
 
 def test_the_metadata_of_a_stranger_is_no_configuration(hostile) -> None:
