@@ -67,7 +67,7 @@ class Golden:
             elif "value" in described:
                 tensors[name] = torch.tensor(described["value"], dtype=dtype)
             else:
-                drawn = _uniform(name, described["shape"], self.manifest["seed"])
+                drawn = uniform(name, described["shape"], self.manifest["seed"])
                 tensors[name] = torch.from_numpy(np.float32(described["mean"]) + np.float32(described["std"]) * drawn).to(dtype)
         return tensors
 
@@ -116,7 +116,7 @@ def goldens(*families: str) -> list[Golden]:
     return [case for case in cases if not families or case.family in families]
 
 
-def _uniform(name: str, shape: list[int] | tuple[int, ...], seed: int) -> np.ndarray:
+def uniform(name: str, shape: list[int] | tuple[int, ...], seed: int) -> np.ndarray:
     """Numbers of mean zero and deviation one that depend on the name and the seed alone."""
     count = int(np.prod(shape, dtype=np.int64))
     key = int.from_bytes(hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=16).digest(), "little")
@@ -131,10 +131,10 @@ def picture(shape: tuple[int, int, int, int], seed: int) -> np.ndarray:
     y, x = np.meshgrid(np.linspace(0, 1, height, dtype=np.float32), np.linspace(0, 1, width, dtype=np.float32), indexing="ij")
     picture = np.empty(shape, np.float32)
     for index in np.ndindex(batch, channels):
-        p = _uniform(f"image.{index[0]}.{index[1]}", (8,), seed)
+        p = uniform(f"image.{index[0]}.{index[1]}", (8,), seed)
         wave = np.sin(6.2831855 * (1.5 * p[0] * x + 1.5 * p[1] * y) + p[2])
         edge = ((x * p[3] + y * p[4]) > 0.3 * p[5]).astype(np.float32)
-        picture[index] = wave + edge - 0.5 + 0.3 * _uniform(f"image.noise.{index[0]}.{index[1]}", (height, width), seed)
+        picture[index] = wave + edge - 0.5 + 0.3 * uniform(f"image.noise.{index[0]}.{index[1]}", (height, width), seed)
     return picture
 
 

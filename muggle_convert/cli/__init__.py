@@ -11,7 +11,7 @@ from click_default_group import DefaultGroup
 from muggle_convert.errors import Refusal
 from muggle_convert.version import VERSION
 
-COMMANDS = ("convert", "inspect", "verify", "export", "depth", "push", "zoo")
+COMMANDS = ("convert", "inspect", "verify", "export", "depth", "eval", "push", "zoo")
 
 
 class LazyGroup(DefaultGroup):  # type: ignore[misc]  # the package has no types

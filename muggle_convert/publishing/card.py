@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model_defs.config import leaves
+from muggle_convert.evaluation.results import Results
 from muggle_convert.inspection import Inspection
 from muggle_convert.meaning import meaning
+from muggle_convert.publishing.evaluated import evaluation_table, model_index
 from muggle_convert.publishing.papers import citations
 
 PIPELINES = {"classes": "image-segmentation", "points": "image-to-3d"}  # the rest is depth estimation
@@ -23,20 +25,21 @@ class Provenance:
     sha256: str  # of model.safetensors
 
 
-def card(inspection: Inspection, provenance: Provenance) -> str:
+def card(inspection: Inspection, provenance: Provenance, evaluation: Results | None = None) -> str:
     """README.md, front matter included."""
     match = inspection.match
     name, exact = match.released
     title = provenance.repository.rpartition("/")[2]
     predicts = meaning(match.config.output, match.config.head.channels)
     parts = [
-        _front_matter(inspection, provenance),
+        _front_matter(inspection, provenance, model_index(title, evaluation) if evaluation else ""),
         f"# {title}\n",
         f"{match.family.title}{f' ({name})' if exact else ''}, converted with [muggle-convert]({HOME}). It predicts {predicts}.\n",
         "## Use\n",
         _usage(inspection, provenance.repository),
         "## What the numbers mean\n",
         _numbers(inspection),
+        *(["## Evaluation\n", evaluation_table(evaluation)] if evaluation else []),
         "## Configuration\n",
         _configuration(inspection),
         "## Where it came from\n",
@@ -52,7 +55,7 @@ def card(inspection: Inspection, provenance: Provenance) -> str:
 HOME = "https://github.com/muggle-convert/muggle-convert"
 
 
-def _front_matter(inspection: Inspection, provenance: Provenance) -> str:
+def _front_matter(inspection: Inspection, provenance: Provenance, index: str) -> str:
     output = inspection.match.config.output
     lines = {
         "library_name": "muggle-convert",
@@ -62,7 +65,7 @@ def _front_matter(inspection: Inspection, provenance: Provenance) -> str:
     }
     tags = [inspection.match.family.name.replace("_", "-"), "dpt", "safetensors"]
     listed = "".join(f"- {tag}\n" for tag in tags)
-    return "---\n" + "".join(f"{key}: {value}\n" for key, value in lines.items()) + f"tags:\n{listed}---\n"
+    return "---\n" + "".join(f"{key}: {value}\n" for key, value in lines.items()) + f"tags:\n{listed}{index}---\n"
 
 
 def _usage(inspection: Inspection, repository: str) -> str:

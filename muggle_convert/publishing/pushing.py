@@ -21,6 +21,7 @@ from muggle_convert.inspection import Inspection
 from muggle_convert.match import CONVERTED, Match
 from muggle_convert.plan import plan
 from muggle_convert.publishing.card import Provenance, card
+from muggle_convert.publishing.evaluated import own_results
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -36,6 +37,7 @@ class PushOptions:
     token: str | None = None
     licence: str | None = None
     overwrite_card: bool = False
+    results: Path | None = None  # what `muggle-convert eval --results` wrote
     dry_run: bool = False
 
 
@@ -109,7 +111,9 @@ def _uploads(weights: Path, matched: Match, repository: str, options: PushOption
     released, exact = matched.released
     known = {entry.name: entry for entry in zoo.entries()}.get(released if exact else "")
     provenance = Provenance(repository, licence, licence_from, known.repository if known else None, digest)
-    text = card(Inspection(plan(matched)), provenance).encode()
+    inspection = Inspection(plan(matched))
+    evaluation = own_results(options.results, inspection) if options.results else None
+    text = card(inspection, provenance, evaluation).encode()
     config = (json.dumps(document.to_dict(), indent=2, sort_keys=True) + "\n").encode()
     return (
         Upload(WEIGHTS, weights, weights.stat().st_size, digest),

@@ -1,0 +1,156 @@
+"""muggle-convert eval MODEL... --images DIR --truth DIR"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muggle_convert.cli.options import model_options, parse_settings
+from muggle_convert.errors import Refusal
+
+if TYPE_CHECKING:
+    from muggle_convert.evaluation.datasets import Dataset, Pair
+    from muggle_convert.evaluation.results import Results, Row
+    from muggle_convert.evaluation.running import Scores, Sitting
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command("eval")
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option("--images", required=True, type=FOLDER, help="The folder of pictures.")
+@click.option("--truth", required=True, type=FOLDER, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
+@model_options
+@click.option(
+    "--dataset", type=click.Choice(["kitti", "nyu", "plain"]), default="plain", show_default=True,
+    help="Says what a step of a .png is (kitti: 1/256 m, nyu: 1 mm), the crop and the cap; plain takes .npy in metres, all of it.",
+)  # fmt: skip
+@click.option("--crop", type=click.Choice(["garg", "eigen", "none"]), help="Where pixels count; by default kitti: garg, nyu: eigen.")
+@click.option("--kb-crop", is_flag=True, help="Show the model KITTI's lowest 352 rows and middle 1216 columns.")
+@click.option(
+    "--align", type=click.Choice(["none", "median", "scale-shift"]),
+    help="How predictions become metres; by default none for metric models, scale-shift (robust, in inverse depth) for relative ones.",
+)  # fmt: skip
+@click.option(
+    "--align-over", type=click.Choice(["image", "set"]), default="image", show_default=True, help="One alignment per image or one for all."
+)
+@click.option(
+    "--cap", type=click.FloatRange(0, min_open=True), metavar="METRES", help="Leave out what is farther; by default kitti: 80, nyu: 10."
+)
+@click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training.")
+@click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
+@click.option("--worst", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the worst images are named and drawn.")
+@click.option("--pictures", type=FOLDER, metavar="DIR", help="Draw the worst images of each model into this folder.")
+@click.option("--results", type=FOLDER, metavar="FILE", help="Write all numbers to this file; push --results puts them on the card.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    models: tuple[str, ...],
+    images: Path,
+    truth: Path,
+    dataset: str,
+    crop: str | None,
+    kb_crop: bool,
+    align: str | None,
+    align_over: str,
+    cap: float | None,
+    worst: int,
+    pictures: Path | None,
+    results: Path | None,
+    as_json: bool,
+    **more: Any,
+) -> None:
+    """Hold what each MODEL predicts against measured distances: the nine numbers of the field, one row for each."""
+    from muggle_convert.cli.eval_tables import show
+    from muggle_convert.evaluation.datasets import DATASETS, find_pairs
+    from muggle_convert.evaluation.judging import Rules
+    from muggle_convert.evaluation.results import Results
+
+    known = DATASETS[dataset]
+    rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
+    pairs = find_pairs(images, truth)
+    rows = [_row(model, rules, known, pairs, align, align_over == "set", worst, pictures, **more) for model in models]
+    found = Results(dataset, known.title, len(pairs), rules.crop, kb_crop, rules.cap, align_over, rows)
+    if results is not None:
+        _write(results, found)
+    if as_json:
+        print(found.to_json(), end="")
+    else:
+        show(found, worst)
+
+
+def _row(
+    model: str,
+    rules: Any,
+    dataset: Dataset,
+    pairs: list[Pair],
+    align: str | None,
+    over_the_set: bool,
+    worst: int,
+    pictures: Path | None,
+    *,
+    family: str | None,
+    settings: tuple[str, ...],
+    size: int | None,
+    device: str | None,
+) -> Row:
+    from muggle_convert.cli.depth import to_device
+    from muggle_convert.conversion import Options, read
+    from muggle_convert.evaluation.alignment import aligner
+    from muggle_convert.evaluation.results import Row
+    from muggle_convert.evaluation.running import Sitting
+    from muggle_convert.inspection import Inspection
+    from muggle_convert.loading import load
+    from muggle_convert.plan import plan
+
+    matched = read(model, Options(family=family, overrides=parse_settings(settings)))
+    sitting = Sitting(to_device(load(matched), device), aligner(matched.config.output, align), rules, dataset, size)
+    scores = _run(sitting, pairs, over_the_set, Path(model).name)
+    if pictures is not None:
+        _draw(sitting, scores, pairs, worst, pictures / Path(model).stem)
+    inspection = Inspection(plan(matched))
+    return Row(
+        model=Path(model).name,
+        family=matched.family.name,
+        fingerprint=inspection.source.get("fingerprint"),
+        dtype=next(iter(inspection.dtypes)),
+        align=sitting.aligner.how,
+        numbers=scores.mean,
+        images=scores.images,
+        empty=scores.empty,
+    )
+
+
+def _run(sitting: Sitting, pairs: list[Pair], over_the_set: bool, name: str) -> Scores:
+    import rich.progress
+    from rich.console import Console
+
+    columns = (*rich.progress.Progress.get_default_columns(), rich.progress.MofNCompleteColumn())
+    with rich.progress.Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(name, total=len(pairs) * (2 if over_the_set else 1))
+        return sitting.run(pairs, over_the_set, lambda: progress.advance(task))
+
+
+def _draw(sitting: Sitting, scores: Scores, pairs: list[Pair], worst: int, folder: Path) -> None:
+    from muggle_convert.evaluation.pictures import draw
+    from muggle_convert.evaluation.running import read_pair
+    from muggle_convert.images.saving import replacing
+
+    by_name = {pair.name: pair for pair in pairs}
+    folder.mkdir(parents=True, exist_ok=True)
+    for rank, name in enumerate(scores.worst(worst), 1):
+        picture, truth = read_pair(by_name[name], sitting.dataset)
+        with replacing(folder / f"{rank:02} {name.replace('/', ' ')}.png") as part:
+            draw(sitting, picture, truth, scores.alignments[name]).save(part, "PNG")
+
+
+def _write(path: Path, found: Results) -> None:
+    from muggle_convert.images.saving import replacing
+
+    try:
+        with replacing(path) as part:
+            part.write_text(found.to_json(), "utf-8")
+    except OSError as problem:
+        raise Refusal(f"{path} cannot be written ({problem.strerror}).") from None

@@ -1,0 +1,50 @@
+"""An evaluation as tables that a person reads."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.evaluation.metrics import NAMES
+from muggle_convert.evaluation.results import Results, Row
+
+DIGITS = 4
+WIDTH = 130  # nine numbers in a row; a narrower terminal breaks lines, which loses less than columns of three letters
+
+
+def show(results: Results, worst: int) -> None:
+    """One row for each model, and the worst images of each."""
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)
+    console.print(Text(rules_of(results)))
+    table = Table("model", "type", "aligned", box=box.SIMPLE_HEAD)
+    for title, is_larger_better in NAMES.values():
+        table.add_column(f"{title} {'↑' if is_larger_better else '↓'}", justify="right")
+    for row in results.rows:
+        table.add_row(Text(printable(row.model)), row.dtype, row.align, *(f"{row.numbers[name]:.{DIGITS}f}" for name in NAMES))
+    console.print(table)
+    for row in results.rows:
+        _show_images(console, row, worst)
+
+
+def rules_of(results: Results) -> str:
+    """What was counted, in a line."""
+    cap = f"up to {results.cap:g} m" if results.cap else "at any distance"
+    kitti = ", shown KITTI's 352 x 1216" if results.kb_crop else ""
+    aligned = f", aligned per {results.align_over}" if any(row.align != "none" for row in results.rows) else ""
+    return f"{results.images} images of {results.title}{kitti}, crop {results.crop}, {cap}{aligned}"
+
+
+def _show_images(console: Console, row: Row, worst: int) -> None:
+    if row.empty:
+        console.print(Text(f"{printable(row.model)}: {len(row.empty)} images were left out, for nothing that counts was measured in them:"))
+        console.print(Text("  " + ", ".join(map(printable, row.empty[:10])) + (" and more" if len(row.empty) > 10 else "")))
+    ranked = sorted(row.images, key=lambda name: -row.images[name]["abs_rel"])[:worst]
+    if len(row.images) > 1 and ranked:
+        console.print(Text(f"worst of {printable(row.model)}:"))
+        for name in ranked:
+            numbers = row.images[name]
+            console.print(Text(f"  {printable(name)}: AbsRel {numbers['abs_rel']:.{DIGITS}f}, delta 1 {numbers['d1']:.{DIGITS}f}"))

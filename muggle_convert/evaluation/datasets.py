@@ -1,0 +1,104 @@
+"""Pictures and what was measured in them: which files belong together, and how a file says metres."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.errors import Refusal
+from muggle_convert.images.jobs import PICTURES
+
+Truth = npt.NDArray[np.float32]  # (height, width) in metres; zero where nothing was measured
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is agreed on for a data set."""
+
+    name: str
+    title: str
+    steps: float | None  # of a 16-bit PNG, to the metre
+    crop: str
+    cap: float | None  # metres up to which distances count
+
+
+DATASETS: Mapping[str, Dataset] = {
+    "kitti": Dataset("kitti", "KITTI", 256.0, "garg", 80.0),
+    "nyu": Dataset("nyu", "NYU Depth v2", 1000.0, "eigen", 10.0),
+    "plain": Dataset("plain", "own pictures", None, "none", None),
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and the file of its distances."""
+
+    name: str
+    image: Path
+    truth: Path
+
+
+def find_pairs(images: Path, truths: Path) -> list[Pair]:
+    """Files of the same place and name below both folders, whatever they end in."""
+    found = _below(images, PICTURES)
+    measured = _below(truths, frozenset({".png", ".npy"}))
+    names = sorted(found.keys() & measured.keys())
+    if not names:
+        an_image, a_truth = next(iter(sorted(found)), "nothing"), next(iter(sorted(measured)), "nothing")
+        raise Refusal(
+            f"no picture in {printable(images)} (such as {printable(an_image)}) has a .png or .npy of its name in {printable(truths)} "
+            f"(such as {printable(a_truth)})."
+        )
+    if lacking := sorted(found.keys() - measured.keys()):
+        raise Refusal(
+            f"{len(lacking)} of {len(found)} pictures in {printable(images)} have no distances in {printable(truths)}, the first being "
+            f"{printable(lacking[0])}; a mean over fewer images than there are would be another number."
+        )
+    return [Pair(name, found[name], measured[name]) for name in names]
+
+
+def read_truth(path: Path, dataset: Dataset) -> Truth:
+    """Metres, from a .npy as they are and from a 16-bit PNG by the data set's steps."""
+    try:
+        if path.suffix.lower() == ".npy":
+            stored: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+        else:
+            with Image.open(path) as image:
+                stored = _grey(image, path, dataset)
+    except (OSError, ValueError, UnidentifiedImageError) as problem:
+        raise Refusal(f"{printable(path.name)} cannot be read as distances ({' '.join(str(problem).split())}).") from None
+    if stored.ndim != 2 or stored.dtype.kind not in "fiu":
+        raise Refusal(
+            f"{printable(path.name)} holds {stored.dtype} of shape {stored.shape}; distances are numbers of shape (height, width)."
+        )
+    return np.nan_to_num(stored.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _grey(image: Image.Image, path: Path, dataset: Dataset) -> npt.NDArray[np.float32]:
+    if dataset.steps is None:
+        raise Refusal(
+            f"nothing says what a step of {printable(path.name)} is; pass --dataset kitti (metres x 256) or --dataset nyu (millimetres)."
+        )
+    if not image.mode.startswith("I"):
+        raise Refusal(f"{printable(path.name)} is a picture in mode {image.mode}; distances are 16-bit grey.")
+    return np.asarray(image).astype(np.float32) / np.float32(dataset.steps)
+
+
+def _below(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise Refusal(f"{printable(folder)} is not a folder.")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in suffixes and path.is_file():
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if name in found:
+                raise Refusal(f"{printable(found[name])} and {printable(path)} have the same name; one of them has to go.")
+            found[name] = path
+    return found

@@ -1,0 +1,70 @@
+"""One prediction against one measurement: which pixels count, and what they come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from muggle_convert.errors import Refusal
+from muggle_convert.evaluation.alignment import Aligner, Alignment, Values
+from muggle_convert.evaluation.metrics import Numbers, measure
+from muggle_convert.evaluation.regions import counted, kitti_window
+from muggle_convert.images.metres import Prediction
+from muggle_convert.images.reading import Pixels
+
+LOWEST = 0.001  # metres
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts, for every image of a data set."""
+
+    dataset: str
+    crop: str
+    kb_crop: bool
+    cap: float | None  # metres
+
+    def shown(self, picture: Pixels) -> Pixels:
+        """The part of a picture that the network sees."""
+        return picture[kitti_window((picture.shape[0], picture.shape[1]))] if self.kb_crop else picture
+
+    def counted(self, truth: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+        """Which measured pixels count, of the whole image."""
+        mask = counted((truth.shape[0], truth.shape[1]), self.crop, self.dataset)
+        mask &= (truth > LOWEST) & (truth < (self.cap or np.inf))
+        if self.kb_crop:
+            seen = np.zeros_like(mask)
+            seen[kitti_window((truth.shape[0], truth.shape[1]))] = True
+            mask &= seen
+        return mask
+
+    def farthest(self, truth: npt.NDArray[np.floating]) -> float:
+        """Where predictions end: at the cap, or else at the farthest that was measured."""
+        return self.cap or float(truth.max())
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The pixels that count: what was measured there and what was predicted."""
+
+    truth: Values
+    prediction: Values
+    farthest: float
+
+    def numbers(self, aligner: Aligner, alignment: Alignment) -> Numbers:
+        return measure(self.truth, aligner.metres(self.prediction, alignment, LOWEST, self.farthest))
+
+
+def measured(truth: npt.NDArray[np.floating], prediction: Prediction, rules: Rules) -> Measured:
+    """Of the whole image's measurements, and a prediction for it or for the part of it that the network saw."""
+    whole = (truth.shape[0], truth.shape[1])
+    mask, window = rules.counted(truth), kitti_window(whole) if rules.kb_crop else (slice(None), slice(None))
+    if prediction.shape != truth[window].shape:
+        raise Refusal(
+            f"the picture is {prediction.shape[1]} x {prediction.shape[0]} and its measurements are {whole[1]} x {whole[0]}; "
+            "both have to be of one size."
+        )
+    mask = mask[window]
+    return Measured(truth[window][mask].astype(np.float64), prediction[mask].astype(np.float64), rules.farthest(truth))

@@ -1,0 +1,70 @@
+"""What came of an evaluation, in a file that says what was evaluated and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.errors import Refusal
+from muggle_convert.evaluation.metrics import NAMES, Numbers
+
+FORMAT = "muggle-convert evaluation"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's numbers, and by what it is found again."""
+
+    model: str
+    family: str
+    fingerprint: str | None  # of the checkpoint it was made from
+    dtype: str
+    align: str
+    numbers: Mapping[str, float]
+    images: Mapping[str, Numbers]
+    empty: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Results:
+    """All models on one data set, under the same rules."""
+
+    dataset: str
+    title: str
+    images: int
+    crop: str
+    kb_crop: bool
+    cap: float | None
+    align_over: str
+    rows: Sequence[Row]
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, indent=1) + "\n"
+
+
+def read_results(path: Path) -> Results:
+    """The way back; the file may come from anywhere."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        if not isinstance(data, dict) or (data.pop("format", None), data.pop("version", None)) != (FORMAT, VERSION):
+            raise ValueError(f"it does not call itself a {FORMAT} of version {VERSION}")
+        rows = tuple(_row(row) for row in data.pop("rows"))
+        return Results(**data, rows=rows)
+    except OSError as problem:
+        raise Refusal(f"{printable(path)} cannot be read ({problem.strerror}).") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        raise Refusal(
+            f"{printable(path)} is not a file that muggle-convert eval --results wrote ({' '.join(str(problem).split())[:200]})."
+        ) from None
+
+
+def _row(data: dict[str, Any]) -> Row:
+    row = Row(**data)
+    if set(row.numbers) != set(NAMES) or not all(type(value) is float for value in row.numbers.values()):
+        raise ValueError(f"a row has other numbers than {', '.join(NAMES)}")
+    return row

@@ -1,0 +1,99 @@
+"""A model over a whole data set: pictures and measurements are read ahead while it predicts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.errors import Refusal
+from muggle_convert.evaluation.alignment import Aligner, Alignment
+from muggle_convert.evaluation.datasets import Dataset, Pair, Truth, read_truth
+from muggle_convert.evaluation.judging import Measured, Rules, measured
+from muggle_convert.evaluation.metrics import Numbers, mean
+from muggle_convert.images.predict import Predictor
+from muggle_convert.images.reading import Pixels, read_picture
+
+AHEAD = 4  # pairs that are read before their turn
+SAMPLES = 5000  # pixels of each image, when all images share one alignment
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model came to."""
+
+    mean: Numbers
+    images: dict[str, Numbers]
+    alignments: dict[str, Alignment]
+    empty: tuple[str, ...]  # images in which nothing that counts was measured
+
+    def worst(self, count: int) -> list[str]:
+        """The images with the largest relative errors, the worst first."""
+        return sorted(self.images, key=lambda name: -self.images[name]["abs_rel"])[:count]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """One model and what it is asked."""
+
+    model: Predictor
+    aligner: Aligner
+    rules: Rules
+    dataset: Dataset
+    size: int | None = None
+
+    def run(self, pairs: Sequence[Pair], over_the_set: bool, on_image: Callable[[], None]) -> Scores:
+        """Every pair; where all images share one alignment, twice."""
+        shared = self._shared(pairs, on_image) if over_the_set else None
+        images: dict[str, Numbers] = {}
+        alignments: dict[str, Alignment] = {}
+        empty: list[str] = []
+        for pair, found in self._all(pairs, on_image):
+            if not found.truth.size:
+                empty.append(pair.name)
+                continue
+            alignments[pair.name] = shared or self.aligner.fit(found.prediction, found.truth)
+            images[pair.name] = found.numbers(self.aligner, alignments[pair.name])
+        if not images:
+            raise Refusal("in none of the images anything was measured that counts; look at --crop, --cap and --dataset.")
+        return Scores(mean(images.values()), images, alignments, tuple(empty))
+
+    def _shared(self, pairs: Sequence[Pair], on_image: Callable[[], None]) -> Alignment:
+        """From the same number of pixels of every image, spread over it."""
+        predictions, truths = [], []
+        for _, found in self._all(pairs, on_image):
+            step = max(1, found.truth.size // SAMPLES)
+            predictions.append(found.prediction[::step])
+            truths.append(found.truth[::step])
+        truth = np.concatenate(truths)
+        return self.aligner.fit(np.concatenate(predictions), truth) if truth.size else Alignment()
+
+    def _all(self, pairs: Sequence[Pair], on_image: Callable[[], None]) -> Iterator[tuple[Pair, Measured]]:
+        with ThreadPoolExecutor(2) as readers:
+            for pair, coming in _ahead(readers, pairs, self.dataset):
+                picture, truth = coming.result()
+                try:
+                    yield pair, measured(truth, self.predict(picture), self.rules)
+                except Refusal as refusal:
+                    raise Refusal(f"{printable(pair.name)}: {refusal}") from None
+                on_image()
+
+    def predict(self, picture: Pixels) -> np.ndarray:
+        return self.model.predict(np.ascontiguousarray(self.rules.shown(picture)), self.size)
+
+
+def _ahead(readers: ThreadPoolExecutor, pairs: Sequence[Pair], dataset: Dataset) -> Iterator[tuple[Pair, Future[tuple[Pixels, Truth]]]]:
+    coming: deque[tuple[Pair, Future[tuple[Pixels, Truth]]]] = deque()
+    for pair in pairs:
+        coming.append((pair, readers.submit(read_pair, pair, dataset)))
+        if len(coming) > AHEAD:
+            yield coming.popleft()
+    yield from coming
+
+
+def read_pair(pair: Pair, dataset: Dataset) -> tuple[Pixels, Truth]:
+    return read_picture(pair.image), read_truth(pair.truth, dataset)
