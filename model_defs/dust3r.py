@@ -58,8 +58,8 @@ class DUSt3R(DPT):
         """Two batches of images, whose sizes may differ -> pts3d_1 and pts3d_2 of (B, H, W, 3), conf_1 and conf_2 of (B, H, W)."""
         self.check(first)
         self.check(second)
-        if len(first) != len(second):
-            raise ValueError(f"expected a second view for each first one, got {len(first)} first and {len(second)} second views")
+        if first.shape[0] != second.shape[0]:
+            raise ValueError(f"expected a second view for each first one, got {first.shape[0]} first and {second.shape[0]} second views")
         (one, here), (other, there) = self._encoded(first, second)
         taps_one, taps_other = self.decoder(one, other, (here, there))
         points_one, trust_one = self.views["first"](taps_one, here, (first.shape[2], first.shape[3]))

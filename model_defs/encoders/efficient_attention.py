@@ -74,7 +74,7 @@ class MemoryCompressedAttention(nn.Module):
     def forward(self, tokens: Tensor, bias: None = None) -> Tensor:
         queries, keys, values = self.qkv(tokens).chunk(3, dim=-1)  # (B, N, C)
         keys, values = (
-            torch.cat([null.expand(len(tokens), -1, -1), self._compressed(part)], dim=1)  # (B, 1 + N / rate, C)
+            torch.cat([null.expand(tokens.shape[0], -1, -1), self._compressed(part)], dim=1)  # (B, 1 + N / rate, C)
             for null, part in ((self.null_key, keys), (self.null_value, values))
         )
         queries, keys, values = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (queries, keys, values))

@@ -117,3 +117,15 @@ def test_joined_and_parted_matrices_are_the_same_weights() -> None:
 def test_a_family_without_such_a_place_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a hybrid"):
         with_attention(SMALL["dpt_beit"].network(), PerformerConfig(64, 40))
+
+
+@pytest.mark.parametrize("config", [PERFORMER, COMPRESSED], ids=["performer", "memory compressed"])
+def test_it_compiles_as_one_graph_and_is_exported_for_batches_of_any_size(config: DPTConfig, images: Tensor) -> None:
+    torch._dynamo.reset()
+    network = build(config).eval()
+    with torch.no_grad():
+        expected = network(images)
+        compiled = torch.compile(network, backend="aot_eager", fullgraph=True)(images)
+        exported = torch.export.export(network, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},)).module()
+        assert torch.allclose(compiled, expected, atol=1e-4)
+        assert torch.allclose(exported(images[:1]), expected[:1], atol=1e-4)
