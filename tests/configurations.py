@@ -21,8 +21,10 @@ from model_defs.config import (
     HybridConfig,
     ImageConfig,
     LeViTConfig,
+    MemoryCompressedConfig,
     NextViTConfig,
     OutputConfig,
+    PerformerConfig,
     ReassembleConfig,
     ResNeXtConfig,
     Swin2Config,
@@ -38,18 +40,20 @@ TAPPED = {"taps": "0,1,2,3"}
 WIDTHS = (8, 8, 8, 8)  # of the fusion
 
 FROM_TOKENS = ReassembleConfig((8, 12, 16, 20), "project")
+FROM_FEWER_TOKENS = ReassembleConfig((16, 20), "project")
 FROM_MAPS = ReassembleConfig((), "ignore")
 RELATIVE = OutputConfig("relative inverse depth", "relu")
 
 
 @dataclass(frozen=True)
 class Small:
-    """A configuration, an image it takes, and what has to be said for a file of its tensors to be read as this configuration."""
+    """A configuration, an image it takes, and what has to be said for a file in one layout to be read as this configuration."""
 
     config: DPTConfig
     height: int
     width: int
     told: Mapping[str, Any] = field(default_factory=dict)
+    layout: str = "original"
 
     def images(self, batch: int = 1) -> Tensor:
         generator = torch.Generator().manual_seed(batch)
@@ -94,6 +98,7 @@ def _config(family: str, encoder: EncoderConfig, size: int, **changes: Any) -> D
 
 
 VIT = ViTConfig(64, 4, 1, 128, 16, (3, 3), BLOCKS)
+HYBRID = HybridConfig(32, (128, 128, 256), (1, 2, 1), 64, 4, 1, 128, (3, 3), (1, 3))
 DINOV2 = DINOv2Config(64, 4, 1, "gelu", 128, 14, (3, 3), BLOCKS)
 DEPTH_ANYTHING = {
     "reassemble": ReassembleConfig((8, 12, 16, 20), "ignore"),
@@ -116,17 +121,31 @@ SMALL: dict[str, Small] = {
     "depth_anything_v2": Small(_config("depth_anything_v2", DINOV2, 42, **DEPTH_ANYTHING), 42, 56, TAPPED),
     "depth_anything_v2, gated": Small(_config("depth_anything_v2", replace(DINOV2, mlp="swiglu"), 42, **DEPTH_ANYTHING), 42, 42, TAPPED),
     "dpt_vit": Small(_config("dpt_vit", VIT, 48, reassemble=FROM_TOKENS), 48, 64, TAPPED),
-    "dpt_vit, segmentation": Small(_config("dpt_vit", VIT, 480, reassemble=FROM_TOKENS, **SEGMENTATION), 48, 64, TAPPED),
-    "dpt_hybrid": Small(
+    "dpt_vit, segmentation": Small(_config("dpt_vit", VIT, 480, reassemble=FROM_TOKENS, **SEGMENTATION), 48, 64, TAPPED, "segmentation"),
+    "dpt_hybrid": Small(_config("dpt_hybrid", HYBRID, 48, reassemble=FROM_FEWER_TOKENS), 48, 64, {"taps": "1,3"}),
+    "dpt_hybrid, performer": Small(
         _config(
             "dpt_hybrid",
-            HybridConfig(32, (128, 128, 256), (1, 2, 1), 64, 4, 1, 128, (3, 3), (1, 3)),
+            replace(HYBRID, heads=2, attention=PerformerConfig(32, 40), positions="bilinear aligned"),
             48,
-            reassemble=ReassembleConfig((16, 20), "project"),
+            reassemble=FROM_FEWER_TOKENS,
         ),
         48,
         64,
         {"taps": "1,3"},
+        "fork, performer",
+    ),
+    "dpt_hybrid, memory compressed": Small(
+        _config(
+            "dpt_hybrid",
+            replace(HYBRID, heads=2, attention=MemoryCompressedConfig(3), positions="bilinear aligned"),
+            48,
+            reassemble=FROM_FEWER_TOKENS,
+        ),
+        48,
+        64,
+        {"taps": "1,3"},
+        "fork, memory compressed",
     ),
     "dpt_beit": Small(_config("dpt_beit", BEiTConfig(64, 4, 2, 128, 16, (3, 3), BLOCKS), 48, reassemble=FROM_TOKENS), 48, 64, TAPPED),
     "dpt_swin": Small(

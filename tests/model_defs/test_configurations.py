@@ -28,8 +28,7 @@ def test_a_configuration_survives_being_written_down(name: str) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_a_file_of_its_tensors_is_read_as_the_configuration(name: str, tmp_path: Path) -> None:
     small = SMALL[name]
-    layout = "segmentation" if small.config.head.kind == "segmentation" else "original"
-    file = save_original(small.network(), BY_NAME[small.config.family].layouts[layout], tmp_path / "model.pth")
+    file = save_original(small.network(), BY_NAME[small.config.family].layouts[small.layout], tmp_path / "model.pth")
     assert match_file(file, small.config.family, **small.told).config == small.config
 
 
