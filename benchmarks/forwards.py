@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.cases import chosen, drawn
-from benchmarks.measure import in_turn
+from benchmarks.measure import in_turn, run
 from benchmarks.originals import muggled_dpt, original
 from benchmarks.table import Row
-from tests.goldens import Golden
+from tests.goldens import RELEASED, Golden
 
 Predict = Callable[[torch.Tensor], torch.Tensor]
 
@@ -29,16 +30,47 @@ def forward(arguments: argparse.Namespace) -> Iterator[Row]:
         pictures = [torch.randn(1, 3, arguments.size, arguments.size)] if arguments.size else case.inputs()
         for name, theirs in _peers(case, path, arguments):
             for picture in pictures:
-                yield _beside(case, mine, name, theirs, picture, arguments.runs)
+                yield _beside(case, mine, name, theirs, picture, arguments)
 
 
-def _beside(case: Golden, mine: Predict, name: str, theirs: Predict, picture: torch.Tensor, runs: int) -> Row:
+def _beside(case: Golden, mine: Predict, name: str, theirs: Predict, picture: torch.Tensor, arguments: argparse.Namespace) -> Row:
     with torch.inference_mode():
         ours, expected = mine(picture), theirs(picture)
         error = float((ours - expected).abs().max() / expected.std())
-        first, second = in_turn(runs, lambda: mine(picture), lambda: theirs(picture))
+        first, second = in_turn(arguments.runs, lambda: mine(picture), lambda: theirs(picture))
     size = " x ".join(map(str, picture.shape[2:]))
-    return Row(f"{case.name}, {size}", "forward", first.seconds, name, second.seconds, remark=f"largest difference {error:.1e} deviations")
+    remark = f"largest difference {error:.1e} deviations"
+    return Row(f"{case.name}, {size}", "forward", first.seconds, name, second.seconds, *_peaks(case, name, picture, arguments), remark)
+
+
+def _peaks(case: Golden, peer: str, picture: torch.Tensor, arguments: argparse.Namespace) -> list[float]:
+    """The most memory a fresh process has in use by the end of one prediction, of this project and of a peer."""
+    line = [
+        sys.executable,
+        "-m",
+        "benchmarks.forwards",
+        case.name,
+        *map(str, picture.shape[2:]),
+        str(arguments.folder),
+        str(arguments.originals),
+    ]
+    return [run([*line, contestant]).memory for contestant in ("this project", peer)]
+
+
+def one_prediction() -> None:
+    """What the process does whose memory is measured."""
+    name, height, width, folder, originals, contestant = sys.argv[1:]
+    case = Golden(RELEASED / name)
+    arguments = argparse.Namespace(folder=Path(folder), originals=None if originals == "None" else Path(originals), peer=[contestant])
+    path = drawn(case, arguments.folder)
+    if contestant == "this project":
+        from muggle_convert import load_any_dpt
+
+        model: Predict = load_any_dpt(path, **case.options)
+    else:
+        model = dict(_peers(case, path, arguments))[contestant]
+    with torch.inference_mode():
+        model(torch.randn(1, 3, int(height), int(width)))
 
 
 def _peers(case: Golden, path: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, Predict]]:
@@ -68,3 +100,7 @@ def _transformers(path: Path) -> Predict | None:
     if is_segmentation:
         return lambda picture: model(picture).logits
     return lambda picture: model(picture).predicted_depth
+
+
+if __name__ == "__main__":
+    one_prediction()

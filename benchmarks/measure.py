@@ -50,7 +50,7 @@ def commands_in_turn(runs: int, *commands: tuple[Callable[[], None], Sequence[ob
 
 def run(command: Sequence[object]) -> Figure:
     """One process."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     begin = time.perf_counter()
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None

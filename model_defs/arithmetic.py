@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ROWS = 512  # queries at a time: their products with all keys stay in the cache of a core
+ROWS = 1024  # queries at a time, so that memory does not grow with the square of the tokens
 LONG = 256  # tokens from which on attention is worth taking apart into matrix products
 
 
