@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from model_defs.config import SwinConfig
 from model_defs.encoders.transformer import MLP
-from model_defs.encoders.windows import WindowEncoder, Windows, WindowStage, apart_by_head, attend, neighbours_joined
-from model_defs.patch_embed import Grid
+from model_defs.encoders.windows import WindowEncoder, WindowStage, apart_by_head, attend, cut, join, neighbours_joined, score_bias
+from model_defs.window_layout import Windows
 
 
 class WindowAttention(nn.Module):
@@ -26,9 +26,9 @@ class WindowAttention(nn.Module):
         self.position_bias = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))  # row by row, from -(window - 1) on
 
     def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
-        queries, keys, values = apart_by_head(self.qkv(windows.cut(tokens)), self.heads)
-        mixed = attend(queries, keys, values, windows.bias(self.positions(windows)))
-        return windows.join(self.proj(mixed))
+        queries, keys, values = apart_by_head(self.qkv(cut(tokens, windows)), self.heads)
+        mixed = attend(queries, keys, values, score_bias(self.positions(windows), windows))
+        return join(self.proj(mixed), windows)
 
     def positions(self, windows: Windows) -> Tensor:
         """(heads, 2y - 1, 2x - 1): the middle of the table where windows are smaller than in training."""
@@ -65,19 +65,13 @@ class PatchMerging(nn.Module):
 
 
 class Swin(WindowEncoder):
-    """Four stages, each on a quarter of the tokens and with twice the width of the one before."""
+    """The stages; a block's windows are as large as its biases reach, or as a smaller grid."""
 
     def __init__(self, config: SwinConfig) -> None:
-        super().__init__((self.stage(config, number) for number in range(len(config.depths))), config.windows, config.patch_size)
+        super().__init__(config, [_stage(config, number) for number in range(len(config.depths))])
 
-    def stage(self, config: SwinConfig, number: int) -> WindowStage:
-        width, sizes = config.width << number, (config.heads[number], config.mlp_widths[number], config.windows[number])
-        downsample = PatchMerging(width // 2) if number else None
-        return WindowStage((SwinBlock(width, *sizes) for _ in range(config.depths[number])), downsample)
 
-    def stage_windows(self, grid: Grid, side: int) -> Windows:
-        """A grid that is no larger than a window, be it one way only, is cut by its shorter side and not shifted."""
-        shortest = min(grid)
-        if shortest <= side:
-            return Windows(grid, (shortest, shortest))
-        return Windows(grid, (side, side), (side // 2, side // 2))
+def _stage(config: SwinConfig, number: int) -> WindowStage:
+    width, sizes = config.width << number, (config.heads[number], config.mlp_widths[number], config.windows[number])
+    downsample = PatchMerging(width // 2) if number else None
+    return WindowStage((SwinBlock(width, *sizes) for _ in range(config.depths[number])), downsample)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from model_defs.config import Swin2Config
 from model_defs.encoders.transformer import MLP
-from model_defs.encoders.windows import WindowEncoder, Windows, WindowStage, apart_by_head, attend, neighbours_joined
-from model_defs.patch_embed import Grid
+from model_defs.encoders.windows import WindowEncoder, WindowStage, apart_by_head, attend, cut, join, neighbours_joined, score_bias
+from model_defs.window_layout import Windows
 
 
 class CosineWindowAttention(nn.Module):
@@ -34,12 +34,12 @@ class CosineWindowAttention(nn.Module):
         )
 
     def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
-        queries, keys, values = apart_by_head(self.qkv(windows.cut(tokens)), self.heads)
+        queries, keys, values = apart_by_head(self.qkv(cut(tokens, windows)), self.heads)
         scale = self.logit_scale.clamp(max=math.log(100.0)).exp()[:, None, None]
         mixed = attend(
-            F.normalize(queries, dim=-1) * scale, F.normalize(keys, dim=-1), values, windows.bias(self.positions(windows)), scale=1.0
+            F.normalize(queries, dim=-1) * scale, F.normalize(keys, dim=-1), values, score_bias(self.positions(windows), windows), scale=1.0
         )
-        return windows.join(self.proj(mixed))
+        return join(self.proj(mixed), windows)
 
     def positions(self, windows: Windows) -> Tensor:
         """(heads, 2y - 1, 2x - 1), each between 0 and 16."""
@@ -81,21 +81,16 @@ class PatchMerging2(nn.Module):
 
 
 class Swin2(WindowEncoder):
-    """Four stages, each on a quarter of the tokens and with twice the width of the one before."""
+    """The stages; biases are made for the windows of whatever grid there is."""
 
     def __init__(self, config: Swin2Config) -> None:
-        windows = [config.window] * len(config.depths)
-        super().__init__((self.stage(config, number) for number in range(len(config.depths))), windows, config.patch_size)
+        super().__init__(config, [_stage(config, number) for number in range(len(config.depths))])
 
-    def stage(self, config: Swin2Config, number: int) -> WindowStage:
-        width, heads, pretrained = config.width << number, config.heads[number], config.pretrained_windows[number]
-        blocks = [
-            Swin2Block(width, CosineWindowAttention(width, heads, config.position_mlp_width, pretrained), config.mlp_widths[number])
-            for _ in range(config.depths[number])
-        ]
-        return WindowStage(blocks, PatchMerging2(width // 2) if number else None)
 
-    def stage_windows(self, grid: Grid, side: int) -> Windows:
-        """Each way on its own: a grid that is no larger than a window is one window, and not shifted."""
-        rows, columns = (min(length, side) for length in grid)
-        return Windows(grid, (rows, columns), (side // 2 if grid[0] > side else 0, side // 2 if grid[1] > side else 0))
+def _stage(config: Swin2Config, number: int) -> WindowStage:
+    width, heads, pretrained = config.width << number, config.heads[number], config.pretrained_windows[number]
+    blocks = [
+        Swin2Block(width, CosineWindowAttention(width, heads, config.position_mlp_width, pretrained), config.mlp_widths[number])
+        for _ in range(config.depths[number])
+    ]
+    return WindowStage(blocks, PatchMerging2(width // 2) if number else None)

@@ -1,62 +1,47 @@
-"""What Swin and Swin V2 share: a grid of tokens cut into windows, shifted in every second block, and halved between stages."""
+"""What the networks of Swin and Swin V2 share: attention within windows, and stages of blocks that see every second grid shifted."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import product
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_defs.config import Swin2Config, SwinConfig
 from model_defs.patch_embed import Grid
+from model_defs.window_layout import Windows, largest_windows, window_layout, windows_fit
 
 
-@dataclass(frozen=True)
-class Windows:
-    """How one grid of tokens is cut: the sides of a window, and how far the grid is rolled before that."""
+def cut(tokens: Tensor, windows: Windows) -> Tensor:
+    """(B, h, w, C) -> (B, W, N, C): W windows of N tokens."""
+    if any(windows.shift):
+        tokens = tokens.roll((-windows.shift[0], -windows.shift[1]), dims=(1, 2))
+    apart = tokens.unflatten(2, (-1, windows.size[1])).unflatten(1, (-1, windows.size[0]))  # (B, rows, y, columns, x, C)
+    return apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
-    grid: Grid
-    size: Grid
-    shift: Grid = (0, 0)
 
-    @property
-    def fit(self) -> bool:
-        return all(window and side % window == 0 for side, window in zip(self.grid, self.size, strict=True))
+def join(tokens: Tensor, windows: Windows) -> Tensor:
+    """The way back: (B, W, N, C) -> (B, h, w, C)."""
+    apart = tokens.unflatten(2, windows.size).unflatten(1, windows.across)  # (B, rows, columns, y, x, C)
+    tokens = apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    return tokens.roll(windows.shift, dims=(1, 2)) if any(windows.shift) else tokens
 
-    @property
-    def unshifted(self) -> Windows:
-        return Windows(self.grid, self.size)
 
-    def cut(self, tokens: Tensor) -> Tensor:
-        """(B, h, w, C) -> (B, W, N, C): W windows of N tokens."""
-        if any(self.shift):
-            tokens = tokens.roll((-self.shift[0], -self.shift[1]), dims=(1, 2))
-        apart = tokens.unflatten(2, (-1, self.size[1])).unflatten(1, (-1, self.size[0]))  # (B, rows, y, columns, x, C)
-        return apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+def score_bias(positions: Tensor, windows: Windows) -> Tensor:
+    """What is added to the scores, from what belongs to each relative position: (heads, 2y - 1, 2x - 1) -> (1 or W, heads, N, N).
 
-    def join(self, windows: Tensor) -> Tensor:
-        """The way back: (B, W, N, C) -> (B, h, w, C)."""
-        rows = self.grid[0] // self.size[0]
-        apart = windows.unflatten(2, self.size).unflatten(1, (rows, -1))  # (B, rows, columns, y, x, C)
-        tokens = apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
-        return tokens.roll(self.shift, dims=(1, 2)) if any(self.shift) else tokens
-
-    def bias(self, positions: Tensor) -> Tensor:
-        """What is added to the scores, from what belongs to each relative position: (heads, 2y - 1, 2x - 1) -> (1 or W, heads, N, N).
-
-        Rolling puts opposite sides of the image into one window. They are kept apart by a number, as in the paper's code, and
-        not by infinity: where scores are a hundred times a cosine, that number does not always decide.
-        """
-        bias = of_each_pair(positions)
-        if not any(self.shift):
-            return bias[None]
-        down, right = (torch.arange(side, device=bias.device) >= side - shift for side, shift in zip(self.grid, self.shift, strict=True))
-        regions = (2 * down.to(torch.uint8)[:, None] + right).view(1, *self.grid, 1)
-        regions = self.unshifted.cut(regions).view(-1, 1, math.prod(self.size))  # (W, 1, N)
-        return bias - 100.0 * (regions[..., None] != regions[..., None, :]).to(bias.dtype)
+    Rolling puts opposite sides of the image into one window. They are kept apart by a number, as in the paper's code, and
+    not by infinity: where scores are a hundred times a cosine, that number does not always decide.
+    """
+    bias = of_each_pair(positions)
+    if not any(windows.shift):
+        return bias[None]
+    down, right = (torch.arange(side, device=bias.device) >= side - shift for side, shift in zip(windows.grid, windows.shift, strict=True))
+    regions = (2 * down.to(torch.uint8)[:, None] + right).view(1, *windows.grid, 1)
+    regions = cut(regions, windows.unshifted).view(-1, 1, windows.tokens)  # (W, 1, N)
+    return bias - 100.0 * (regions[..., None] != regions[..., None, :]).to(bias.dtype)
 
 
 def of_each_pair(positions: Tensor) -> Tensor:
@@ -106,44 +91,35 @@ class WindowStage(nn.Module):
 
 
 class WindowEncoder(nn.Module):
-    """Stages one after the other; each hands over its map."""
+    """Stages one after the other, each on a quarter of the tokens and with twice the width of the one before; each hands over its map."""
 
-    def __init__(self, stages: Iterable[WindowStage], windows: Sequence[int], patch_size: int) -> None:
+    def __init__(self, config: SwinConfig | Swin2Config, stages: Iterable[WindowStage]) -> None:
         super().__init__()
-        self.sides = tuple(windows)  # of each stage's windows
-        self.patch_size = patch_size
+        self.config = config
         self.stages = nn.ModuleList(stages)
 
     def forward(self, feature_map: Tensor) -> list[Tensor]:
         tokens = feature_map.permute(0, 2, 3, 1)  # (B, C, h, w) -> (B, h, w, C)
-        self.check((tokens.shape[1], tokens.shape[2]))
+        grid = (tokens.shape[1], tokens.shape[2])
+        self.check(grid)
         maps = []
-        for stage, windows in zip(self.stages, self.windows((tokens.shape[1], tokens.shape[2])), strict=True):
+        for stage, windows in zip(self.stages, window_layout(self.config, grid), strict=True):
             tokens = stage(tokens, windows)
             maps.append(tokens.permute(0, 3, 1, 2))
         return maps
 
-    def windows(self, grid: Grid) -> list[Windows]:
-        """How each stage cuts its grid, on a grid of so many patches."""
-        return [self.stage_windows((grid[0] >> stage, grid[1] >> stage), side) for stage, side in enumerate(self.sides)]
-
-    def stage_windows(self, grid: Grid, side: int) -> Windows:
-        """How a stage with windows of that side cuts its grid."""
-        raise NotImplementedError
-
     def check(self, grid: Grid) -> None:
         """A sentence where the windows of a stage do not fit its grid."""
-        if self.fits(grid):
+        if windows_fit(self.config, grid):
             return
-        step = 2 ** (len(self.sides) - 1)
-        sides = range(step, step * max(*self.sides, *grid) + 1, step)
-        near = min(filter(self.fits, product(sides, sides)), key=lambda other: abs(other[0] - grid[0]) + abs(other[1] - grid[1]))
-        got, right = ([side * self.patch_size for side in one] for one in (grid, near))
+        sides, step = largest_windows(self.config), 1 << (len(self.stages) - 1)
+        lengths = range(step, step * max(*sides, *grid) + 1, step)
+        near = min(
+            (other for other in product(lengths, lengths) if windows_fit(self.config, other)),
+            key=lambda other: abs(other[0] - grid[0]) + abs(other[1] - grid[1]),
+        )
+        got, right = ([side * self.config.patch_size for side in one] for one in (grid, near))
         raise ValueError(
-            f"expected an image that windows of {', '.join(map(str, self.sides))} patches fit in the four stages, "
+            f"expected an image that windows of {', '.join(map(str, sides))} patches fit in the {len(sides)} stages, "
             f"got {got[0]} x {got[1]}; {right[0]} x {right[1]} is near"
         )
-
-    def fits(self, grid: Grid) -> bool:
-        step = 2 ** (len(self.sides) - 1)
-        return not (grid[0] % step or grid[1] % step) and all(windows.fit for windows in self.windows(grid))

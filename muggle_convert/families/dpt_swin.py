@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 from model_defs.config import DPTConfig, SwinConfig
 from muggle_convert.errors import Contradiction
@@ -45,9 +46,11 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
         **stages,
         heads=reading.measure_all(findings, "encoder.heads", tables, lambda shape: shape[1]),
         windows=windows,
-        # Of the grids whose last stage has whole windows, the smallest is what models are trained at.
-        grid=read_grid(reading, findings, windows, windows, stages["patch_size"], usual=max(windows) << (STAGES - 1)),
+        grid=(0, 0),
     )
+    # Of the grids whose last stage has whole windows, the smallest is what models are trained at.
+    usual = max(windows) << (STAGES - 1)
+    encoder = replace(encoder, grid=read_grid(reading, findings, encoder, [(window, window) for window in windows], usual))
     return read_network(reading, findings, encoder)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from model_defs.config import DPTConfig, Swin2Config
-from muggle_convert.checkpoints import as_array
+from model_defs.window_layout import windows_fit
+from muggle_convert.checkpoints import TensorEntry, as_array
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.ends import OUTPUT_SETTINGS
 from muggle_convert.families.evidence import Findings, Source
@@ -25,13 +27,11 @@ from muggle_convert.families.windows import (
     SIZE,
     STAGES,
     describe_stored,
-    fits,
     layouts,
     network_inventory,
     read_grid,
     read_network,
     read_stages,
-    side_of,
     stored_by_stage,
 )
 from muggle_convert.rules import Flatten, derivable, rename, stack
@@ -67,34 +67,35 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
         window=window,
         pretrained_windows=_read_pretrained(reading, findings, window, held),
         position_mlp_width=reading.measure(findings, "encoder.position_mlp_width", first, lambda shape: shape[0]),
-        # Every model released so far is trained at four windows across the finest grid.
-        grid=read_grid(reading, findings, (window,) * STAGES, held, stages["patch_size"], usual=4 * window),
+        grid=(0, 0),
     )
+    # Every model released so far is trained at four windows across the finest grid.
+    encoder = replace(encoder, grid=read_grid(reading, findings, encoder, held, usual=4 * window))
     return read_network(reading, findings, encoder)
 
 
-def _held_windows(reading: Reading) -> tuple[int, ...]:
-    """The windows of the four stages where buffers tell them all; else nothing."""
-    sides = {stage: side_of(reading, entry, 0) for stage, entry in stored_by_stage(reading, INDEX).items()}
+def _held_windows(reading: Reading) -> tuple[tuple[int, int], ...]:
+    """The sides of the windows of all four stages where buffers tell them; else nothing."""
+    sizes = {}
     for stage, entry in stored_by_stage(reading, TABLE).items():
-        side = entry.shape[1] if len(entry.shape) == 4 else 0
-        if entry.shape != (1, side, side, 2) or side % 2 == 0 or entry.count > LARGEST:
+        if len(entry.shape) != 4 or entry.shape[::3] != (1, 2) or 0 in (side % 2 for side in entry.shape[1:3]) or entry.count > LARGEST:
             raise Contradiction(f"{reading.file} has {describe_stored({stage: entry})}, which is no table of relative positions.")
-        sides[stage] = (side + 1) // 2
-    return tuple(sides[stage] for stage in range(STAGES)) if len(sides) == STAGES else ()
+        sizes[stage] = ((entry.shape[1] + 1) // 2, (entry.shape[2] + 1) // 2)
+    for stage, entry in stored_by_stage(reading, INDEX).items():
+        side = math.isqrt(entry.shape[0]) if entry.shape else 0
+        sizes.setdefault(stage, (side, side))
+    return tuple(sizes[stage] for stage in range(STAGES)) if len(sizes) == STAGES else ()
 
 
-def _read_window(reading: Reading, findings: Findings, held: tuple[int, ...], stages: Mapping[str, Any]) -> int:
+def _read_window(reading: Reading, findings: Findings, held: tuple[tuple[int, int], ...], stages: Mapping[str, Any]) -> int:
     path, masks = "encoder.window", stored_by_stage(reading, MASK)
     if (told := reading.told("window", WINDOW)) is not None:
         return findings.note(path, int(told[0]), told[1].source, told[1].detail)
     if masks:
-        sides = [side_of(reading, entry, 1) for entry in masks.values()]
-        return findings.note(path, max(sides), Source.BUFFER, describe_stored(masks))
+        return findings.note(path, max(map(_window, masks.values())), Source.BUFFER, describe_stored(masks))
     if held:
-        return findings.note(
-            path, max(held), Source.BUFFER, describe_stored(stored_by_stage(reading, INDEX) or stored_by_stage(reading, TABLE))
-        )
+        buffers = stored_by_stage(reading, TABLE) or stored_by_stage(reading, INDEX)
+        return findings.note(path, max(map(max, held)), Source.BUFFER, describe_stored(buffers))
     if name := KNOWN_FILE.search(reading.checkpoint.path.name):
         return findings.note(path, KNOWN_WINDOWS[name["size"].lower().replace("-", "_")], Source.FILE_NAME, reading.file)
     if known := KNOWN_SIZES.get((stages["width"], stages["depths"])):
@@ -106,12 +107,17 @@ def _read_window(reading: Reading, findings: Findings, held: tuple[int, ...], st
     )
 
 
-def _read_pretrained(reading: Reading, findings: Findings, window: int, held: tuple[int, ...]) -> tuple[int, ...]:
+def _window(mask: TensorEntry) -> int:
+    """The side of a window, or less where a grid has no room for all of it one way."""
+    return math.isqrt(mask.shape[1]) if len(mask.shape) == 3 else 0
+
+
+def _read_pretrained(reading: Reading, findings: Findings, window: int, held: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
     path, tables = "encoder.pretrained_windows", stored_by_stage(reading, TABLE)
     if (told := reading.told("pretrained_windows", PRETRAINED_WINDOWS)) is not None:
         return findings.note(path, tuple(told[0]), told[1].source, told[1].detail)
     if len(tables) == STAGES:
-        read = tuple(pretrained_window(float(as_array(tables[stage]).max()), held[stage]) for stage in range(STAGES))
+        read = tuple(pretrained_window(float(as_array(tables[stage]).max()), max(held[stage])) for stage in range(STAGES))
         return findings.note(path, read, Source.BUFFER, f"the largest numbers in {describe_stored(tables)}")
     why = f"how Swin V2 with windows of {window} was trained; --set pretrained_windows=A,B,C,D would tell otherwise"
     return findings.convention(path, PRETRAINED.get(window, (0,) * STAGES), why)
@@ -131,17 +137,17 @@ def _inventory(config: DPTConfig) -> Inventory:
 
 
 def _apply_window(config: DPTConfig, window: int) -> DPTConfig:
-    encoder: Any = config.encoder
-    if not fits(encoder.grid[0], (window,) * STAGES):
-        raise Refusal(
-            f"window {window} does not fit: a grid of {encoder.grid[0]} x {encoder.grid[1]} patches cannot be cut into such windows."
-        )
-    return replace(config, encoder=replace(encoder, window=window))
+    assert isinstance(config.encoder, Swin2Config)
+    encoder = replace(config.encoder, window=window)
+    rows, columns = encoder.grid
+    if not windows_fit(encoder, encoder.grid):
+        raise Refusal(f"window {window} does not fit: a grid of {rows} x {columns} patches cannot be cut into such windows.")
+    return replace(config, encoder=encoder)
 
 
 def _apply_pretrained(config: DPTConfig, pretrained: tuple[int, ...]) -> DPTConfig:
-    encoder: Any = config.encoder
-    return replace(config, encoder=replace(encoder, pretrained_windows=pretrained))
+    assert isinstance(config.encoder, Swin2Config)
+    return replace(config, encoder=replace(config.encoder, pretrained_windows=pretrained))
 
 
 def _four_windows(text: Any) -> tuple[int, ...]:

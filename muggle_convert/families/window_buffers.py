@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import DPTConfig, SwinConfig
+from model_defs.config import DPTConfig
+from model_defs.window_layout import Windows, window_layout
 from muggle_convert.errors import Refusal
 from muggle_convert.families.parts import Inventory
 
@@ -16,58 +18,32 @@ if TYPE_CHECKING:
 LARGEST = 1 << 25  # elements; the largest windows that were released have masks of 5 million
 
 
-def windows_of(encoder: Any) -> tuple[int, ...]:
-    """The largest window of each stage."""
-    return encoder.windows if isinstance(encoder, SwinConfig) else (encoder.window,) * len(encoder.depths)
-
-
 def derive_mask(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """What keeps opposite sides of the image apart in the shifted windows of a block; nothing where it does not shift."""
     import numpy as np
 
-    side, window = _grid_and_window(config, fields)
-    return np.zeros(0, np.float32) if fields["n"] % 2 == 0 or side <= window else _mask(side, window)
+    windows = _windows(config, fields)
+    return np.zeros(0, np.float32) if windows is None or fields["n"] % 2 == 0 else mask_of(windows)
 
 
 def derive_index(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """Where in a table of relative positions each pair of a window's tokens is found."""
-    return _index(min(_grid_and_window(config, fields)))
+    import numpy as np
+
+    windows = _windows(config, fields)
+    return np.zeros(0, np.int64) if windows is None else _index(windows.size)
 
 
 def derive_table(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """How far apart two tokens of a window can be, as the network that makes Swin V2's biases is told."""
     import numpy as np
 
-    side = min(_grid_and_window(config, fields))
+    windows = _windows(config, fields)
+    if windows is None:
+        return np.zeros(0, np.float32)
     encoder: Any = config.encoder
-    pretrained = encoder.pretrained_windows[fields["s"]] if side else 0
-    # The original computes this in single precision; only the logarithm, whose last bit differs between libraries, needs more.
-    steps: Any = np.arange(1 - side, side, dtype=np.float32) / np.float32(max(1, (pretrained or side) - 1))
-    steps = steps * np.float32(8)
-    logarithms = np.log2(np.abs(steps) + np.float32(1), dtype=np.float64).astype(np.float32)
-    steps = np.sign(steps) * logarithms / np.float32(3)
-    return np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1)[None]
-
-
-def masked(encoder: Any) -> Inventory:
-    """The shapes of all masks, by their original names."""
-    shapes: Inventory = {}
-    for stage, (depth, window) in enumerate(zip(encoder.depths, windows_of(encoder), strict=True)):
-        side = encoder.grid[0] >> stage
-        shape = ((side // window) ** 2, window**2, window**2)
-        shapes |= {f"pretrained.model.layers.{stage}.blocks.{number}.attn_mask": shape for number in range(1, depth, 2) if side > window}
-    return shapes
-
-
-def indexed(encoder: Any) -> Inventory:
-    """The shapes of all indices into tables of positions, by their original names."""
-    shapes: Inventory = {}
-    for stage, (depth, window) in enumerate(zip(encoder.depths, windows_of(encoder), strict=True)):
-        count = min(window, encoder.grid[0] >> stage) ** 2
-        shapes |= {
-            f"pretrained.model.layers.{stage}.blocks.{number}.attn.relative_position_index": (count, count) for number in range(depth)
-        }
-    return shapes
+    down, right = (_distances(side, encoder.pretrained_windows[fields["s"]] or side) for side in windows.size)
+    return np.stack(np.meshgrid(down, right, indexing="ij"), axis=-1)[None]
 
 
 def pretrained_window(largest: float, window: int) -> int:
@@ -78,38 +54,73 @@ def pretrained_window(largest: float, window: int) -> int:
     return 0 if pretrained == window else pretrained
 
 
-def _grid_and_window(config: DPTConfig, fields: Mapping[str, int]) -> tuple[int, int]:
-    """Sides of the grid and of the largest windows of the block that a name belongs to; zero where there is no such block."""
-    encoder: Any = config.encoder
-    stage, number = fields["s"], fields["n"]
-    if stage >= len(encoder.depths) or number >= encoder.depths[stage]:
-        return 0, 0
-    side, window = encoder.grid[0] >> stage, windows_of(encoder)[stage]
-    if (elements := max(side * min(side, window), window * window) ** 2) > LARGEST:
-        raise Refusal(
-            f"windows of {window} on a grid of {side} make buffers of {elements:,} elements, more than the {LARGEST:,} that are compared with "
-            "stored ones; leave those out with --drop 'pretrained.model.layers.{s}.blocks.{n}.attn_mask' and what else there is of their kind."
-        )
-    return side, window
+def masked(encoder: Any) -> Inventory:
+    """The shapes of all masks, by their original names."""
+    shapes: Inventory = {}
+    for stage, (depth, windows) in enumerate(zip(encoder.depths, window_layout(encoder, encoder.grid), strict=True)):
+        shape = (math.prod(windows.across), windows.tokens, windows.tokens)
+        shifted = range(1, depth, 2) if any(windows.shift) else ()
+        shapes |= {f"pretrained.model.layers.{stage}.blocks.{number}.attn_mask": shape for number in shifted}
+    return shapes
+
+
+def indexed(encoder: Any) -> Inventory:
+    """The shapes of all indices into tables of positions, by their original names."""
+    shapes: Inventory = {}
+    for stage, (depth, windows) in enumerate(zip(encoder.depths, window_layout(encoder, encoder.grid), strict=True)):
+        name, shape = "attn.relative_position_index", (windows.tokens, windows.tokens)
+        shapes |= {f"pretrained.model.layers.{stage}.blocks.{number}.{name}": shape for number in range(depth)}
+    return shapes
 
 
 @lru_cache(maxsize=4)
-def _mask(side: int, window: int) -> np.ndarray[Any, Any]:
+def mask_of(windows: Windows) -> np.ndarray[Any, Any]:
+    """(W, N, N): nothing between tokens that were neighbours before rolling, -100 between others."""
     import numpy as np
 
-    over = np.arange(side) >= side - window // 2
-    regions = 2 * over[:, None] + over
-    across = side // window
-    regions = regions.reshape(across, window, across, window).transpose(0, 2, 1, 3).reshape(-1, window * window)
+    if not any(windows.shift):
+        return np.zeros(0, np.float32)
+    _refuse_what_is_too_large(math.prod(windows.across) * windows.tokens**2)
+    down, right = (np.arange(side) >= side - shift for side, shift in zip(windows.grid, windows.shift, strict=True))
+    (rows, columns), (height, width) = windows.across, windows.size
+    regions = (2 * down[:, None] + right).reshape(rows, height, columns, width).transpose(0, 2, 1, 3).reshape(-1, height * width)
     mask: np.ndarray[Any, Any] = np.where(regions[:, :, None] == regions[:, None, :], np.float32(0), np.float32(-100))
     return mask
 
 
 @lru_cache(maxsize=4)
-def _index(window: int) -> np.ndarray[Any, Any]:
+def _index(size: tuple[int, int]) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    rows, columns = np.divmod(np.arange(window * window), max(1, window))
-    apart = [place[:, None] - place[None, :] + window - 1 for place in (rows, columns)]
-    index: np.ndarray[Any, Any] = apart[0] * (2 * window - 1) + apart[1]
+    _refuse_what_is_too_large(math.prod(size) ** 2)
+    places = np.divmod(np.arange(math.prod(size)), size[1])
+    down, right = (place[:, None] - place[None, :] + side - 1 for place, side in zip(places, size, strict=True))
+    index: np.ndarray[Any, Any] = down * (2 * size[1] - 1) + right
     return index
+
+
+def _distances(side: int, pretrained: int) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    _refuse_what_is_too_large(side**2)
+    # The original computes this in single precision; only the logarithm, whose last bit differs between libraries, needs more.
+    steps: Any = np.arange(1 - side, side, dtype=np.float32) / np.float32(max(1, pretrained - 1)) * np.float32(8)
+    logarithms = np.log2(np.abs(steps) + np.float32(1), dtype=np.float64).astype(np.float32)
+    distances: np.ndarray[Any, Any] = np.sign(steps) * logarithms / np.float32(3)
+    return distances
+
+
+def _windows(config: DPTConfig, fields: Mapping[str, int]) -> Windows | None:
+    """The windows of the block that a name belongs to; None where there is no such block."""
+    encoder: Any = config.encoder
+    if fields["s"] >= len(encoder.depths) or fields["n"] >= encoder.depths[fields["s"]]:
+        return None
+    return window_layout(encoder, encoder.grid)[fields["s"]]
+
+
+def _refuse_what_is_too_large(count: int) -> None:
+    if count > LARGEST:
+        raise Refusal(
+            f"its windows make buffers of {count:,} elements, more than the {LARGEST:,} that are compared with stored ones; leave those out "
+            "with --drop 'pretrained.model.layers.{s}.blocks.{n}.attn_mask' and what else there is of their kind."
+        )

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from model_defs.config import DPTConfig, ImageConfig, ReassembleConfig, Swin2Config, SwinConfig
-from muggle_convert.checkpoints import TensorEntry, printable
+from model_defs.window_layout import largest_windows, window_layout, windows_fit
+from muggle_convert.checkpoints import TensorEntry, as_array, printable
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, read_output
 from muggle_convert.families.evidence import Evidence, Findings, Source
@@ -29,7 +30,7 @@ from muggle_convert.families.parts import (
     read_fusion,
 )
 from muggle_convert.families.settings import whole_number
-from muggle_convert.families.window_buffers import derive_index, derive_mask, masked, windows_of
+from muggle_convert.families.window_buffers import LARGEST, derive_index, derive_mask, mask_of, masked
 from muggle_convert.rules import Drop, Rule, RuleSet, derivable, rename, unused
 
 BLOCK, CONVERTED_BLOCK = "pretrained.model.layers.{s}.blocks.{n}", "imgencoder.stages.{s}.blocks.{n}"
@@ -104,14 +105,17 @@ def read_network(reading: Reading, findings: Findings, encoder: SwinConfig | Swi
     """The decoder and both ends; how the size of the pictures is known, `read_grid` has noted."""
     head = read_depth_head(reading, findings, "double")
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
-    squares = ImageConfig(channels, encoder.grid[0] * encoder.patch_size, False, "closest", 32, (0.5,) * channels, (0.5,) * channels)
+    size, across = _pixels(encoder, encoder.grid)
+    image = ImageConfig(channels, size, False, "closest", 32, (0.5,) * channels, (0.5,) * channels, across)
     return DPTConfig(
         family=reading.family,
         encoder=encoder,
         reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
         fusion=read_fusion(reading, findings, "to next"),
         head=head,
-        image=findings.rest("image", squares, Source.CONVENTION, "how MiDaS was trained: squares, mean and deviation one half"),
+        image=findings.rest(
+            "image", image, Source.CONVENTION, "how MiDaS was trained: all pictures in one shape, mean and deviation one half"
+        ),
         output=read_output(reading, findings, head),
     )
 
@@ -129,60 +133,73 @@ def describe_stored(entries: Mapping[int, TensorEntry]) -> str:
     return "; ".join(f"{printable(entry.name)} is {list(entry.shape)}" for entry in entries.values())
 
 
-def side_of(reading: Reading, entry: TensorEntry, axis: int) -> int:
-    """The side of the square whose places an axis of a buffer counts."""
-    count = entry.shape[axis] if len(entry.shape) > axis else 0
-    side = math.isqrt(count)
-    if not count or side * side != count:
-        shape = list(entry.shape)
-        raise Contradiction(
-            f"{reading.file} stores {printable(entry.name)} of shape {shape}, which belongs to no square of windows or patches."
-        )
-    return side
-
-
 def read_grid(
-    reading: Reading, findings: Findings, windows: Sequence[int], held: Sequence[int], patch_size: int, usual: int
+    reading: Reading, findings: Findings, encoder: SwinConfig | Swin2Config, held: Sequence[tuple[int, int]], usual: int
 ) -> tuple[int, int]:
-    """Rows and columns of patches in training, from the most telling thing there is.
+    """Rows and columns of patches in training, from the most telling thing there is, for an encoder that lacks them yet.
 
-    `windows` are the largest that each stage cuts its grid into. `held` are those that the file has something for: where a
-    stage has less than others, one window was its whole grid.
+    `held` are the sides of windows that the file has something for, where it has: a stage with less than others had one for its whole grid.
     """
-    side, evidence = _side(reading, windows, held, patch_size, usual)
-    if not fits(side, windows):
+    grid, evidence = _grid(reading, encoder, held, usual)
+    if not windows_fit(encoder, grid):
+        sides = ", ".join(map(str, largest_windows(encoder)))
         raise Contradiction(
-            f"{reading.file} has windows of {list(windows)}, which do not fit a grid of {side} x {side} patches ({evidence})."
+            f"{reading.file} has windows of {sides}, which do not fit a grid of {grid[0]} x {grid[1]} patches ({evidence})."
         )
-    findings.evidence["image.size"] = evidence
-    return findings.note("encoder.grid", (side, side), evidence.source, evidence.detail)
+    findings.evidence["image.size"] = findings.evidence["image.size_across"] = evidence
+    return findings.note("encoder.grid", grid, evidence.source, evidence.detail)
 
 
-def _side(reading: Reading, windows: Sequence[int], held: Sequence[int], patch_size: int, usual: int) -> tuple[int, Evidence]:
-    masks = stored_by_stage(reading, MASK)
-    whole = [stage for stage, window in enumerate(held) if window < max(held)]
+def _grid(
+    reading: Reading, encoder: SwinConfig | Swin2Config, held: Sequence[tuple[int, int]], usual: int
+) -> tuple[tuple[int, int], Evidence]:
+    largest = max(map(max, held), default=0)
+    whole = [(stage, size) for stage, size in enumerate(held) if max(size) < largest]
     name = SIZED_FILE.search(reading.checkpoint.path.name)
     if (told := reading.told("size", SIZE)) is not None:
-        return int(told[0]) // patch_size, told[1]
-    if masks:
-        sides = {side_of(reading, entry, 0) * side_of(reading, entry, 1) << stage for stage, entry in masks.items()}
-        if len(sides) > 1:
-            raise Contradiction(f"{reading.file} stores masks of different grids: {describe_stored(masks)}.")
-        return sides.pop(), Evidence(Source.BUFFER, describe_stored(masks))
+        return _patches(encoder, told[0]), told[1]
+    if masks := stored_by_stage(reading, MASK):
+        return _masked_grid(reading, encoder, masks), Evidence(Source.BUFFER, describe_stored(masks))
     if whole:
-        why = f"stage {whole[0]} has windows of {held[whole[0]]} where others have {max(held)}, so one is its whole grid"
-        return held[whole[0]] << whole[0], Evidence(Source.SHAPE, why)
-    if name is not None and fits(int(name["size"]) // patch_size, windows):
-        return int(name["size"]) // patch_size, Evidence(Source.FILE_NAME, reading.file)
-    return usual, Evidence(Source.ASSUMED, f"usual for windows of {max(windows)}; --set size=PIXELS would tell")
+        stage, (rows, columns) = whole[0]
+        why = f"stage {stage} has windows of {rows} x {columns} where others have {largest} x {largest}, so one is its whole grid"
+        return (rows << stage, columns << stage), Evidence(Source.SHAPE, why)
+    if name is not None and windows_fit(encoder, grid := _patches(encoder, (int(name["size"]), int(name["size"])))):
+        return grid, Evidence(Source.FILE_NAME, reading.file)
+    return (usual, usual), Evidence(Source.ASSUMED, f"usual for windows of {max(largest_windows(encoder))}; --set size=PIXELS would tell")
 
 
-def fits(side: int, windows: Sequence[int]) -> bool:
-    """Whether every stage can cut its grid into its windows."""
-    grids = [side >> stage for stage in range(len(windows))]
-    if side <= 0 or side % (1 << (len(windows) - 1)) or not all(windows):
-        return False
-    return all(grid <= window or grid % window == 0 for grid, window in zip(grids, windows, strict=True))
+def _masked_grid(reading: Reading, encoder: SwinConfig | Swin2Config, masks: Mapping[int, TensorEntry]) -> tuple[int, int]:
+    """The grid whose masks are like a stored one; where none of as many windows has such, the square, for the comparison to refuse."""
+    import numpy as np
+
+    sides = largest_windows(encoder)
+    stage = max((stage for stage, entry in masks.items() if entry.shape[1:2] == (sides[stage] ** 2,)), default=min(masks))
+    entry, side = masks[stage], sides[stage]
+    count = entry.shape[0] if entry.shape else 0
+    square = math.isqrt(count)
+    if entry.count <= LARGEST:
+        stored = as_array(entry)
+        fewer = [number for number in range(square, 0, -1) if count % number == 0]
+        for rows, columns in [(one, count // one) for one in fewer] + [(count // one, one) for one in fewer]:
+            grid = (rows * side << stage, columns * side << stage)
+            if windows_fit(encoder, grid) and np.array_equal(stored, mask_of(window_layout(encoder, grid)[stage])):
+                return grid
+    if square * square != count:
+        raise Contradiction(
+            f"{reading.file} stores {describe_stored({stage: entry})}, which is the mask of no grid with windows of {side}."
+        )
+    return (square * side << stage, square * side << stage)
+
+
+def _patches(encoder: SwinConfig | Swin2Config, pixels: tuple[int, int]) -> tuple[int, int]:
+    return pixels[0] // encoder.patch_size, pixels[1] // encoder.patch_size
+
+
+def _pixels(encoder: SwinConfig | Swin2Config, grid: tuple[int, int]) -> tuple[int, int | None]:
+    """Down, and across where that is another number."""
+    down, across = (side * encoder.patch_size for side in grid)
+    return down, None if across == down else across
 
 
 def network_inventory(config: DPTConfig, attention: Inventory) -> Inventory:
@@ -210,15 +227,23 @@ def network_inventory(config: DPTConfig, attention: Inventory) -> Inventory:
     }
 
 
-def _apply_size(config: DPTConfig, size: int) -> DPTConfig:
+def _apply_size(config: DPTConfig, pixels: tuple[int, int]) -> DPTConfig:
     encoder: Any = config.encoder
-    side, left_over = divmod(size, encoder.patch_size)
-    if left_over or not fits(side, windows_of(encoder)):
-        windows = ", ".join(map(str, windows_of(encoder)))
+    grid = _patches(encoder, pixels)
+    if any(side % encoder.patch_size for side in pixels) or not windows_fit(encoder, grid):
+        sides = ", ".join(map(str, largest_windows(encoder)))
         raise Refusal(
-            f"size {size} does not fit: windows of {windows} patches of {encoder.patch_size} pixels do not cover it in every stage."
+            f"size {pixels[0]}x{pixels[1]} does not fit: windows of {sides} patches of {encoder.patch_size} pixels cannot cover it in every stage."
         )
-    return replace(config, encoder=replace(encoder, grid=(side, side)), image=replace(config.image, size=size))
+    size, across = _pixels(encoder, grid)
+    return replace(config, encoder=replace(encoder, grid=grid), image=replace(config.image, size=size, size_across=across))
 
 
-SIZE = Setting("pixels along each side of the pictures in training, such as 384", whole_number, _apply_size)
+def _size(text: Any) -> tuple[int, int]:
+    sides = [whole_number(side) for side in str(text).lower().split("x")]
+    if len(sides) > 2:
+        raise Refusal(f"{text!r} is not a size such as 384, or 256x512 where pictures are 256 pixels high and 512 wide.")
+    return sides[0], sides[-1]
+
+
+SIZE = Setting("pixels along the sides of the pictures in training, such as 384, or 256x512 for height x width", _size, _apply_size)

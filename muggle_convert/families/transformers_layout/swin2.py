@@ -39,6 +39,8 @@ def _config(config: DPTConfig) -> dict[str, Any]:
         all(inner == ratio * width for inner, width in zip(encoder.mlp_widths, widths, strict=True)),
         f"MLPs {ratio} times as wide as its stages, not of {list(encoder.mlp_widths)} features",
     )
+    rows, columns = encoder.grid
+    require(rows == columns, f"square pictures in training, not {rows} x {columns} patches")
     require(encoder.position_mlp_width == 512, f"512 features where it makes biases of positions, not {encoder.position_mlp_width}")
     backbone = {
         "model_type": "swinv2",
