@@ -12,9 +12,12 @@ from muggle_convert.cli.options import model_options, parse_settings
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
+    from muggle_convert.evaluation.alignment import Aligner
     from muggle_convert.evaluation.datasets import Dataset, Pair
+    from muggle_convert.evaluation.judging import Rules
     from muggle_convert.evaluation.results import Results, Row
     from muggle_convert.evaluation.running import Scores, Sitting
+    from muggle_convert.match import Match
 
 FOLDER = click.Path(path_type=Path)
 
@@ -60,10 +63,14 @@ def command(
     pictures: Path | None,
     results: Path | None,
     as_json: bool,
+    family: str | None,
+    settings: tuple[str, ...],
     **more: Any,
 ) -> None:
     """Hold what each MODEL predicts against measured distances: the nine numbers of the field, one row for each."""
     from muggle_convert.cli.eval_tables import show
+    from muggle_convert.conversion import Options, read
+    from muggle_convert.evaluation.alignment import aligner
     from muggle_convert.evaluation.datasets import DATASETS, find_pairs
     from muggle_convert.evaluation.judging import Rules
     from muggle_convert.evaluation.results import Results
@@ -71,7 +78,12 @@ def command(
     known = DATASETS[dataset]
     rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
     pairs = find_pairs(images, truth)
-    rows = [_row(model, rules, known, pairs, align, align_over == "set", worst, pictures, **more) for model in models]
+    matches = [read(model, Options(family=family, overrides=parse_settings(settings))) for model in models]  # a wrong one shows at once
+    sittings = [(matched, aligner(matched.config.output, align)) for matched in matches]
+    rows = [
+        _row(Path(model).name, matched, how, rules, known, pairs, align_over == "set", worst, pictures, **more)
+        for model, (matched, how) in zip(models, sittings, strict=True)
+    ]
     found = Results(dataset, known.title, len(pairs), rules.crop, kb_crop, rules.cap, align_over, rows)
     if results is not None:
         _write(results, found)
@@ -82,41 +94,37 @@ def command(
 
 
 def _row(
-    model: str,
-    rules: Any,
+    name: str,
+    matched: Match,
+    how: Aligner,
+    rules: Rules,
     dataset: Dataset,
     pairs: list[Pair],
-    align: str | None,
     over_the_set: bool,
     worst: int,
     pictures: Path | None,
     *,
-    family: str | None,
-    settings: tuple[str, ...],
     size: int | None,
     device: str | None,
 ) -> Row:
     from muggle_convert.cli.depth import to_device
-    from muggle_convert.conversion import Options, read
-    from muggle_convert.evaluation.alignment import aligner
     from muggle_convert.evaluation.results import Row
     from muggle_convert.evaluation.running import Sitting
     from muggle_convert.inspection import Inspection
     from muggle_convert.loading import load
     from muggle_convert.plan import plan
 
-    matched = read(model, Options(family=family, overrides=parse_settings(settings)))
-    sitting = Sitting(to_device(load(matched), device), aligner(matched.config.output, align), rules, dataset, size)
-    scores = _run(sitting, pairs, over_the_set, Path(model).name)
+    sitting = Sitting(to_device(load(matched), device), how, rules, dataset, size)
+    scores = _run(sitting, pairs, over_the_set, name)
     if pictures is not None:
-        _draw(sitting, scores, pairs, worst, pictures / Path(model).stem)
+        _draw(sitting, scores, pairs, worst, pictures / Path(name).stem)
     inspection = Inspection(plan(matched))
     return Row(
-        model=Path(model).name,
+        model=name,
         family=matched.family.name,
         fingerprint=inspection.source.get("fingerprint"),
         dtype=next(iter(inspection.dtypes)),
-        align=sitting.aligner.how,
+        align=how.how,
         numbers=scores.mean,
         images=scores.images,
         empty=scores.empty,

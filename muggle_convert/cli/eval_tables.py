@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -12,19 +13,20 @@ from muggle_convert.evaluation.metrics import NAMES
 from muggle_convert.evaluation.results import Results, Row
 
 DIGITS = 4
-WIDTH = 130  # nine numbers in a row; a narrower terminal breaks lines, which loses less than columns of three letters
+WIDEST = 500
 
 
 def show(results: Results, worst: int) -> None:
     """One row for each model, and the worst images of each."""
     console = Console(highlight=False)
-    console.width = max(console.width, WIDTH)
     console.print(Text(rules_of(results)))
     table = Table("model", "type", "aligned", box=box.SIMPLE_HEAD)
     for title, is_larger_better in NAMES.values():
         table.add_column(f"{title} {'↑' if is_larger_better else '↓'}", justify="right")
     for row in results.rows:
         table.add_row(Text(printable(row.model)), row.dtype, row.align, *(f"{row.numbers[name]:.{DIGITS}f}" for name in NAMES))
+    # A narrower terminal breaks lines, which loses less than columns of three letters.
+    console.width = max(console.width, Measurement.get(console, console.options.update(width=WIDEST), table).maximum)
     console.print(table)
     for row in results.rows:
         _show_images(console, row, worst)
