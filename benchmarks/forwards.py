@@ -77,10 +77,19 @@ def _peers(case: Golden, path: Path, arguments: argparse.Namespace) -> Iterator[
     wanted = arguments.peer or ["transformers", "original", "muggled_dpt"]
     if "transformers" in wanted and (model := _transformers(path)) is not None:
         yield "transformers", model
-    if arguments.originals and "original" in wanted and (model := original(case, path, arguments.originals)) is not None:
+    if arguments.originals and "original" in wanted and (model := _attempted(original, case, path, arguments.originals)) is not None:
         yield "original", model
-    if arguments.originals and "muggled_dpt" in wanted and (model := muggled_dpt(path, arguments.originals)) is not None:
+    if arguments.originals and "muggled_dpt" in wanted and (model := _attempted(muggled_dpt, case, path, arguments.originals)) is not None:
         yield "muggled_dpt", model
+
+
+def _attempted(make: Callable[[Golden, Path, Path], Predict | None], case: Golden, path: Path, repositories: Path) -> Predict | None:
+    """A peer, where what it needs is installed and it takes the case; another's code may fail in any way."""
+    try:
+        return make(case, path, repositories)
+    except Exception as problem:
+        print(f"{make.__name__} does not run {case.name}: {type(problem).__name__}: {problem}", file=sys.stderr)
+        return None
 
 
 def _transformers(path: Path) -> Predict | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,16 +49,25 @@ def commands_in_turn(runs: int, *commands: tuple[Callable[[], None], Sequence[ob
     return [Figure(median(one.seconds for one in taken), median(one.memory for one in taken), taken[-1].output) for taken in figures]
 
 
+# A process counts the memory of who started it as its own until it has loaded its program, so that a small one has to start it.
+STARTER = """
+import os, subprocess, sys, time
+begin = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - begin
+open(sys.argv[1], "w").write(f"{seconds} {usage.ru_maxrss / 1024}")
+os._exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def run(command: Sequence[object]) -> Figure:
     """One process."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    begin = time.perf_counter()
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(map(str, command))} failed")
-    return Figure(seconds, usage.ru_maxrss / 1024, output)
+    with tempfile.NamedTemporaryFile("r") as account:
+        line = [sys.executable, "-S", "-c", STARTER, account.name, *map(str, command)]
+        done = subprocess.run(line, stdout=subprocess.PIPE, text=True, env=environment)
+        if done.returncode:
+            sys.exit(f"{' '.join(map(str, command))} failed")
+        seconds, memory = map(float, account.read().split())
+    return Figure(seconds, memory, done.stdout)

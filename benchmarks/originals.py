@@ -48,18 +48,13 @@ def original(case: Golden, path: Path, repositories: Path) -> Predict | None:
     return None
 
 
-def muggled_dpt(path: Path, repositories: Path) -> Predict | None:
+def muggled_dpt(case: Golden, path: Path, repositories: Path) -> Predict | None:
     """heyoeyo/muggled_dpt's network; None for the families it does not have and the sizes it fails on."""
     if not (repositories / "muggled_dpt").is_dir():
         return None
     with importable(repositories / "muggled_dpt"):
-        make = importlib.import_module("muggled_dpt.make_dpt").make_dpt_from_state_dict
-        try:
-            _, model, *_ = make(str(path))
-            return model.eval().inference if hasattr(model, "inference") else model.eval()
-        except Exception as problem:
-            print(f"muggled_dpt does not take {path.name}: {type(problem).__name__}", file=sys.stderr)
-            return None
+        _, model, *_ = importlib.import_module("muggled_dpt.make_dpt").make_dpt_from_state_dict(str(path))
+    return model.eval()
 
 
 @contextmanager
