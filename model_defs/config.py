@@ -11,6 +11,7 @@ from typing import Any, Literal, Union
 
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # of the decoder's maps, finest first
 
+
 @dataclass(frozen=True)
 class ViTConfig:
     """A plain vision transformer: one width, one grid of patches, a class token, absolute positions."""

@@ -55,7 +55,8 @@ class BEiT(nn.Module):
         super().__init__()
         self.taps = config.taps
         self.blocks = nn.ModuleList(
-            ScaledBlock(config.width, Attention(config.width, config.heads), MLP(config.width, config.mlp_width)) for _ in range(config.depth)
+            ScaledBlock(config.width, Attention(config.width, config.heads), MLP(config.width, config.mlp_width))
+            for _ in range(config.depth)
         )
         self.position_biases = nn.ModuleList(RelativePositionBias(config.heads, config.grid) for _ in range(config.depth))
 

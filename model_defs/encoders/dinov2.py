@@ -17,7 +17,8 @@ class DINOv2(nn.Module):
         mlp = {"gelu": MLP, "swiglu": SwiGLU}[config.mlp]
         self.taps = config.taps
         self.blocks = nn.ModuleList(
-            ScaledBlock(config.width, Attention(config.width, config.heads), mlp(config.width, config.mlp_width)) for _ in range(config.depth)
+            ScaledBlock(config.width, Attention(config.width, config.heads), mlp(config.width, config.mlp_width))
+            for _ in range(config.depth)
         )
         self.outnorm = nn.LayerNorm(config.width, eps=1e-6)
 

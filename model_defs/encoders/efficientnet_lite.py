@@ -19,7 +19,9 @@ class Convolution(NormalizedConvolution):
     """Normalised, and padded the way TensorFlow does where it halves a map of even sides: one more after it than before it."""
 
     def __init__(self, inputs: int, outputs: int, kernel_size: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(inputs, outputs, kernel_size, stride=stride, padding=kernel_size // 2 if stride == 1 else 0, groups=groups, eps=EPSILON)
+        super().__init__(
+            inputs, outputs, kernel_size, stride=stride, padding=kernel_size // 2 if stride == 1 else 0, groups=groups, eps=EPSILON
+        )
         before, after = (kernel_size - 2) // 2, (kernel_size - 1) // 2
         self.halving_padding = (before, after, before, after) if stride == 2 else None
 

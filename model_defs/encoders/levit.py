@@ -125,7 +125,11 @@ class LeViT(nn.Module):
         side = config.side
         for stage, width in enumerate(config.widths):
             if stage:
-                shrinking = config.shrinking_heads[stage - 1], config.shrinking_key_widths[stage - 1], config.shrinking_value_widths[stage - 1]
+                shrinking = (
+                    config.shrinking_heads[stage - 1],
+                    config.shrinking_key_widths[stage - 1],
+                    config.shrinking_value_widths[stage - 1],
+                )
                 attention = ShrinkingAttention(config.widths[stage - 1], width, *shrinking, side)
                 self.blocks.append(ShrinkingBlock(attention, MLP(width, config.shrinking_mlp_widths[stage - 1])))
                 side = (side + 1) // 2

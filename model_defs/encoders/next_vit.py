@@ -65,7 +65,9 @@ class ReducedAttention(nn.Module):
     def forward(self, feature_map: Tensor) -> Tensor:
         rows, columns = feature_map.shape[2:]
         if rows * columns < self.reduction**2:
-            raise ValueError(f"expected a map of {self.reduction**2} pixels or more, got {rows} x {columns}; an image of 32 x 32 is large enough")
+            raise ValueError(
+                f"expected a map of {self.reduction**2} pixels or more, got {rows} x {columns}; an image of 32 x 32 is large enough"
+            )
         tokens = feature_map.flatten(2)  # (B, C, h * w), row by row; means run on from one row to the next
         answering = self.reduce(tokens)  # (B, C, h * w / reduction^2), what is left over at the end does not answer
         queries = self.by_head(self.q(tokens.transpose(1, 2)))
@@ -108,7 +110,9 @@ class ConvolutionBlock(nn.Module):
 class TransformerBlock(nn.Module):
     """The NTB: some channels from attention over the whole map, the others from convolutions over those, then the MLP."""
 
-    def __init__(self, embed: nn.Module, attention: ReducedAttention, attention_width: int, width: int, mlp_width: int, head_width: int) -> None:
+    def __init__(
+        self, embed: nn.Module, attention: ReducedAttention, attention_width: int, width: int, mlp_width: int, head_width: int
+    ) -> None:
         super().__init__()
         self.embed = embed
         self.norm_attn = nn.BatchNorm2d(attention_width)

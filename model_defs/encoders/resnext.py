@@ -50,7 +50,9 @@ class ResNeXt(nn.Module):
         for stage, depth in enumerate(config.depths):
             width, outputs = config.inner_widths[stage], config.widths[stage]
             first = ResNeXtBlock(inputs, width, outputs, config.groups, stride=1 if stage == 0 else 2)
-            self.stages.append(nn.Sequential(first, *(ResNeXtBlock(outputs, width, outputs, config.groups, stride=1) for _ in range(depth - 1))))
+            self.stages.append(
+                nn.Sequential(first, *(ResNeXtBlock(outputs, width, outputs, config.groups, stride=1) for _ in range(depth - 1)))
+            )
             inputs = outputs
 
     def forward(self, feature_map: Tensor) -> list[Tensor]:

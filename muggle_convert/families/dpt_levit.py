@@ -138,13 +138,17 @@ def _encoder(reading: Reading, findings: Findings) -> LeViTConfig:
     blocks = [f"imgencoder.blocks.{stage[0]}" for stage in stages]
     between = [f"imgencoder.blocks.{number}" for number in shrinking]
     heads = reading.measure_all(findings, "encoder.heads", [f"{block}.attn.distance_bias" for block in blocks], lambda shape: shape[0])
-    few = reading.measure_all(findings, "encoder.shrinking_heads", [f"{block}.shrink.distance_bias" for block in between], lambda shape: shape[0])
+    few = reading.measure_all(
+        findings, "encoder.shrinking_heads", [f"{block}.shrink.distance_bias" for block in between], lambda shape: shape[0]
+    )
     all_widths = _per_head(reading, findings, "encoder.key_widths", [f"{block}.attn.qkv.weight" for block in blocks], heads, axis=0)
     value_widths = _per_head(reading, findings, "encoder.value_widths", [f"{block}.attn.proj.weight" for block in blocks], heads, axis=1)
     key_widths = tuple((all_width - value_width) // 2 for all_width, value_width in zip(all_widths, value_widths, strict=True))
     if min(key_widths) < 1:
         raise Contradiction(f"{reading.file} looks like {reading.family} but its heads have no room for queries and keys.")
-    depths = findings.note("encoder.depths", tuple(map(len, stages)), Source.SHAPE, f"blocks {shrinking[0]} and {shrinking[1]} shrink the map")
+    depths = findings.note(
+        "encoder.depths", tuple(map(len, stages)), Source.SHAPE, f"blocks {shrinking[0]} and {shrinking[1]} shrink the map"
+    )
     q, values = [f"{block}.shrink.q.weight" for block in between], [f"{block}.shrink.proj.weight" for block in between]
     stem = [f"patch_embed.{number}.weight" for number in (0, 2, 4, 6)]
     transposed_stem = [f"transposed_stem.{number}.weight" for number in (0, 2)]
@@ -220,7 +224,10 @@ def _inventory(config: DPTConfig) -> Inventory:
         tensors |= _linear(f"{name}.shrink.proj", outputs, values) | _mlp_inventory(name, outputs, encoder.shrinking_mlp_widths[stage])
     fusion_width, stem_widths = config.fusion.widths[0], encoder.transposed_stem_widths
     for number, (inputs, outputs) in enumerate(zip((fusion_width, *stem_widths), stem_widths, strict=False)):
-        tensors |= {f"transposed_stem.{2 * number}.weight": (inputs, outputs, 3, 3), **batch_norm(f"transposed_stem.{2 * number}.norm", outputs)}
+        tensors |= {
+            f"transposed_stem.{2 * number}.weight": (inputs, outputs, 3, 3),
+            **batch_norm(f"transposed_stem.{2 * number}.norm", outputs),
+        }
     return {
         **tensors,
         **map_reassembly_of(config, encoder.widths),
@@ -251,6 +258,11 @@ DPT_LEVIT = Family(
     configure=_configure,
     inventory=_inventory,
     file_names=re.compile(r"levit", re.IGNORECASE),
-    released=(Released("dpt_levit_224", {"encoder.widths": (384, 512, 768), "encoder.heads": (6, 9, 12), "encoder.side": 14, "encoder.depths": (4, 4, 1)}),),
+    released=(
+        Released(
+            "dpt_levit_224",
+            {"encoder.widths": (384, 512, 768), "encoder.heads": (6, 9, 12), "encoder.side": 14, "encoder.depths": (4, 4, 1)},
+        ),
+    ),
     settings={"taps": TAPS, **OUTPUT_SETTINGS},
 )

@@ -80,7 +80,9 @@ def _encoder(reading: Reading, findings: Findings) -> NextViTConfig:
     plain = [next((number for number in stage if number not in transformers), None) for stage in stages]
     mixed = [next((number for number in stage if number in transformers), None) for stage in stages]
     encoder = NextViTConfig(
-        stem_widths=reading.measure_all(findings, "encoder.stem_widths", [f"patch_embed.{n}.weight" for n in (0, 2, 4, 6)], lambda shape: shape[0]),
+        stem_widths=reading.measure_all(
+            findings, "encoder.stem_widths", [f"patch_embed.{n}.weight" for n in (0, 2, 4, 6)], lambda shape: shape[0]
+        ),
         depths=tuple(map(len, stages)),
         transformers=transformers,
         widths=_widths(reading, findings, "encoder.widths", plain, "mlp.conv2.weight"),
@@ -100,7 +102,9 @@ def _stages(reading: Reading, count: int, transformers: Sequence[int]) -> list[r
     embedded = [number for number in range(1, count) if reading.has(f"imgencoder.blocks.{number}.embed.weight")]
     reducing = [number for number in transformers if reading.has(f"imgencoder.blocks.{number}.attn.reduce.1.weight")]
     if not embedded or len(reducing) < 2 or transformers[-1] != count - 1 or transformers[-1] == reducing[-1] or embedded[0] > reducing[0]:
-        raise Contradiction(f"{reading.file} looks like {reading.family} but its blocks are not those of four stages, of which three end with attention.")
+        raise Contradiction(
+            f"{reading.file} looks like {reading.family} but its blocks are not those of four stages, of which three end with attention."
+        )
     ends = [embedded[0], reducing[0] + 1, reducing[-1] + 1, count]
     return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
@@ -117,7 +121,9 @@ def _check_heads(reading: Reading, encoder: NextViTConfig) -> None:
     near = [outer - inner for outer, inner in zip(encoder.transformer_widths, encoder.attention_widths, strict=True)]
     for width in (*encoder.widths, *encoder.attention_widths, *near):
         if width < 0 or not encoder.head_width or width % encoder.head_width:
-            raise Contradiction(f"{reading.file} looks like {reading.family} but {width} features are no whole number of heads of {encoder.head_width}.")
+            raise Contradiction(
+                f"{reading.file} looks like {reading.family} but {width} features are no whole number of heads of {encoder.head_width}."
+            )
 
 
 def _image(reading: Reading, findings: Findings) -> ImageConfig:
@@ -142,7 +148,9 @@ def _inventory(config: DPTConfig) -> Inventory:
             tensors |= normalized_convolution(f"{block}.embed", inner, inputs, 1) if halving or inner != inputs else {}
             if number in encoder.transformers:
                 tensors |= _transformer_inventory(block, inner, outputs, encoder.reductions[stage])
-                tensors |= _convolutional_inventory(block, outputs - inner, outputs, encoder.transformer_mlp_widths[stage], encoder.head_width)
+                tensors |= _convolutional_inventory(
+                    block, outputs - inner, outputs, encoder.transformer_mlp_widths[stage], encoder.head_width
+                )
             else:
                 tensors |= batch_norm(f"{block}.norm", outputs)
                 tensors |= _convolutional_inventory(block, outputs, outputs, encoder.mlp_widths[stage], encoder.head_width)

@@ -69,7 +69,9 @@ def _encoder(reading: Reading, findings: Findings) -> ResNeXtConfig:
 def _fusion(reading: Reading, findings: Findings) -> FusionConfig:
     fusion = read_fusion(reading, findings, "double")
     if len(set(fusion.widths)) > 1:
-        raise Contradiction(f"{reading.file} looks like {reading.family} but its fusion is {fusion.widths} wide, where all blocks have one width.")
+        raise Contradiction(
+            f"{reading.file} looks like {reading.family} but its fusion is {fusion.widths} wide, where all blocks have one width."
+        )
     return fusion
 
 
@@ -109,6 +111,8 @@ MIDAS_V21 = Family(
     configure=_configure,
     inventory=_inventory,
     file_names=re.compile(r"midas[_-]v21(?![_-]small)|model-f6b98070", re.IGNORECASE),
-    released=(Released("midas_v21_384", {"encoder.depths": (3, 4, 23, 3), "encoder.inner_widths": (256, 512, 1024, 2048), "encoder.groups": 32}),),
+    released=(
+        Released("midas_v21_384", {"encoder.depths": (3, 4, 23, 3), "encoder.inner_widths": (256, 512, 1024, 2048), "encoder.groups": 32}),
+    ),
     settings=OUTPUT_SETTINGS,
 )

@@ -219,7 +219,9 @@ def test_biases_of_no_square_map_are_refused(tmp_path: Path) -> None:
 
 def test_a_network_with_one_shrinking_block_is_refused(tmp_path: Path) -> None:
     state = original_state(build(configuration()), ORIGINAL)
-    torch.save({name: tensor for name, tensor in state.items() if not name.startswith("pretrained.model.blocks.18.")}, tmp_path / "model.pt")
+    torch.save(
+        {name: tensor for name, tensor in state.items() if not name.startswith("pretrained.model.blocks.18.")}, tmp_path / "model.pt"
+    )
     with pytest.raises(Refusal, match="three stages with a shrinking block between each two"):
         match_file(tmp_path / "model.pt")
 

@@ -130,7 +130,9 @@ def test_the_classifier_and_its_norm_are_left_out_with_the_reason(tmp_path: Path
 def test_files_with_and_without_classifier_are_the_same_model(tmp_path: Path) -> None:
     case = golden("next_vit_small_narrow")
     state = case.state_dict()
-    shorter = {name: tensor for name, tensor in state.items() if not name.startswith(("pretrained.model.norm", "pretrained.model.proj_head"))}
+    shorter = {
+        name: tensor for name, tensor in state.items() if not name.startswith(("pretrained.model.norm", "pretrained.model.proj_head"))
+    }
     assert len(shorter) < len(state)
     torch.save(shorter, tmp_path / "next_vit.pt")
     assert case.error(load_any_dpt(tmp_path / "next_vit.pt")) <= TOLERANCE

@@ -127,7 +127,11 @@ def test_every_value_of_the_configuration_has_evidence(variant: str, tmp_path: P
 
 def test_what_only_training_used_is_dropped_with_a_reason(tmp_path: Path) -> None:
     state = original_state(build(segmentation()), LAYOUTS["segmentation"])
-    state |= {"auxlayer.0.weight": torch.zeros(16, 16, 3, 3), "auxlayer.4.bias": torch.zeros(150), "pretrained.model.head.bias": torch.zeros(10)}
+    state |= {
+        "auxlayer.0.weight": torch.zeros(16, 16, 3, 3),
+        "auxlayer.4.bias": torch.zeros(150),
+        "pretrained.model.head.bias": torch.zeros(10),
+    }
     torch.save(state, tmp_path / "model.pt")
     report = convert(tmp_path / "model.pt", tmp_path / "model.safetensors")
     assert {name: left_out.reason for name, left_out in report.document.dropped.items()} == {

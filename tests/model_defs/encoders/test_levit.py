@@ -18,7 +18,9 @@ def network() -> DPT:
 
 @pytest.mark.parametrize(("height", "width"), [(128, 96), (64, 64), (0, 128), (127, 128), (256, 256)])
 def test_any_size_but_the_one_of_its_biases_is_refused_with_that_size(network: DPT, height: int, width: int) -> None:
-    with pytest.raises(ValueError, match=f"expected 128 x 128, got {height} x {width}; this LeViT learned where things are on a map of 8 x 8"):
+    with pytest.raises(
+        ValueError, match=f"expected 128 x 128, got {height} x {width}; this LeViT learned where things are on a map of 8 x 8"
+    ):
         network(torch.zeros(1, 3, height, width))
 
 
