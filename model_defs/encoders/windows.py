@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import product
 
@@ -113,10 +114,11 @@ class WindowEncoder(nn.Module):
         if windows_fit(self.config, grid):
             return
         sides, step = largest_windows(self.config), 1 << (len(self.stages) - 1)
-        lengths = range(step, step * max(*sides, *grid) + 1, step)
+        reach = step * max(sides)  # a side that all windows fit in is no further away than that
+        rows, columns = (range(max(step, (side - reach) // step * step), side + reach + 1, step) for side in grid)
         near = min(
-            (other for other in product(lengths, lengths) if windows_fit(self.config, other)),
-            key=lambda other: abs(other[0] - grid[0]) + abs(other[1] - grid[1]),
+            (other for other in product(rows, columns) if windows_fit(self.config, other)),
+            key=lambda other: math.prod(max(side / wanted, wanted / side) for side, wanted in zip(other, grid, strict=True)),
         )
         got, right = ([side * self.config.patch_size for side in one] for one in (grid, near))
         raise ValueError(

@@ -174,7 +174,7 @@ def _masked_grid(reading: Reading, encoder: SwinConfig | Swin2Config, masks: Map
     import numpy as np
 
     sides = largest_windows(encoder)
-    stage = max((stage for stage, entry in masks.items() if entry.shape[1:2] == (sides[stage] ** 2,)), default=min(masks))
+    stage = min((stage for stage, entry in masks.items() if entry.shape[1:2] == (sides[stage] ** 2,)), default=min(masks))
     entry, side = masks[stage], sides[stage]
     count = entry.shape[0] if entry.shape else 0
     square = math.isqrt(count)
