@@ -13,6 +13,7 @@ DEEPEST = 8
 MOST_STEPS = 20_000
 LONGEST_TEXT = 4096
 LONGEST_LIST = 64
+LARGEST = 1 << 64  # of an integer, as seeds can be
 NUMPY_FORMATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "u1": "B", "b1": "?"}
 
 
@@ -65,8 +66,10 @@ def plain(value: Value) -> Any:
     """A scalar or a short list of scalars; None for everything else."""
     if type(value) is str:
         return value if len(value) <= LONGEST_TEXT else None
-    if type(value) in (bool, int, float):
+    if type(value) in (bool, float):
         return value
+    if type(value) is int:
+        return value if abs(value) < LARGEST else None
     if type(value) in (list, tuple):
         if len(value) > LONGEST_LIST or any(type(part) in (list, tuple) for part in value):
             return None

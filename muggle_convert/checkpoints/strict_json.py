@@ -10,11 +10,14 @@ from muggle_convert.checkpoints.names import printable
 from muggle_convert.errors import Refusal
 
 DEEPEST = 30
+MOST_DIGITS = 20
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object_without_repetition, parse_float=_finite, parse_constant=_finite)
+        value = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_object_without_repetition, parse_int=_short, parse_float=_finite, parse_constant=_finite
+        )
     except (ValueError, RecursionError) as problem:
         reason = "nested too deeply" if isinstance(problem, RecursionError) else printable(problem)
         raise Refusal(f"its JSON is broken: {reason}") from None
@@ -27,6 +30,13 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         if not level:
             return value
     raise Refusal(f"its JSON is broken: nested deeper than {DEEPEST} levels")
+
+
+def _short(text: str) -> int:
+    """No size, offset or setting has more digits than 64 bits do."""
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"the number {text[:20]} has {len(text)} digits")
+    return int(text)
 
 
 def _finite(text: str) -> float:

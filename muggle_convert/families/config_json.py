@@ -74,15 +74,15 @@ def _taps(sidecar: Mapping[str, Any], encoder: Mapping[str, Any]) -> list[int] |
     """Blocks counted from zero. A backbone counts its stages from what goes into the first block; DPT's own encoder counts blocks, and
     in a hybrid the first two are none."""
     if encoder is not sidecar:
-        stages = encoder.get("out_indices") or [_stage_number(name) for name in encoder.get("out_features") or ()]
+        stages = encoder.get("out_indices") or _stage_numbers(encoder.get("out_features"))
         return [stage - 1 for stage in stages] if _are_stages(stages) else None
     blocks: Any = sidecar.get("backbone_out_indices")
     return list(blocks[2:] if sidecar.get("is_hybrid") else blocks) if _are_stages(blocks) else None
 
 
-def _stage_number(name: Any) -> int | None:
-    match = re.fullmatch(r"stage(\d{1,3})", str(name))
-    return int(match[1]) if match else None
+def _stage_numbers(names: Any) -> list[Any]:
+    matches = [re.fullmatch(r"stage(\d{1,3})", str(name)) for name in (names if isinstance(names, list) else [])]
+    return [int(match[1]) if match else None for match in matches]
 
 
 def _are_numbers(values: Any, count: int) -> TypeGuard[list[float]]:

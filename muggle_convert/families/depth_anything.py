@@ -27,7 +27,7 @@ from muggle_convert.families.parts import (
     read_reassembled_features,
     token_reassembly_of,
 )
-from muggle_convert.families.settings import HEADS, MAX_DEPTH, TAPS, metric
+from muggle_convert.families.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
 from muggle_convert.families.tokens import read_heads
 from muggle_convert.families.transformers_layout.depth_anything import TRANSFORMERS
 from muggle_convert.rules import RuleSet, rename, split, unused
@@ -95,6 +95,7 @@ def _told_taps_v2(reading: Reading, findings: Findings, depth: int) -> tuple[int
     if told is None:
         return None
     taps: tuple[int, ...] = told[0]
+    check_taps(taps, 4, depth)
     is_v1 = taps == _last_four(depth) and depth in V2_TAPS and reading.said.get("max_depth") is None
     if is_v1 and told[1].source is Source.METADATA:
         raise Contradiction(f"{reading.file} taps the last four blocks ({told[1]}), as Depth-Anything V1 does and V2 does not.")

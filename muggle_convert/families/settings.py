@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from model_defs.config import DPTConfig, OutputConfig
+from muggle_convert.checkpoints import shown
 from muggle_convert.errors import Refusal
 from muggle_convert.families.family import Setting
 
@@ -15,7 +16,7 @@ from muggle_convert.families.family import Setting
 def positive_number(text: Any) -> float:
     value = number(text)
     if value <= 0:
-        raise Refusal(f"{text!r} is not a number above zero.")
+        raise Refusal(f"{shown(text)!r} is not a number above zero.")
     return value
 
 
@@ -23,47 +24,57 @@ def number(text: Any) -> float:
     try:
         value = float(text)
     except (TypeError, ValueError):
-        raise Refusal(f"{text!r} is not a number.") from None
+        raise Refusal(f"{shown(text)!r} is not a number.") from None
     if value != value or value in (float("inf"), float("-inf")):
-        raise Refusal(f"{text!r} is not a finite number.")
+        raise Refusal(f"{shown(text)!r} is not a finite number.")
     return value
 
 
 def yes_or_no(text: Any) -> bool:
     spellings = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if str(text).lower() not in spellings:
-        raise Refusal(f"{text!r} is neither true nor false.")
+        raise Refusal(f"{shown(text)!r} is neither true nor false.")
     return spellings[str(text).lower()]
 
 
 def whole_numbers(text: Any) -> tuple[int, ...]:
-    parts = text.split(",") if isinstance(text, str) else list(text)
     try:
-        return tuple(int(part) for part in parts)
+        return tuple(map(_integer, text.split(",") if isinstance(text, str) else text))
     except (TypeError, ValueError):
-        raise Refusal(f"{text!r} is not a list of whole numbers such as 2,5,8,11.") from None
+        raise Refusal(f"{shown(text)!r} is not a list of whole numbers such as 2,5,8,11.") from None
+
+
+def _integer(part: Any) -> int:
+    if type(part) not in (int, str):
+        raise TypeError
+    return int(part)
 
 
 def whole_number(text: Any) -> int:
     (value, *more) = whole_numbers(text) if isinstance(text, str) else whole_numbers([text])
     if more or value < 1:
-        raise Refusal(f"{text!r} is not a whole number above zero.")
+        raise Refusal(f"{shown(text)!r} is not a whole number above zero.")
     return value
 
 
 def one_of(*words: str) -> Callable[[Any], str]:
     def parse(text: Any) -> str:
         if text not in words:
-            raise Refusal(f"{text!r} is none of {', '.join(words)}.")
+            raise Refusal(f"{shown(text)!r} is none of {', '.join(words)}.")
         return str(text)
 
     return parse
 
 
+def check_taps(taps: tuple[int, ...], count: int, depth: int) -> None:
+    """Refuse blocks that are not there, whoever named them."""
+    if len(taps) != count or list(taps) != sorted(set(taps)) or taps[0] < 0 or taps[-1] >= depth:
+        raise Refusal(f"taps {shown(taps)} do not fit: {count} rising block numbers from 0 to {depth - 1} are needed.")
+
+
 def _apply_taps(count: int, config: DPTConfig, taps: tuple[int, ...]) -> DPTConfig:
     encoder: Any = config.encoder  # one stack of blocks, in every family that has this setting
-    if len(taps) != count or list(taps) != sorted(set(taps)) or taps[0] < 0 or taps[-1] >= encoder.depth:
-        raise Refusal(f"taps {','.join(map(str, taps))} do not fit: {count} rising block numbers from 0 to {encoder.depth - 1} are needed.")
+    check_taps(taps, count, encoder.depth)
     return replace(config, encoder=replace(encoder, taps=taps))
 
 

@@ -85,7 +85,11 @@ class Fuzzer:
         """What is wrong with how the damaged file was treated; None where nothing is."""
         self.target.unlink(missing_ok=True)
         self.source.write_bytes(damaged.content)
-        outcome, message, seconds, peak = self._convert()
+        for name, content in damaged.beside.items():
+            (self.source.parent / name).write_bytes(content)
+        outcome, message, seconds, peak = self._convert(damaged.family)
+        for name in damaged.beside:
+            (self.source.parent / name).unlink()
         self.slowest, self.largest = max(self.slowest, seconds), max(self.largest, peak)
         self.counts[outcome] += 1
         left = {path.name for path in self.source.parent.iterdir()} - {self.source.name, self.target.name}
@@ -95,7 +99,7 @@ class Fuzzer:
             self.close()
             return f"took {seconds:.1f} s and {peak:.0f} MiB"
         if outcome == "refused":
-            plain = message.isprintable() and len(message) < LONGEST_MESSAGE
+            plain = message.endswith("\n") and message[:-1].isprintable() and len(message) < LONGEST_MESSAGE
             return None if plain else f"a message nobody should see: {message!r}"
         if outcome != "converted":
             return message
@@ -116,14 +120,16 @@ class Fuzzer:
             self.worker.stdout.close()  # type: ignore[union-attr]
             self.worker = None
 
-    def _convert(self) -> tuple[str, str, float, float]:
+    def _convert(self, family: str | None = "depth_anything_v1") -> tuple[str, str, float, float]:
         if self.worker is None:
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             line = [sys.executable, Path(__file__).with_name("fuzz_worker.py")]
             self.worker = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         assert self.worker.stdin is not None
         assert self.worker.stdout is not None
-        self.worker.stdin.write(json.dumps([str(self.source), str(self.target)]).encode() + b"\n")
+        self.worker.stdin.write(
+            json.dumps([str(self.source), str(self.target), *(["--family", family] if family else [])]).encode() + b"\n"
+        )
         self.worker.stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(self.worker.stdout, selectors.EVENT_READ)
@@ -133,8 +139,8 @@ class Fuzzer:
             status = self.worker.poll()
             self.close()
             return ("hung" if not answered else "died"), f"the worker {'hung' if not answered else f'died with {status}'}", 0.0, 0.0
-        outcome, message, seconds, peak = json.loads(answer)
-        return outcome, message, seconds, peak
+        status, message, seconds, peak = json.loads(answer)
+        return {0: "converted", 1: "refused"}.get(status, "crashed"), message, seconds, peak
 
     def _written(self) -> dict[str, np.ndarray]:
         return dict(safetensors.numpy.load_file(self.target))

@@ -1,8 +1,8 @@
 """Damage, from a number: the same number always gives the same damaged file.
 
-Five kinds of damage: to the bytes of a finished file; to the opcodes of its pickle, wrapped again with right checksums; to
-the fields of a zip archive; to the header of a safetensors file; to what a converted file says of itself. Most of it hits
-the structure, as weights are dull.
+Several kinds of damage: to the bytes of a finished file; to the opcodes of its pickle, wrapped again with right checksums; to
+the fields of a zip archive; to the header of a safetensors file; to what a converted file says of itself, what a config.json
+says of it, and training arguments. Most of it hits the structure, as weights are dull.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import pickletools
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 
@@ -44,6 +44,22 @@ INTERESTING = (
 )
 NAMES = (("posix", "system"), ("builtins", "eval"), ("collections", "OrderedDict"), ("torch", "FloatStorage"), ("torch", "LongStorage"))
 NAMES += (("torch._utils", "_rebuild_tensor_v2"), ("torch._utils", "_rebuild_parameter"), ("torch", "Size"), ("argparse", "Namespace"))
+FAMILIES = (None, "depth_anything_v1", "depth_anything_v2")
+CONFIGURATIONS = (
+    {"family": "depth_anything_v2", "taps": [0, 1, 2, 3], "max_depth": 20, "licence": "MIT"},
+    {
+        "model_type": "depth_anything",
+        "depth_estimation_type": "metric",
+        "max_depth": 80,
+        "patch_size": 2,
+        "backbone_config": {"model_type": "dinov2", "out_indices": [1, 2, 3, 4], "hidden_size": 64, "num_attention_heads": 1},
+        "neck_hidden_sizes": [4, 5, 6, 7],
+        "fusion_hidden_size": 8,
+    },
+    {"model_type": "dpt", "backbone_out_indices": [0, 1, 2, 3], "readout_type": "project", "is_hybrid": False, "id2label": {"0": "wall"}},
+)
+PREPROCESSOR = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "do_normalize": True, "size": {"height": 518, "width": 518}}
+ARGUMENTS = ("encoder", "max_depth", "max-depth", "taps", "model", "dataset", "img_size", "scale", "shift", "invert", "readout", "family")
 STRUCTURE = 24_000  # bytes at either end of a file that are not weights
 
 
@@ -53,7 +69,9 @@ class Damaged:
 
     how: str
     content: bytes
-    checked: bool
+    checked: bool = False
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    family: str | None = "depth_anything_v1"
 
 
 class Mutator:
@@ -91,7 +109,29 @@ class Mutator:
             document = json.loads(header["__metadata__"]["muggle_convert"])
             damage_value(document, random)
             header["__metadata__"]["muggle_convert"] = json.dumps(document)
-        return Damaged("document of a converted file", forge.safetensors(json.dumps(header).encode(), converted[8 + length :]), False)
+        return Damaged("document of a converted file", forge.safetensors(json.dumps(header).encode(), converted[8 + length :]))
+
+    def _beside(self, random: Random) -> Damaged:
+        files = {}
+        for name, value in (("config.json", random.choice(CONFIGURATIONS)), ("preprocessor_config.json", PREPROCESSOR)):
+            said = json.loads(json.dumps(value))
+            for _ in range(random.choice((0, 1, 1, 2))):
+                damage_value(said, random)
+            raw = bytearray(json.dumps(said).encode())
+            if random.random() < 0.2:
+                random.choice(BYTE_DAMAGE)(raw, random)
+            files[name] = bytes(raw)
+        return Damaged("files beside it", self.finished["zip"], True, files, random.choice(FAMILIES))
+
+    def _arguments(self, random: Random) -> Damaged:
+        strange = [lambda: opcode(random)] * 2 + [lambda: forge.number(number(random)), lambda: b"G" + random.randbytes(8)]
+        strange += [lambda: forge.text(random.choice(("vits", "vitl", "20", "-1", "nan", "0,1,2,3", "\x1b[31m", "x" * 5000))), lambda: b"N"]
+        strange += [lambda: b"](K\x00K\x01K\x02K\x03e", lambda: b"}" + forge.text("a") + b"K\x01s", lambda: b"C\x02\xff\xfe"]
+        said = {key: random.choice(strange)() for key in random.sample(ARGUMENTS, random.randrange(1, len(ARGUMENTS)))}
+        around = {random.choice(("args", "hyper_parameters", "opt", "config")): forge.mapping(said), "epoch": random.choice(strange)()}
+        pickle = forge.pickled(forge.mapping({"model": forge.mapping(forge.state(self.arrays)), **around}))
+        entries = [replace(self.entries[0], data=pickle), *self.entries[1:]]
+        return Damaged("training arguments", forge.zipped(entries), False, {}, random.choice(FAMILIES))
 
     def add(self, name: str, content: bytes) -> None:
         """A finished file of another make, such as torch's own."""
@@ -99,9 +139,8 @@ class Mutator:
 
     def damaged(self, seed: int) -> Damaged:
         random = Random(seed)
-        return random.choice((self._bytes, self._bytes, self._pickle, self._pickle, self._pickle, self._zip, self._header, self._document))(
-            random
-        )
+        kinds = (self._bytes, self._bytes, self._pickle, self._pickle, self._pickle, self._zip, self._header, self._document)
+        return random.choice((*kinds, self._beside, self._arguments))(random)
 
     def _bytes(self, random: Random) -> Damaged:
         name = random.choice(list(self.finished))
@@ -119,8 +158,8 @@ class Mutator:
             pickle = damage_opcodes(pickle, random)
         how = f"opcodes of a {'legacy file' if legacy else 'zip'}"
         if legacy:
-            return Damaged(how, self.finished["legacy"].replace(forge.pickled(self.values[True]), pickle), False)
-        return Damaged(how, forge.zipped([replace(self.entries[0], data=pickle), *self.entries[1:]]), False)
+            return Damaged(how, self.finished["legacy"].replace(forge.pickled(self.values[True]), pickle))
+        return Damaged(how, forge.zipped([replace(self.entries[0], data=pickle), *self.entries[1:]]))
 
     def _zip(self, random: Random) -> Damaged:
         entries = [replace(entry) for entry in self.entries]
@@ -142,7 +181,7 @@ class Mutator:
             text = bytearray(raw)
             random.choice(BYTE_DAMAGE)(text, random)
             raw = bytes(text)
-        return Damaged("header of a safetensors file", forge.safetensors(raw, data), False)
+        return Damaged("header of a safetensors file", forge.safetensors(raw, data))
 
 
 def number(random: Random) -> int:
