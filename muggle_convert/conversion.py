@@ -84,9 +84,13 @@ def preview(source: str | Path, options: Options = Options()) -> Plan:
 
 def write(settled: Plan, target: Path, options: Options) -> Report:
     """Carry out a plan. The header goes first with an empty fingerprint, which is filled in when all bytes were seen."""
+    is_converted = settled.match.document is not None
+    if is_converted and options.sha256:
+        file = printable(settled.match.checkpoint.name)
+        raise Refusal(f"{file} is converted already, and the SHA-256 of its original cannot be known from it; leave --sha256 out.")
     described = describe(settled, options)
     blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
-    document = replace(described, source={**described.source, **blank})
+    document = described if is_converted else replace(described, source={**described.source, **blank})
     start = len(header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
     layout = lay_out(settled.outputs, start)
     with ThreadPoolExecutor(1) as pool, Target(target, layout.size, force=options.force, sync=options.sync) as opened:
@@ -97,7 +101,8 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
         found = {"fingerprint": fingerprint(settled.match.checkpoint.tensors, seen.checksums)}
         if hashing is not None:
             found["sha256"] = hashing.result()
-        document = replace(document, source={**document.source, **found})
+        if not is_converted:  # a converted file goes on saying what it was made from
+            document = replace(document, source={**document.source, **found})
         finished = header(settled.outputs, {"format": "pt", KEY: document.to_json()})
         assert len(finished) == start, "the blanks are as long as what fills them"
         opened.write(0, finished)
@@ -112,7 +117,8 @@ def describe(settled: Plan, options: Options) -> Document:
         before = matched.document
         left_out = {name: replace(left, dtype=_written(left.dtype, options)) for name, left in before.dropped.items()}
         aliases = {**before.aliases, **settled.aliases}
-        return replace(before, config=matched.config, evidence=matched.evidence, dropped=left_out, aliases=aliases)
+        licence = options.licence or before.licence
+        return replace(before, config=matched.config, evidence=matched.evidence, dropped=left_out, aliases=aliases, licence=licence)
     return Document(
         config=matched.config,
         evidence=matched.evidence,

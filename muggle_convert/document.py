@@ -77,7 +77,9 @@ def read_document(text: str, file: str) -> Document:
             layout=_text(data["layout"]),
             source={key: value if key == "size" else _text(value) for key, value in data["source"].items()},
             versions=_texts(data["versions"]),
-            dropped={name: LeftOut(_text(why), _BY_CODE[code], tuple(map(int, shape))) for name, (why, code, shape) in data["dropped"].items()},
+            dropped={
+                name: LeftOut(_text(why), _BY_CODE[code], tuple(map(int, shape))) for name, (why, code, shape) in data["dropped"].items()
+            },
             aliases=_texts(data["aliases"]),
             licence=None if data["licence"] is None else _text(data["licence"]),
         )

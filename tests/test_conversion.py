@@ -94,6 +94,18 @@ def test_a_converted_file_is_known_by_its_own_words(checkpoint: Path) -> None:
     assert CASE.error(load_any_dpt(target)) < 5e-4
 
 
+def test_converting_again_keeps_what_the_file_says_of_its_original(checkpoint: Path) -> None:
+    first = convert(checkpoint, checkpoint.with_name("first.safetensors"), licence="mit")
+    second = convert(first.target, checkpoint.with_name("second.safetensors"), dtype="float16", licence="apache-2.0")
+    assert second.document.source == first.document.source
+    assert inspect(second.target).match.document == second.document and second.document.licence == "apache-2.0"
+
+
+def test_the_sha256_of_an_original_cannot_be_had_from_its_conversion(checkpoint: Path) -> None:
+    with pytest.raises(Refusal, match="cannot be known from it"):
+        convert(converted(checkpoint), checkpoint.with_name("again.safetensors"), sha256=True)
+
+
 def test_settings_change_what_a_converted_file_predicts(checkpoint: Path) -> None:
     model = load_any_dpt(converted(checkpoint), max_depth=10)
     assert model.config.output.kind == "metric depth"
