@@ -124,16 +124,23 @@ def _uploads(weights: Path, matched: Match, repository: str, options: PushOption
 
 def _licence(matched: Match, options: PushOptions) -> tuple[str, str]:
     """The licence, and who says so; never a guess."""
+    carried = matched.document.licence if matched.document else None
+    if options.licence and carried not in (None, options.licence):
+        raise Refusal(
+            f"{printable(matched.checkpoint.name)} says {printable(carried)}, not {options.licence}; convert it again with "
+            f"--licence {options.licence} if that is right, so that file and card say the same."
+        )
     if options.licence:
         return options.licence, "whoever pushed it"
-    if matched.document is not None and matched.document.licence:
-        return matched.document.licence, "the converted file"
+    if carried:
+        return carried, "the converted file"
     from_card = _card_licence(matched.checkpoint.known_as, options.token)
     if from_card:
         return from_card
     called = Path(matched.document.source["file"] if matched.document else matched.checkpoint.name).stem
     found = {entry.name: entry for entry in zoo.entries()}.get(called)
-    if found is not None and found.licence != "unknown":
+    is_that = found is not None and found.family == matched.family.name and matched.released[1]  # a name alone proves nothing
+    if found is not None and is_that and found.licence != "unknown":
         return found.licence, f"the zoo's entry {found.name}"
     raise Refusal(
         f"nothing says which licence the weights of {printable(matched.checkpoint.name)} have; pass --license with what their authors "

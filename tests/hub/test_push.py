@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
+from tests.goldens import RELEASED, Golden
 from tests.hub.conftest import CASE
 from tests.hub.server import Fault, Hub, Repository
 
@@ -71,9 +72,22 @@ def test_without_a_licence_nothing_is_pushed(hub: Hub, run: Command, tmp_path: P
     assert done.returncode == 1 and "pass --license" in done.stderr and hub.repositories == {}
 
 
-def test_the_licence_of_a_published_checkpoint_is_known(hub: Hub, run: Command, converted: Path) -> None:
-    assert run("push", converted, "me/model").returncode == 0
+def test_a_published_name_on_another_network_says_nothing_of_its_licence(hub: Hub, run: Command, converted: Path) -> None:
+    done = run("push", converted, "me/model")
+    assert done.returncode == 1 and "pass --license" in done.stderr and hub.repositories == {}
+
+
+@pytest.mark.full
+def test_the_licence_of_a_published_checkpoint_is_known(hub: Hub, run: Command, tmp_path: Path) -> None:
+    source = Golden(RELEASED / "depth_anything_v2.vits").save(tmp_path)
+    assert run("push", source, "me/model").returncode == 0
     assert b"license: apache-2.0" in hub.repositories["me/model"].branches["main"][-1][1]["README.md"]
+
+
+def test_a_licence_that_contradicts_the_file_is_refused(hub: Hub, run: Command, tmp_path: Path, converted: Path) -> None:
+    run(converted, "-o", tmp_path / "mit.safetensors", "--dtype", "float32", "--licence", "mit")
+    done = run("push", tmp_path / "mit.safetensors", "me/model", "--license", "apache-2.0")
+    assert done.returncode == 1 and "says mit, not apache-2.0" in done.stderr
 
 
 def test_the_licence_of_the_repository_it_came_from_is_carried_over(hub: Hub, run: Command, tmp_path: Path) -> None:
