@@ -162,7 +162,7 @@ class Mutator:
         return Damaged(how, forge.zipped([replace(self.entries[0], data=pickle), *self.entries[1:]]))
 
     def _zip(self, random: Random) -> Damaged:
-        entries = [replace(entry) for entry in self.entries]
+        entries = [replace(entry, local={}, central={}) for entry in self.entries]
         for _ in range(random.choice((1, 1, 2, 3))):
             damage_entries(entries, random)
         around = {
@@ -294,7 +294,7 @@ def damage_entries(entries: list[forge.Entry], random: Random) -> None:
     entry = entries[place]
     what = random.randrange(8)
     if what == 0:
-        entries.append(replace(random.choice(entries)))
+        entries.append(replace(random.choice(entries), local={}, central={}))
     elif what == 1:
         entries.pop(place)
     elif what == 2:
