@@ -50,10 +50,7 @@ def match(
     """What a checkpoint is; refused where it is unknown, ambiguous or contradicts itself."""
     if family is not None and family not in BY_NAME:
         raise Refusal(f"there is no family {family!r}; the families are {', '.join(BY_NAME)}.")
-    asked = [Template(text) for text in drops]
-    left_out = {
-        name: f"left out as asked ({template})" for name in checkpoint.tensors for template in asked if template.match(name) is not None
-    }
+    left_out = {name: f"left out as asked ({template})" for template in drops for name in _asked_to_drop(checkpoint, template)}
     if KEY in checkpoint.metadata:
         return _match_converted(checkpoint, family, overrides or {}, left_out)
     names = [name for name in checkpoint.tensors if name not in left_out]
@@ -75,6 +72,19 @@ def match(
     if isinstance(outcome, Refusal):
         raise outcome
     return replace(outcome, evidence={**outcome.evidence, "family": told})
+
+
+def _asked_to_drop(checkpoint: Checkpoint, text: str) -> list[str]:
+    try:
+        template = Template(text)
+    except ValueError as problem:
+        raise Refusal(f"--drop {printable(problem)}.") from None
+    names = [name for name in checkpoint.tensors if template.match(name) is not None]
+    if not names:
+        raise Refusal(
+            f"{printable(checkpoint.name)} holds no tensor that --drop {printable(text)!r} could mean; give a whole name, with {{n}} for numbers."
+        )
+    return names
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ class Template:
     text: str
 
     def __post_init__(self) -> None:
+        if {"{", "}"} & set(_PLACEHOLDER.sub("", self.text)):
+            raise TemplateError(f"{self.text}: a brace has no partner; write fields as {{n}}")
         for field in self.fields:
             placeholders = [placeholder for placeholder in self._placeholders if placeholder.field == field]
             if not any(placeholder.divisor == 1 for placeholder in placeholders):

@@ -93,3 +93,9 @@ def test_every_name_of_a_template_has_one_of_its_skeletons(text: str, number: in
     template = Template(text)
     name = template.write({"n": number})
     assert name is None or skeleton(name) in set(template.skeletons())
+
+
+@pytest.mark.parametrize("text", ["a{", "{n", "n}", "{a{n}}"])
+def test_a_brace_without_a_partner_is_refused(text: str) -> None:
+    with pytest.raises(TemplateError, match="has no partner"):
+        Template(text)
