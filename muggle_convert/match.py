@@ -54,13 +54,9 @@ def match(
     if KEY in checkpoint.metadata:
         return _match_converted(checkpoint, family, overrides or {}, left_out)
     names = [name for name in checkpoint.tensors if name not in left_out]
-    candidates = [
-        Candidate(known, layout, rules)
-        for known in FAMILIES
-        for layout, rules in known.every_layout.items()
-        if family in (None, known.name)
-    ]
-    fitting = [candidate for candidate in candidates if all(candidate.rules.of_original(name) for name in names)]
+    candidates = [Candidate(known, layout, rules) for known in FAMILIES for layout, rules in known.every_layout.items()]
+    candidates.sort(key=lambda one: (one.family.file_names.search(checkpoint.name) is None, one.family.name))  # the likeliest first
+    fitting = [one for one in candidates if family in (None, one.family.name) and all(map(one.rules.of_original, names))]
     if not fitting or not names:
         raise _unknown(checkpoint, names, candidates, family)
     attempts = [_attempt(checkpoint, candidate, overrides or {}, left_out) for candidate in fitting]
@@ -220,14 +216,17 @@ def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[A
 def _unknown(checkpoint: Checkpoint, names: list[str], candidates: list[Candidate], wanted: str | None) -> Refusal:
     if not names:
         return Refusal(f"{printable(checkpoint.name)} holds no tensors; a checkpoint with weights is needed.")
-    known = {(one.family.name, one.layout): [name for name in names if one.rules.of_original(name)] for one in candidates}
-    (nearest, layout), matched = max(known.items(), key=lambda item: len(item[1]))
-    first = next(name for name in names if name not in set(matched))
+    unknown = {(one.family.name, one.layout): [name for name in names if not one.rules.of_original(name)] for one in candidates}
+    nearest, layout = min(unknown, key=lambda known: (len(unknown[known]), known[0] != wanted))
     what = f"is not a {wanted}" if wanted else "is of no family this version knows"
+    found = f"{printable(checkpoint.name)} {what}: the nearest is {nearest} ({layout} layout), which knows "
+    left = unknown[nearest, layout]
+    if not left:
+        return Refusal(f"{found}all of its {len(names)} tensors; leave --family out.")
     advice = "convert a checkpoint of one of the supported families"
-    if len(matched) > len(names) // 2:
-        advice = f"if what does not fit can go, leave it out with --drop '{printable(first)}'"
+    if len(left) < len(names) / 2:
+        other = f" and without --family {wanted}" if wanted not in (None, nearest) else ""
+        advice = f"if what does not fit can go, leave it out with --drop '{printable(left[0])}'{other}"
     return Refusal(
-        f"{printable(checkpoint.name)} {what}: the nearest is {nearest} ({layout} layout), which knows {len(matched)} of its {len(names)} "
-        f"tensors, the first unknown one being {printable(first)}; {advice}."
+        f"{found}{len(names) - len(left)} of its {len(names)} tensors, the first unknown one being {printable(left[0])}; {advice}."
     )

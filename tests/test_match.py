@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from muggle_convert import Refusal
 from muggle_convert.conversion import Options, read
@@ -25,3 +26,20 @@ def test_a_drop_that_is_no_template_is_refused(template: str, checkpoint: Path) 
 def test_a_drop_that_means_no_tensor_is_refused(checkpoint: Path) -> None:
     with pytest.raises(Refusal, match=r"holds no tensor that --drop 'pretrained\.mask' could mean"):
         read(checkpoint, Options(drops=("pretrained.mask_token", "pretrained.mask")))
+
+
+def test_a_file_of_another_family_than_asked_for_is_refused_with_its_own(checkpoint: Path) -> None:
+    with pytest.raises(
+        Refusal, match=r"is not a dpt_vit: the nearest is depth_anything_v2 .* knows all of its 239 tensors; leave --family out"
+    ):
+        read(checkpoint, Options(family="dpt_vit"))
+
+
+@pytest.mark.parametrize(
+    ("name", "family"), [("depth_anything_v2_vits.pth", "depth_anything_v2"), ("depth_anything_vits14.pth", "depth_anything_v1")]
+)
+def test_of_families_that_are_all_contradicted_the_one_of_the_name_is_told(name: str, family: str, tmp_path: Path) -> None:
+    state = {name: tensor for name, tensor in CASE.state_dict().items() if name != "pretrained.norm.weight"}
+    torch.save(state, tmp_path / name)
+    with pytest.raises(Refusal, match=f"looks like {family} but"):
+        read(tmp_path / name)
