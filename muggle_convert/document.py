@@ -69,8 +69,9 @@ def read_document(text: str, file: str) -> Document:
                 f"{file} was written in format {shown(data.get('format'))} of muggle-convert; "
                 f"this version reads format {FORMAT}: convert the original again."
             )
-        if not isinstance(data["source"]["size"], int) or not isinstance(data["source"]["file"], str):
-            raise ValueError("its source has no name and size")
+        _count(data["source"]["size"])
+        if not {"file", "fingerprint"} <= data["source"].keys():
+            raise ValueError("its source has no name and fingerprint")
         return Document(
             config=from_dict(data["config"]),
             evidence={path: Evidence(Source(source), _text(detail)) for path, (source, detail) in data["evidence"].items()},
@@ -78,7 +79,7 @@ def read_document(text: str, file: str) -> Document:
             source={key: value if key == "size" else _text(value) for key, value in data["source"].items()},
             versions=_texts(data["versions"]),
             dropped={
-                name: LeftOut(_text(why), _BY_CODE[code], tuple(map(int, shape))) for name, (why, code, shape) in data["dropped"].items()
+                name: LeftOut(_text(why), _BY_CODE[code], tuple(map(_count, shape))) for name, (why, code, shape) in data["dropped"].items()
             },
             aliases=_texts(data["aliases"]),
             licence=None if data["licence"] is None else _text(data["licence"]),
@@ -94,6 +95,12 @@ def _parsed(text: str) -> dict[str, Any]:
         return parse_object(text.encode())
     except Refusal as problem:
         raise ValueError(str(problem)) from None
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(f"{shown(value)} is no count")
+    return value
 
 
 def _text(value: Any) -> str:
