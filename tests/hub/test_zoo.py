@@ -33,6 +33,8 @@ def test_addresses_are_the_published_ones() -> None:
     known = {entry.name: entry for entry in entries()}
     assert known["dpt_swin2_tiny_256"].url == "https://github.com/isl-org/MiDaS/releases/download/v3_1/dpt_swin2_tiny_256.pt"
     assert known["dpt_hybrid_384"].url == "https://github.com/isl-org/MiDaS/releases/download/v3/dpt_hybrid_384.pt"
+    assert known["midas_v21-f6b98070"].url == "https://github.com/isl-org/MiDaS/releases/download/v2_1/midas_v21-f6b98070.pt"
+    assert known["midas_v21_small-70d6b9c8"].hash_prefix == "70d6b9c8"
     assert known["depth_anything_v2_vitb"].repository == "depth-anything/Depth-Anything-V2-Base"
     assert known["depth_anything_v2_vitb"].licence == "cc-by-nc-4.0"
 
