@@ -36,6 +36,11 @@ class Dropped:
     reason: str
     fate: Fate | None  # None: because the user asked
 
+    @property
+    def kind(self) -> str:
+        """The reason as far as tensors share it: each duplicate repeats another name."""
+        return self.fate.value if self.fate is Fate.DUPLICATE else self.reason
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -90,7 +95,7 @@ def _dropped(match: Match, kept: Mapping[str, Made]) -> Iterator[Dropped]:
     for name, place in match.translation.dropped.items():
         drop = place.rule
         if isinstance(drop, Drop) and name not in kept:
-            yield Dropped(match.checkpoint.tensors[name], drop.reason, drop.fate)
+            yield Dropped(match.checkpoint.tensors[name], drop.why(dict(place.fields)), drop.fate)
 
 
 def _kept(match: Match) -> Iterator[tuple[str, Made]]:

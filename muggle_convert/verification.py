@@ -154,7 +154,7 @@ class _Comparison:
         except Refusal as problem:
             return Verdict(name, Fared.DIFFERENT, str(problem))
         if drop.fate is Fate.DUPLICATE:
-            return Verdict(name, Fared.REPEATED, drop.reason)
+            return Verdict(name, Fared.REPEATED, drop.why(dict(place.fields)))
         return Verdict(name, Fared.COMPUTED if is_exact(self.ours, name) else Fared.COMPUTED_CLOSELY, drop.reason)
 
 

@@ -89,7 +89,7 @@ def _value(value: object) -> str:
 def _remarks(inspection: Inspection) -> Iterator[str]:
     by_reason: dict[str, int] = {}
     for dropped in inspection.plan.dropped:
-        by_reason[dropped.reason] = by_reason.get(dropped.reason, 0) + 1
+        by_reason[dropped.kind] = by_reason.get(dropped.kind, 0) + 1
     for reason, count in by_reason.items():
         yield f"not converted: {count} {'tensor' if count == 1 else 'tensors'} ({escape(reason)})"
     for alias, owner in inspection.plan.aliases.items():

@@ -74,6 +74,6 @@ def _headline(matched: Match, verb: str) -> None:
 def _summary(settled: Plan) -> str:
     counts = settled.counts()
     parts = [f"{number} {fate}" for fate, number in counts.items() if number and fate not in ("source", "written")]
-    reasons = sorted({dropped.reason for dropped in settled.dropped if dropped.fate is not None})
+    reasons = sorted({dropped.kind for dropped in settled.dropped if dropped.fate is not None})
     dropped = f" (dropped: {'; '.join(reasons)})" if reasons else ""
     return f"{counts['source']} tensors: {', '.join(parts)}{dropped}"

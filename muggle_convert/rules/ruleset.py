@@ -64,6 +64,10 @@ class Drop:
         if (self.fate is Fate.DERIVABLE) != (self.derive is not None) or (self.fate is Fate.DUPLICATE) != (self.same_as is not None):
             raise RuleError(f"{self.template}: a derivable tensor needs a way to derive it, a duplicate the name it repeats")
 
+    def why(self, fields: Mapping[str, int]) -> str:
+        """The reason for one tensor, which for a duplicate is the name it repeats."""
+        return f"the same as {self.same_as.write(fields)}" if self.same_as else self.reason
+
     def __str__(self) -> str:
         return f"{self.template} -> dropped"
 
@@ -95,7 +99,7 @@ def derivable(template: str, reason: str, derive: Callable[[Any, Mapping[str, in
 
 def duplicate(template: str, same_as: str) -> Drop:
     """A second name for a tensor that the file has under another one."""
-    return Drop(Template(template), f"the same as {same_as}", Fate.DUPLICATE, same_as=Template(same_as))
+    return Drop(Template(template), Fate.DUPLICATE.value, Fate.DUPLICATE, same_as=Template(same_as))
 
 
 @dataclass(frozen=True)

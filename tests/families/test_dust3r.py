@@ -162,7 +162,8 @@ def test_an_alias_is_left_out_where_it_is_the_same_and_refused_where_not(alias: 
     state = original_state(build(configuration()), ORIGINAL)
     torch.save({**state, alias: state[tensor].clone()}, tmp_path / "same.pth")
     torch.save({**state, alias: state[tensor] + 1}, tmp_path / "other.pth")
-    convert(tmp_path / "same.pth", tmp_path / "same.safetensors")
+    report = convert(tmp_path / "same.pth", tmp_path / "same.safetensors")
+    assert report.document.dropped[alias].reason == f"the same as {tensor}"
     with pytest.raises(Refusal, match=r"two names"):
         convert(tmp_path / "other.pth", tmp_path / "other.safetensors")
 
