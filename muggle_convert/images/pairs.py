@@ -31,8 +31,10 @@ class View:
 class PairPredictor(Predictor):
     """What a network of two views gains."""
 
-    def predict(self, first: Picture, second: Picture, size: int | None = None) -> tuple[View, View]:  # type: ignore[override]
+    def predict(self, first: Picture, second: Picture | None = None, size: int | None = None) -> tuple[View, View]:  # type: ignore[override]
         """Points of both photographs (paths, PIL images or uint8 RGB arrays) in the frame of the first."""
+        if second is None:
+            raise Refusal("this network looks at two pictures of a scene at once, and one was given; call model.predict(first, second).")
         pictures = [as_trained(read_picture(picture), self.config.image, size) for picture in (first, second)]
         weight = next(self.parameters())
         inputs = [normalised(picture.astype(np.float32), self.config.image)[None].to(weight.device, weight.dtype) for picture in pictures]

@@ -42,10 +42,6 @@ class Predictor(DPT):
     def _predict(self, pictures: list[Pixels], size: int | None) -> list[Prediction]:
         if self.training:
             raise Refusal("the network is in training mode, where predicting would change its statistics; call model.eval() first.")
-        if self.config.output.kind == "points":
-            raise Refusal(
-                "this network looks at two pictures at once and predicts points in space; call model(first, second) with two tensors."
-            )
         weight = next(self.parameters())
         inputs = [prepare(picture, self.config.image, size) for picture in pictures]
         by_shape: dict[torch.Size, list[int]] = {}

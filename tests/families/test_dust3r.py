@@ -202,6 +202,11 @@ def test_two_pictures_become_the_points_of_both_views(photographs: list[Path], t
         assert view.confidence.shape == (64, 96) and view.confidence.min() >= 1
 
 
+def test_a_single_picture_is_refused_for_two_are_needed(photographs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"two pictures .* one was given"):
+        load_any_dpt(saved(tmp_path / "dust3r.pth")).predict(photographs[0])
+
+
 def test_depth_of_two_pictures_is_one_file_of_trusted_points(photographs: list[Path], tmp_path: Path, muggle_convert: Command) -> None:
     model = saved(tmp_path / "dust3r.pth", model=CALL.replace("(512, 384)", "(96, 96)"))
     done = muggle_convert("depth", *photographs, "-m", model, "-o", tmp_path / "pair.ply", "--confidence", 1)
