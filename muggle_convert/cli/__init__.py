@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 from click_default_group import DefaultGroup
 
+from muggle_convert.checkpoints.names import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.version import VERSION
 
@@ -44,8 +47,16 @@ def muggle_convert() -> None:
 
 def main() -> None:
     """Run a command; a refusal is one line on standard error and exit status 1, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # None where it was closed
+            stream.reconfigure(errors="backslashreplace")  # for terminals that cannot show every letter
     try:
-        muggle_convert(standalone_mode=False)
+        if sys.stdout is None:
+            raise Refusal("standard output is closed; send it to a file or to /dev/null.")
+        try:
+            muggle_convert(standalone_mode=False)
+        finally:
+            sys.stdout.flush()
     except Refusal as refusal:
         print(f"muggle-convert: {refusal}", file=sys.stderr)
         sys.exit(1)
@@ -55,11 +66,21 @@ def main() -> None:
         usage.show()
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        print("muggle-convert: interrupted; nothing was written.", file=sys.stderr)
+        print("muggle-convert: interrupted.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
+        _write_no_more()
         sys.exit(141)
+    except OSError as problem:
+        where = f"{printable(problem.filename)}: " if problem.filename else ""
+        print(f"muggle-convert: {where}{problem.strerror or ' '.join(str(problem).split())}.", file=sys.stderr)
+        _write_no_more()
+        sys.exit(1)
     except MemoryError:
         print("muggle-convert: there is not enough memory for this file.", file=sys.stderr)
         sys.exit(1)
+
+
+def _write_no_more() -> None:
+    """Let Python flush into nothing when it ends, where it would complain of what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

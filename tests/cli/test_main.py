@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Command
+from tests.goldens import golden
+
+CASE = golden("depth_anything_v2")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+@pytest.mark.parametrize("arguments", ["zoo", "zoo --json", "--help", "inspect {}", "inspect {} --json", "{} --dry-run"])
+@pytest.mark.parametrize(("redirection", "words"), [("> /dev/full", "No space left"), (">&-", "standard output is closed")])
+def test_output_that_cannot_be_written_is_one_line_on_standard_error(arguments: str, redirection: str, words: str, tmp_path: Path) -> None:
+    line = f"{sys.executable} -m muggle_convert {arguments.format(CASE.save(tmp_path, 'depth_anything_v2_vits.pth'))} {redirection}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1) and words in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["zoo"], ["--help"]])
+def test_a_reader_that_leaves_is_no_error_to_speak_of(arguments: list[str]) -> None:
+    line = f"{sys.executable} -m muggle_convert {' '.join(arguments)} | true"
+    assert subprocess.run(["sh", "-c", line], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}).stderr == ""
+
+
+def test_letters_that_a_terminal_cannot_show_are_escaped(tmp_path: Path, muggle_convert: Command) -> None:
+    path = CASE.save(tmp_path, "depth_anything_v2_größe.pth")
+    done = muggle_convert("inspect", path, env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and "gr\\xf6\\xdfe" in done.stdout
+    refused = muggle_convert("inspect", path.with_name("größe.pth"), env={"PYTHONIOENCODING": "ascii"})
+    assert refused.returncode == 1 and "gr\\xf6\\xdfe" in refused.stderr
