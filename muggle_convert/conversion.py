@@ -67,6 +67,11 @@ def read(source: str | Path, options: Options = Options()) -> Match:
 def convert(source: str | Path, target: str | Path, options: Options | None = None, **more: Any) -> Report:
     """Write a checkpoint of any known family as one safetensors file in the model's own names. Keywords are fields of `Options`."""
     target, options = Path(target), replace(options or Options(), **more)
+    if target.suffix != ".safetensors":
+        raise Refusal(
+            f"{printable(target)} does not end in .safetensors, by which other programs know such files; "
+            f"name it {printable(target.stem or 'model')}.safetensors."
+        )
     check_target(target, options.force)
     matched = read(source, options)
     check_not_source(matched.checkpoint, target)

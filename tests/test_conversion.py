@@ -221,3 +221,8 @@ def test_weights_that_are_no_numbers_are_counted_and_named(tmp_path: Path) -> No
     refused(r"3 elements are NaN or infinite: 3 in pretrained\.norm\.weight", source, strict_finite=True)
     (warning,) = convert(source, tmp_path / "out.safetensors").warnings
     assert warning.startswith("3 elements are NaN or infinite")
+
+
+def test_a_target_that_other_programs_would_not_know_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(Refusal, match=r"converted\.bin does not end in \.safetensors.*name it converted\.safetensors\.$"):
+        convert(checkpoint, checkpoint.with_name("converted.bin"))

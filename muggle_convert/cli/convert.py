@@ -9,7 +9,6 @@ import click
 
 from muggle_convert.cast import TARGETS
 from muggle_convert.cli.options import parse_settings, reading_options
-from muggle_convert.errors import Refusal
 
 
 @click.command("convert")
@@ -36,10 +35,6 @@ def command(checkpoint: str, out: Path | None, settings: tuple[str, ...], dry_ru
 
     if out is None and not dry_run:
         raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run")
-    if out is not None and out.suffix != ".safetensors":
-        raise Refusal(
-            f"{out} does not end in .safetensors, by which other programs know such files; name it {out.with_suffix('.safetensors').name}."
-        )
     gibibytes = more.pop("max_output")
     limits = Limits() if gibibytes is None else Limits(output_bytes=gibibytes << 30)
     options = Options(overrides=parse_settings(settings), sync=not more.pop("no_sync"), limits=limits, **more)
