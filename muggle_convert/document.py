@@ -11,7 +11,7 @@ from model_defs.config import ConfigError, DPTConfig, from_dict, to_dict
 from muggle_convert.checkpoints import DType, printable, shown
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
-from muggle_convert.families.evidence import Evidence, Source
+from muggle_convert.families.evidence import Evidence, Source, as_json_value
 from muggle_convert.rules import Shape
 
 KEY = "muggle_convert"  # in the header of a safetensors file and in config.json
@@ -47,7 +47,7 @@ class Document:
             "format": FORMAT,
             "family": self.config.family,
             "config": to_dict(self.config),
-            "evidence": {path: [evidence.source.value, evidence.detail] for path, evidence in self.evidence.items()},
+            "evidence": as_json_value(self.evidence),
             "layout": self.layout,
             "source": dict(self.source),
             "versions": dict(self.versions),

@@ -11,6 +11,7 @@ from typing import Any
 
 from model_defs.config import to_dict
 from muggle_convert.conversion import Options, read
+from muggle_convert.families.evidence import as_json_value
 from muggle_convert.fingerprint import promised_fingerprint
 from muggle_convert.match import Match
 from muggle_convert.plan import Plan, plan
@@ -68,7 +69,7 @@ class Inspection:
             "released": released if exact else None,
             "nearest": released or None,
             "config": to_dict(self.match.config),
-            "evidence": {path: [evidence.source.value, evidence.detail] for path, evidence in self.match.evidence.items()},
+            "evidence": as_json_value(self.match.evidence),
             "tensors": self.plan.counts(),
             "parameters": self.parameters,
             "parts": {part: {"tensors": tensors, "parameters": parameters} for part, (tensors, parameters) in self.parts.items()},

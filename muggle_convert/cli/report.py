@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from model_defs.config import leaves
 from muggle_convert.checkpoints import printable
 from muggle_convert.conversion import Report
+from muggle_convert.families.evidence import Source, as_json_value
 from muggle_convert.match import Match
 from muggle_convert.plan import Plan
 
@@ -51,7 +53,8 @@ def print_report(report: Report, as_json: bool) -> None:
 
 def _facts(settled: Plan) -> dict[str, Any]:
     matched = settled.match
-    return {"family": matched.family.name, "layout": matched.layout, "tensors": settled.counts(), "aliases": settled.aliases}
+    counted = {"tensors": settled.counts(), "aliases": settled.aliases}
+    return {"family": matched.family.name, "layout": matched.layout, "evidence": as_json_value(matched.evidence), **counted}
 
 
 def _plan(settled: Plan) -> dict[str, Any]:
@@ -69,6 +72,10 @@ def _headline(matched: Match, verb: str) -> None:
     print(f"{printable(matched.checkpoint.name)}: {matched.family.title}{like}; {verb}:", file=sys.stdout)
     for what in matched.checkpoint.unwrapped:
         click.echo(f"  {what}")
+    values = leaves(matched.config)
+    for path, evidence in matched.evidence.items():
+        if evidence.source is Source.ASSUMED:
+            click.echo(f"  assumed: {printable(path)} = {printable(values.get(path))} ({printable(evidence.detail)})")
 
 
 def _summary(settled: Plan) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
@@ -35,6 +36,11 @@ class Evidence:
 
     def __str__(self) -> str:
         return f"{self.source.value}: {self.detail}"
+
+
+def as_json_value(evidence: Mapping[str, Evidence]) -> dict[str, list[str]]:
+    """By its path, the source and the detail of each value."""
+    return {path: [one.source.value, one.detail] for path, one in evidence.items()}
 
 
 @dataclass

@@ -57,10 +57,26 @@ def test_wrong_usage_has_status_two(arguments: list[str], checkpoint: Path, mugg
 
 
 def test_a_target_of_another_kind_is_refused(checkpoint: Path, muggle_convert: Command) -> None:
-    done = muggle_convert(checkpoint, "-o", checkpoint.with_name("out.pth"))
-    assert done.returncode == 1 and "does not end in .safetensors" in done.stderr
+    done = muggle_convert(checkpoint, "-o", checkpoint.with_name("o\x1bt.pth"))
+    assert done.returncode == 1 and r"o\x1bt.pth does not end in .safetensors" in done.stderr and "\x1b" not in done.stderr
+
+
+def test_a_target_without_a_name_is_refused_in_one_line(checkpoint: Path, muggle_convert: Command) -> None:
+    done = muggle_convert(checkpoint, "-o", "")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "name it model.safetensors" in done.stderr
 
 
 def test_a_file_that_is_not_there_is_refused_in_one_line(tmp_path: Path, muggle_convert: Command) -> None:
     done = muggle_convert(tmp_path / "nothing.pt", "-o", tmp_path / "out.safetensors")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "nothing.pt" in done.stderr
+
+
+def test_what_is_only_assumed_is_said(tmp_path: Path, muggle_convert: Command) -> None:
+    path = CASE.save(tmp_path, "latest.pth")
+    target = tmp_path / "out.safetensors"
+    for more in (["--dry-run"], ["-o", target]):
+        shown = muggle_convert(path, "--family", "depth_anything_v2", *more).stdout
+        assert "assumed: output.kind = relative inverse depth (nothing says that it is metric" in shown
+    report = json.loads(muggle_convert(path, "--family", "depth_anything_v2", "-o", target, "--force", "--json").stdout)
+    assert report["evidence"] == json.loads(muggle_convert("inspect", path, "--family", "depth_anything_v2", "--json").stdout)["evidence"]
+    assert report["evidence"]["output.kind"][0] == "assumed"
