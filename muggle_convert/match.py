@@ -15,6 +15,7 @@ from muggle_convert.families.config_json import pictures_said_by, refuse_another
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, nearest_released
 from muggle_convert.families.settings import check_inversion
+from muggle_convert.hub.known import published_name
 from muggle_convert.rules import Drop, RuleSet, Shape
 from muggle_convert.rules.templates import Template
 from muggle_convert.translate import UNUSED, Translation, translate
@@ -195,9 +196,11 @@ def _reading(checkpoint: Checkpoint, family: Family, translation: Translation, o
 def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[Attempt], Evidence]:
     """Between families whose files look alike: what the file's own words say, in the order of trust."""
     clues = [(Source.METADATA, f"{key} in config.json", value) for key, value in checkpoint.sidecar.items()]
+    known = published_name(checkpoint)
+    clues += [(Source.KNOWN_FILE, known, known)] if known else []
     clues += [(Source.ARGUMENTS, f"{key}={value}", value) for key, value in checkpoint.arguments.items()]
     clues += [(Source.FILE_NAME, printable(checkpoint.name), checkpoint.name)]
-    for source in (Source.METADATA, Source.ARGUMENTS, Source.FILE_NAME):
+    for source in (Source.METADATA, Source.KNOWN_FILE, Source.ARGUMENTS, Source.FILE_NAME):
         for kind, detail, text in clues:
             told = [
                 attempt

@@ -13,6 +13,7 @@ from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.config_json import said_by
 from muggle_convert.families.evidence import Evidence, Findings, Source, Value
+from muggle_convert.hub.known import published_name
 from muggle_convert.rules import Drop, RuleSet, Shape
 from muggle_convert.rules.templates import Template
 
@@ -142,6 +143,8 @@ class Reading:
             return Evidence(Source.FLAG, f"{key}={self.overrides[key]}"), self.overrides[key]
         if self.said.get(key) is not None:
             return Evidence(Source.METADATA, f"{key} in config.json"), self.said[key]
+        if file_name is not None and (known := published_name(self.checkpoint)) and (match := file_name.search(known)):
+            return Evidence(Source.KNOWN_FILE, known), match
         for spelling in (key, key.replace("_", "-")):
             if self.checkpoint.arguments.get(spelling) is not None:
                 return Evidence(Source.ARGUMENTS, f"{spelling}={self.checkpoint.arguments[spelling]}"), self.checkpoint.arguments[spelling]

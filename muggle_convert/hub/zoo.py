@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
@@ -16,6 +14,17 @@ from muggle_convert.errors import Refusal
 TABLE = Path(__file__).with_name("zoo.json")
 OWN_TABLE = "MUGGLE_CONVERT_ZOO"  # names a file like zoo.json, whose entries come first
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # the custom of torch.hub: the first digits of the file's SHA-256
+
+
+_KINDS = {  # in the order of the fields
+    **dict.fromkeys(("name", "family", "licence", "predicts"), str),
+    "parameters": int,
+    **dict.fromkeys(("url", "repository", "file"), str),
+    "size": int,
+    "sha256": str,
+    "fingerprint": str,
+}
+_NEEDED = ("name", "family", "licence", "predicts", "parameters")
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Entry:
     file: str | None = None
     size: int | None = None  # bytes, where known
     sha256: str | None = None  # where known
+    fingerprint: str | None = None  # as `inspect` shows it, where known: tells these weights under any name
 
     @property
     def place(self) -> str:
@@ -74,21 +84,49 @@ def entry(name: str) -> Entry:
     return known[name]
 
 
+class _Wrong(Exception):
+    """What a table has that none has."""
+
+
 def _read(table: Path) -> list[Entry]:
     try:
-        rows = json.loads(table.read_text())
-        return [_entry(row) for row in rows]
-    except (OSError, ValueError, TypeError) as problem:
-        raise Refusal(f"{printable(table)} is not a table of checkpoints like {TABLE.name}: {printable(problem)}.") from None
+        rows = json.loads(table.read_text("utf-8"))
+        if not isinstance(rows, list):
+            raise _Wrong("it is not a list of entries")
+        return [_entry(number, row) for number, row in enumerate(rows, 1)]
+    except OSError as problem:
+        reason = problem.strerror or "it cannot be read"
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8"
+    except json.JSONDecodeError as problem:
+        reason = f"it is not JSON from line {problem.lineno}, column {problem.colno}"
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except _Wrong as problem:
+        reason = str(problem)
+    except ValueError:
+        reason = "it holds a number that is too long"
+    raise Refusal(f"{printable(table)} is not a table of checkpoints like {TABLE.name}: {reason}.")
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
-    known = {field.name for field in fields(Entry)}
-    if unknown := sorted(set(row) - known):
-        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(sorted(known))}")
+def _entry(number: int, row: object) -> Entry:
+    if not isinstance(row, dict):
+        raise _Wrong(f"entry {number} is not an object")
+    for key, value in row.items():
+        if key not in _KINDS:
+            raise _Wrong(f"entry {number} has {printable(key)}, which is not one of {', '.join(_KINDS)}")
+        is_absent = value is None and key not in _NEEDED
+        if not is_absent and (not isinstance(value, _KINDS[key]) or isinstance(value, bool)):
+            raise _Wrong(f"{key} of entry {number} is not {'a whole number' if _KINDS[key] is int else 'a text'}")
+    if missing := [key for key in _NEEDED if key not in row]:
+        raise _Wrong(f"entry {number} has no {missing[0]}")
     made = Entry(**row)
+    if re.fullmatch(r"\w[\w.-]*", made.name) is None:
+        raise _Wrong(f"{printable(made.name)} is not a plain name")
     if bool(made.url) == bool(made.repository) or bool(made.repository) != bool(made.file):
-        raise ValueError(f"{made.name} needs a url, or a repository and a file")
-    if re.fullmatch(r"[\w.-]+", made.name) is None:
-        raise ValueError(f"{made.name!r} is not a plain name")
+        raise _Wrong(f"{made.name} needs a url, or a repository and a file")
+    if made.url and re.fullmatch(r"https?://[^\s/]+/\S+", made.url) is None:
+        raise _Wrong(f"the url of {made.name} is not an http or https address of a file")
+    if made.sha256 is not None and re.fullmatch(r"[0-9a-f]{64}", made.sha256) is None:
+        raise _Wrong(f"the sha256 of {made.name} is not 64 digits of 0-9 and a-f")
     return made
