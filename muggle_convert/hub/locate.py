@@ -15,6 +15,7 @@ ZOO = "zoo:"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _WEIGHTS = re.compile(r"\.(safetensors|pth?|bin|ckpt)$")
 _USUAL = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_BESIDE = ("config.json", "preprocessor_config.json")
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ def locate(model: str | Path, revision: str | None = None, filename: str | None 
 
 
 def from_hub(repository: str, revision: str | None = None, filename: str | None = None) -> Located:
-    """The weights of a repository, with the config.json beside them."""
+    """The weights of a repository, with what beside them says which model they are and what it is shown."""
     from huggingface_hub import snapshot_download
 
     with hub_problems(repository, "load"):
         names = _file_names(repository, revision)
         chosen = _choose(repository, names, filename)
         shards = [name for name in names if chosen.endswith(".index.json") and _is_shard(chosen, name)]
-        beside = [name for name in names if name == str(Path(chosen).with_name("config.json"))]
+        beside = [name for name in names if name in {Path(chosen).with_name(known).as_posix() for known in _BESIDE}]
         folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[chosen, *shards, *beside]))
     if not (folder / chosen).exists():
         raise Refusal(f"{repository} is in the cache without {chosen} and the Hub cannot be reached; connect, or give a file.")

@@ -12,7 +12,11 @@ from muggle_convert.errors import Refusal
 def hub_problems(repository: str, doing: str) -> Iterator[None]:
     """Turn the client's errors into refusals."""
     from huggingface_hub import errors
+    from huggingface_hub.utils import logging
 
+    verbosity = logging.get_verbosity()
+    if verbosity == logging.WARNING:  # the client's own choice: a line for each retry, before the sentence that says it all
+        logging.set_verbosity_error()
     try:
         yield
     except errors.GatedRepoError:
@@ -45,6 +49,8 @@ def hub_problems(repository: str, doing: str) -> Iterator[None]:
         if not type(problem).__module__.startswith(("httpx", "httpcore", "requests", "urllib3", "hf_xet")):
             raise
         raise Refusal(f"cannot {doing} {repository}: no connection ({type(problem).__name__}); it can be tried again.") from None
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _sentence(repository: str, doing: str, status: int | None) -> str:

@@ -64,6 +64,14 @@ def test_the_name_of_a_repository_is_evidence(hub: Hub, tmp_path: Path, run: Com
     assert found["evidence"]["family"] == ["file name", "LiheYoung/depth_anything_vits14/pytorch_model.bin"]
 
 
+def test_what_a_model_is_shown_is_fetched_with_its_weights(hub: Hub, tmp_path: Path, weights: bytes) -> None:
+    files = {"depth_anything_v2__pth": weights, "preprocessor_config__json": b"{}", "tokenizer__json": b"{}"}
+    publish(hub, "you/depth_anything_v2", **files)
+    done = predict(hub, tmp_path, "you/depth_anything_v2")
+    assert done.returncode == 0, done.stderr
+    assert hub.asked("GET", "/preprocessor_config.json") == 1 and hub.asked("GET", "/tokenizer.json") == 0
+
+
 def test_offline_the_cache_serves(hub: Hub, tmp_path: Path, weights: bytes) -> None:
     publish(hub, "you/depth_anything_v2", model__pth=weights)
     assert predict(hub, tmp_path, "you/depth_anything_v2").returncode == 0
@@ -129,7 +137,9 @@ def test_a_missing_revision_is_one_sentence(hub: Hub, tmp_path: Path, weights: b
 def test_without_a_network_and_a_cache_it_is_one_sentence(hub: Hub, tmp_path: Path) -> None:
     hub.shutdown()
     hub.server_close()
-    refused(predict(hub, tmp_path, "you/model"), "is not in the cache and the Hub cannot be reached")
+    done = predict(hub, tmp_path, "you/model")
+    refused(done, "is not in the cache and the Hub cannot be reached")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_download_that_is_cut_goes_on_where_it_ended(hub: Hub, tmp_path: Path, weights: bytes) -> None:
