@@ -75,6 +75,7 @@ class Pushed:
 def push(source: str | Path, repository: str, options: PushOptions = PushOptions(), reading: Options = Options(), **more: Any) -> Pushed:
     """Put a checkpoint on the Hub, converted on the way where it is not yet. Keywords are fields of `PushOptions`."""
     options = replace(options, **more)
+    _check_name(repository)
     with ExitStack() as stack:
         matched = read(source, reading)
         licence, licence_from = _licence(matched, options)
@@ -85,6 +86,17 @@ def push(source: str | Path, repository: str, options: PushOptions = PushOptions
             convert(source, weights, replace(reading, licence=licence, sync=False))
             matched = read(weights)
         return _push(weights, matched, repository, options, licence, licence_from)
+
+
+def _check_name(repository: str) -> None:
+    """Before anything is read or converted, and where nothing is sent, too."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    with hub_problems(repository, "push to"):
+        validate_repo_id(repository)
+        if "/" not in repository:
+            raise HFValidationError
 
 
 def _push(weights: Path, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str) -> Pushed:

@@ -186,6 +186,9 @@ def test_a_token_of_ones_own_is_used_and_never_shown(hub: Hub, run: Command, con
     assert run("push", converted, "me/model", *MIT, "--token", TOKEN, HF_TOKEN="").returncode == 0
 
 
-def test_a_wrong_name_is_refused(hub: Hub, run: Command, converted: Path) -> None:
-    done = run("push", converted, "not a name", *MIT)
-    assert done.returncode == 1 and "looks like user/name" in done.stderr
+@pytest.mark.parametrize("name", ["not a name", "model", "me/my/model", "me/model.git"])
+def test_a_wrong_name_is_refused_before_anything_is_read_and_in_a_dry_run_too(hub: Hub, run: Command, name: str) -> None:
+    for more in ([], ["--dry-run"]):
+        done = run("push", "no-such-file.pth", name, *MIT, *more)
+        assert done.returncode == 1 and "looks like user/name" in done.stderr and done.stderr.count("\n") == 1
+    assert hub.requests == []
