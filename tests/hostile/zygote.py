@@ -37,6 +37,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     if not child:
         for place, (_, end) in enumerate(pipes, 1):
             os.dup2(end, place)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # the old ones remember whether what they wrote to could seek
         run(request)
     for _, end in pipes:
         os.close(end)
