@@ -34,7 +34,11 @@ def _patch_size(encoder: Any) -> int:
     return int(getattr(encoder, "patch_size", 16))
 
 
-CASES: dict[str, Small] = {name: _within_reach(small) for name, small in SMALL.items() if BY_NAME[small.config.family].transformers}
+CASES: dict[str, Small] = {
+    name: _within_reach(small)
+    for name, small in SMALL.items()
+    if BY_NAME[small.config.family].transformers and small.layout in ("original", "segmentation")
+}
 
 
 @dataclass(frozen=True)
