@@ -143,7 +143,11 @@ class Fuzzer:
         return {0: "converted", 1: "refused"}.get(status, "crashed"), message, seconds, peak
 
     def _written(self) -> dict[str, np.ndarray]:
-        return dict(safetensors.numpy.load_file(self.target))
+        """Every tensor of the target by every name it has, as tied ones are kept once."""
+        arrays = dict(safetensors.numpy.load_file(self.target))
+        with safetensors.safe_open(self.target, framework="np") as file:
+            aliases = json.loads(file.metadata()["muggle_convert"])["aliases"]
+        return arrays | {alias: arrays[owner] for alias, owner in aliases.items() if owner in arrays}
 
     def _places(self) -> dict[str, list[tuple[str, int, int]]]:
         """For each written tensor, which elements of which original tensor it is, found by their values."""
