@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.errors import Refusal
+
+if TYPE_CHECKING:
+    from muggle_convert.hub.zoo import Entry
 
 
 @click.group("zoo", invoke_without_command=True)
@@ -47,18 +55,17 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
     from muggle_convert.hub.zoo import entry as find
 
     entry = find(name)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise Refusal(f"{printable(folder)} cannot be the folder to put it in ({problem.strerror}); name another with -o.") from None
     target = folder / entry.file_name
     if entry.is_non_commercial:
         click.echo(f"the licence {entry.licence} does not allow commercial use", err=True)
     if target.exists() and not force:
         click.echo(f"{target} is there already; --force fetches it again")
     elif entry.repository is not None:
-        from muggle_convert.hub.locate import from_hub
-
-        partial = target.with_name(target.name + ".part")
-        shutil.copyfile(from_hub(entry.repository, filename=entry.file).path, partial)
-        partial.replace(target)
+        _copy(entry, target)
     else:
         _download(entry.url or "", target, entry.size, entry.hash_prefix)
     click.echo(str(target))
@@ -68,6 +75,24 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
         licence = entry.licence if entry.licence != "unknown" else None
         report = convert(target, target.with_suffix(".safetensors"), family=entry.family, licence=licence, force=force)
         click.echo(str(report.target))
+
+
+def _copy(entry: Entry, target: Path) -> None:
+    """Out of the Hub's cache, which keeps the file, too."""
+    from muggle_convert.hub.download import check
+    from muggle_convert.hub.locate import from_hub
+
+    assert entry.repository is not None
+    cached = from_hub(entry.repository, filename=entry.file).path
+    check(cached, entry.place, entry.size, entry.hash_prefix)
+    partial = target.with_name(target.name + ".part")
+    try:
+        shutil.copyfile(cached, partial)
+        partial.replace(target)
+    except OSError as problem:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise Refusal(f"cannot write {printable(target)}: {problem.strerror}.") from None
 
 
 def _download(url: str, target: Path, size: int | None, hash_prefix: str | None) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
+import re
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
+from email.message import Message
 from pathlib import Path
+from typing import IO, Any
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.hub.part import part, release
 from muggle_convert.version import VERSION
 
 CHUNK = 1 << 20
@@ -24,60 +29,99 @@ def download(
     url: str, target: Path, size: int | None = None, hash_prefix: str | None = None, progress: Progress = lambda done, whole: None
 ) -> Path:
     """The file at an address, as `target`. What an earlier attempt left in `target`.part is taken up where it ends."""
-    partial = target.with_name(target.name + ".part")
+    partial, stamp = target.with_name(target.name + ".part"), target.with_name(target.name + ".part.etag")
     try:
-        _fetch(url, partial, progress)
+        with part(partial) as file:
+            _fetch(url, file, stamp, progress)
+            file.flush()
+            try:
+                check(partial, url, size, hash_prefix)
+            except Refusal:
+                file.truncate(0)
+                raise
+            release(file)
+            partial.replace(target)
+            stamp.unlink(missing_ok=True)
     except urllib.error.HTTPError as problem:
         raise Refusal(f"{url} answers {problem.code} {problem.reason}; see whether the address is right.") from None
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as problem:
+    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as problem:
         reason = getattr(problem, "reason", None) or problem
         there = f"; {partial.stat().st_size:,} bytes are kept in {printable(partial)}, run it again to go on" if partial.exists() else ""
         raise Refusal(f"cannot fetch {url}: {printable(reason)}{there}.") from None
     except OSError as problem:
         raise Refusal(f"cannot write {printable(partial)}: {problem.strerror}.") from None
-    _check(partial, url, size, hash_prefix)
-    return partial.replace(target)
+    finally:
+        if not partial.exists():
+            with suppress(OSError):
+                stamp.unlink(missing_ok=True)
+    return target
 
 
-def _fetch(url: str, partial: Path, progress: Progress) -> None:
-    done = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": f"muggle-convert/{VERSION}", "Accept-Encoding": "identity"})
+def check(path: Path, place: str, size: int | None, hash_prefix: str | None) -> None:
+    """Hold a fetched file against what is known of it."""
+    found = path.stat().st_size
+    if size is not None and found != size:
+        raise Refusal(f"{place} gave {found:,} bytes where {size:,} were expected; the file there is another one.")
+    if hash_prefix is not None:
+        digest = hashlib.sha256()
+        with open(path, "rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+        if not digest.hexdigest().startswith(hash_prefix):
+            raise Refusal(
+                f"{place} gave a file whose SHA-256 begins with {digest.hexdigest()[:8]} where {hash_prefix[:8]} was expected; it is not kept."
+            )
+
+
+def _fetch(url: str, file: IO[bytes], stamp: Path, progress: Progress) -> None:
+    """Go on after the bytes that are there, only where the server says that they begin the file it has now."""
+    known = stamp.read_text("latin-1").strip() if stamp.exists() else ""
+    done = file.seek(0, 2) if known else 0
     if done:
-        request.add_header("Range", f"bytes={done}-")
-    try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as problem:
-        if problem.code == 416 and done:  # there is nothing after what is there: it is whole, or another file's
-            return
-        raise
-    with answer:
+        try:
+            answer = _ask(url, {"Range": f"bytes={done}-", "If-Range": known})
+        except urllib.error.HTTPError as problem:
+            if problem.code != 416:
+                raise
+            if _holds(problem.headers, rf"bytes \*/{done}", known):
+                return
+            answer = _ask(url)
+            done = 0
         if answer.status != 206:
             done = 0
+        elif not _holds(answer.headers, rf"bytes {done}-.*", known):
+            answer.close()
+            answer = _ask(url)
+            done = 0
+    else:
+        answer = _ask(url)
+    with answer:
+        if not done:
+            stamp.unlink(missing_ok=True)
+            file.truncate(0)
+            if validator := _validator(answer.headers):
+                stamp.write_text(validator, "latin-1")
         rest = answer.headers.get("Content-Length")
         whole = done + int(rest) if rest and rest.isdigit() else None
-        with open(partial, "ab" if done else "wb") as file:
-            while chunk := answer.read(CHUNK):
-                file.write(chunk)
-                done += len(chunk)
-                progress(done, whole)
-            file.flush()
-            os.fsync(file.fileno())
+        while chunk := answer.read(CHUNK):
+            file.write(chunk)
+            done += len(chunk)
+            progress(done, whole)
     if whole is not None and done != whole:
         raise ConnectionError(f"the connection ended after {done:,} of {whole:,} bytes")
 
 
-def _check(partial: Path, url: str, size: int | None, hash_prefix: str | None) -> None:
-    found = partial.stat().st_size
-    if size is not None and found != size:
-        partial.unlink()
-        raise Refusal(f"{url} gave {found:,} bytes where {size:,} were expected; the file there is another one.")
-    if hash_prefix is not None:
-        digest = hashlib.sha256()
-        with open(partial, "rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        if not digest.hexdigest().startswith(hash_prefix):
-            partial.unlink()
-            raise Refusal(
-                f"{url} gave a file whose SHA-256 begins with {digest.hexdigest()[:8]} where {hash_prefix[:8]} was expected; it was thrown away."
-            )
+def _ask(url: str, headers: dict[str, str] | None = None) -> Any:
+    always = {"User-Agent": f"muggle-convert/{VERSION}", "Accept-Encoding": "identity"}
+    return urllib.request.urlopen(urllib.request.Request(url, headers={**always, **(headers or {})}), timeout=TIMEOUT)
+
+
+def _holds(headers: Message, expected: str, known: str) -> bool:
+    """Whether a partial answer is about these bytes, and about the file they are of: some servers never look at If-Range."""
+    return re.fullmatch(expected, headers.get("Content-Range", "")) is not None and _validator(headers) in ("", known)
+
+
+def _validator(headers: Message) -> str:
+    """What tells one state of a file from another; a weak ETag does not promise the same bytes."""
+    tag = str(headers.get("ETag", ""))
+    return tag if tag.startswith('"') else str(headers.get("Last-Modified", ""))

@@ -325,15 +325,16 @@ class _Handler(BaseHTTPRequestHandler):
     def release(self, path: str) -> None:
         if path not in self.server.published:
             return self._send(404)
-        self._ranged(self.server.published[path], {})
+        content = self.server.published[path]
+        self._ranged(content, {"ETag": f'"{hashlib.md5(content).hexdigest()}"'})
 
     def _ranged(self, content: bytes, headers: dict[str, str]) -> None:
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if asked is None:
+        if asked is None or self.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
             return self._send(200, content, {**headers, "Accept-Ranges": "bytes"})
         start = int(asked[1])
         if start >= len(content):
-            return self._send(416, b"", headers)
+            return self._send(416, b"", {**headers, "Content-Range": f"bytes */{len(content)}"})
         end = int(asked[2]) if asked[2] else len(content) - 1
         self._send(206, content[start : end + 1], {**headers, "Content-Range": f"bytes {start}-{end}/{len(content)}"})
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from muggle_convert.errors import Refusal
 from muggle_convert.families import BY_NAME
 from muggle_convert.hub.zoo import entries
 from tests.conftest import Command
 from tests.hub.conftest import CASE
-from tests.hub.server import Fault, Hub
+from tests.hub.server import Fault, Hub, Repository
 
 
 @pytest.fixture
@@ -56,17 +57,18 @@ def test_an_interrupted_download_goes_on_where_it_ended(hub: Hub, run: Command, 
     hub.faults = [Fault("GET", "/releases/", after=1_500_000)]
     first = run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"])
     assert first.returncode == 1 and "run it again to go on" in first.stderr
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{own['name']}.pt.part"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{own['name']}.pt.part", f"{own['name']}.pt.part.etag"}
     kept = (tmp_path / "out" / f"{own['name']}.pt.part").stat().st_size
     assert kept > 0
     assert run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"]).returncode == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{own['name']}.pt"]
     assert (tmp_path / "out" / f"{own['name']}.pt").read_bytes() == hub.published[f"{own['name']}.pt"]
 
 
 def test_a_file_that_is_not_what_its_name_promises_is_thrown_away(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
     hub.published[f"{own['name']}.pt"] = b"something else"
     done = run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"])
-    assert done.returncode == 1 and "was expected; it was thrown away" in done.stderr
+    assert done.returncode == 1 and "was expected; it is not kept" in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -88,7 +90,44 @@ def test_a_name_the_zoo_does_not_have_is_refused_with_near_ones(run: Command) ->
     assert done.returncode == 1 and "the zoo has no beit; it has dpt_beit_large_512" in done.stderr
 
 
-def test_an_own_table_that_is_none_is_refused(run: Command, tmp_path: Path) -> None:
-    (tmp_path / "zoo.json").write_text('[{"name": "../../x"}]')
-    done = run("zoo", MUGGLE_CONVERT_ZOO=str(tmp_path / "zoo.json"))
-    assert done.returncode == 1 and "is not a table of checkpoints" in done.stderr
+ROW = {"name": "mine", "family": "dpt_vit", "licence": "mit", "predicts": "depth", "parameters": 1, "url": "https://example.org/a.pt"}
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (json.dumps([{**ROW, "name": "../../x"}]), "../../x is not a plain name"),
+        (json.dumps([{**ROW, "url": "file:///etc/passwd"}]), "the url of mine is not an http or https address"),
+        (json.dumps([{**ROW, "parameters": "many"}]), "parameters of entry 1 is not a whole number"),
+        (json.dumps([{**ROW, "licence": 3}]), "licence of entry 1 is not a text"),
+        (json.dumps([ROW, {"name": "x"}]), "entry 2 has no family"),
+        (json.dumps([{**ROW, "colour": 1}]), "entry 1 has colour, which is not one of name"),
+        (json.dumps({"name": "x"}), "it is not a list of entries"),
+        ("[3]", "entry 1 is not an object"),
+        ("[", "it is not JSON from line 1"),
+        ("[" * 100_000, "it is nested too deeply"),
+        (b"\xff", "it is not UTF-8"),
+    ],
+)
+def test_an_own_table_that_is_none_is_refused(table: str | bytes, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "zoo.json").write_bytes(table if isinstance(table, bytes) else table.encode())
+    monkeypatch.setenv("MUGGLE_CONVERT_ZOO", str(tmp_path / "zoo.json"))
+    with pytest.raises(Refusal, match="is not a table of checkpoints") as refusal:
+        entries()
+    assert sentence in str(refusal.value)
+
+
+def test_a_file_is_not_a_folder_to_put_a_checkpoint_in(run: Command, own: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    done = run("zoo", "get", own["name"], "-o", tmp_path / "file", MUGGLE_CONVERT_ZOO=own["table"])
+    assert done.returncode == 1 and "cannot be the folder to put it in" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_file_of_a_repository_is_checked_too(hub: Hub, run: Command, tmp_path: Path) -> None:
+    hub.repositories["you/mine"] = Repository()
+    hub.repositories["you/mine"].commit("main", {"a.pt": b"another"})
+    row = {**ROW, "url": None, "repository": "you/mine", "file": "a.pt", "sha256": "0" * 64}
+    (tmp_path / "zoo.json").write_text(json.dumps([row]))
+    done = run("zoo", "get", "mine", "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=str(tmp_path / "zoo.json"))
+    assert done.returncode == 1 and "you/mine: a.pt gave a file whose SHA-256 begins with" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
