@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.dtypes import DType
+from muggle_convert.checkpoints.harm import is_harmful
 from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.values import Global, Inert, Pairs, Storage, Tensor, Unsupported, Value, is_key
 from muggle_convert.errors import Refusal
@@ -66,10 +67,6 @@ NO_VIEW_OF_BYTES = {
     "_rebuild_xla_tensor": "a tensor of a foreign device",
 }
 PLAIN_CLASSES = {"torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"}
-HARM = re.compile(  # what malicious files call; a courtesy for the warning, as nothing is ever called here
-    r"(os|posix|nt|subprocess|pty|runpy|socket|shutil|ctypes|importlib|webbrowser|code|pip|sys)(\..*)?"
-    r"|(__builtin__|builtins)\.(eval|exec|execfile|compile|__import__|open|input|breakpoint)"
-)
 STORAGE_KEY = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 MOST_DIMENSIONS = 64
 LARGEST = 1 << 62
@@ -140,7 +137,7 @@ class TorchMeaning:
             return arguments[0]
         if function.module == "torch._utils" and function.name in NO_VIEW_OF_BYTES:
             return Unsupported(NO_VIEW_OF_BYTES[function.name])
-        if HARM.fullmatch(name):
+        if is_harmful(function):
             self.harmful.add(name)
         return Inert(function, arguments)
 

@@ -11,6 +11,7 @@ from typing import Any
 from muggle_convert.checkpoints.arguments import KEYS as ARGUMENT_KEYS
 from muggle_convert.checkpoints.arguments import arguments_of, plain
 from muggle_convert.checkpoints.checkpoint import TensorEntry
+from muggle_convert.checkpoints.harm import is_harmful
 from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.values import Inert, Pairs, Tensor, Unsupported, Value
 from muggle_convert.errors import Refusal
@@ -172,6 +173,8 @@ def _tensors_of(value: Value) -> tuple[dict[str, Tensor], list[tuple[Value, Valu
 
 
 def _pickled_object(value: Inert) -> str:
+    if value.kind is not None and is_harmful(value.kind):
+        return f"holds no weights but a call of {printable(value.kind)}, as malicious files do; load it nowhere and delete it"
     return (
         f"holds a whole pickled object of the class {printable(value.kind)}, which only its own code can rebuild; "
         "load it where you trust it and save its state_dict() with torch.save"
