@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,11 +13,11 @@ from muggle_convert.errors import Refusal
 def hub_problems(repository: str, doing: str) -> Iterator[None]:
     """Turn the client's errors into refusals."""
     from huggingface_hub import errors
-    from huggingface_hub.utils import logging
 
-    verbosity = logging.get_verbosity()
+    logger = logging.getLogger("huggingface_hub")
+    verbosity = logger.level
     if verbosity == logging.WARNING:  # the client's own choice: a line for each retry, before the sentence that says it all
-        logging.set_verbosity_error()
+        logger.setLevel(logging.ERROR)
     try:
         yield
     except errors.GatedRepoError:
@@ -50,7 +51,7 @@ def hub_problems(repository: str, doing: str) -> Iterator[None]:
             raise
         raise Refusal(f"cannot {doing} {repository}: no connection ({type(problem).__name__}); it can be tried again.") from None
     finally:
-        logging.set_verbosity(verbosity)
+        logger.setLevel(verbosity)
 
 
 def _sentence(repository: str, doing: str, status: int | None) -> str:

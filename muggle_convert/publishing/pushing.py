@@ -91,7 +91,7 @@ def push(source: str | Path, repository: str, options: PushOptions = PushOptions
 def _check_name(repository: str) -> None:
     """Before anything is read or converted, and where nothing is sent, too."""
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, and not listed as such
 
     with hub_problems(repository, "push to"):
         validate_repo_id(repository)
