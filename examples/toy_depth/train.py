@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from examples.losses.scale_and_shift_invariant import scale_and_shift_invariant_loss
 from model_defs.dpt import DPT
 
 from .augment import batch, normalised
-from .losses import anchor, scale_and_shift_invariant_loss
+from .losses import anchor
 from .metrics import Score, mean_score, score
 from .network import fresh_network
 from .pool import Pool, view

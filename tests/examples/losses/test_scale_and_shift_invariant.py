@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from examples.toy_depth.losses import gradient_mismatch, normalise, scale_and_shift_invariant_loss, trimmed_error
+from examples.losses.scale_and_shift_invariant import gradient_mismatch, normalise, scale_and_shift_invariant_loss, trimmed_error
 
 
 def everywhere(values: Tensor) -> Tensor:

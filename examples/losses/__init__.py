@@ -1,0 +1,1 @@
+"""What training minimises, from the papers' equations; each is used by whatever example trains."""
