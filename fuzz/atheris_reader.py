@@ -1,10 +1,12 @@
 """A coverage-guided run over the reader: everything from bytes to a `Checkpoint`, and every tensor's bytes.
 
-    python -m venv /tmp/fuzz && /tmp/fuzz/bin/pip install atheris numpy
-    PYTHONPATH=. /tmp/fuzz/bin/python fuzz/atheris_reader.py fuzz/corpus -max_total_time=600 -max_len=4096
+    .venv/bin/python fuzz/make_corpus.py fuzz/corpus
+    python3 -m venv .venv-fuzz && .venv-fuzz/bin/pip install atheris==3.0.0 numpy
+    PYTHONPATH=. .venv-fuzz/bin/python fuzz/atheris_reader.py fuzz/corpus -max_total_time=900 -max_len=4096
 
-Whatever is not a `Refusal` is a finding, and so are a message that does not print, two seconds for one input, or 500 MB. Put the file
-that atheris leaves behind into `tests/hostile/regressions/`, where the tests judge it from then on.
+Whatever is not a `Refusal` is a finding, and so are a message that does not print, two seconds for one input, or 500 MB. The run then
+ends and leaves the file behind that it was reading, under the name it says: put that into `tests/hostile/regressions/`, where the tests
+judge it from then on.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -21,7 +24,7 @@ with atheris.instrument_imports(include=["muggle_convert"]):
     from muggle_convert.checkpoints import open_checkpoint, read_tensor
     from muggle_convert.errors import Refusal
 
-FOLDER = Path(os.environ.get("FUZZ_FOLDER", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp")) / f"fuzz.{os.getpid()}"
+FOLDER = Path("/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()) / f"muggle-convert-fuzz.{os.getpid()}"
 SOURCE = FOLDER / "source"
 SMALL = 1 << 20
 
@@ -36,10 +39,16 @@ def as_torch_zip(pickle: bytes, storage: bytes) -> bytes:
     return body + directory + b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, 2, 2, len(directory), len(body), 0)
 
 
+def as_safetensors(header: bytes) -> bytes:
+    return struct.pack("<Q", len(header)) + header + bytes(16)
+
+
+WRAPPERS = (lambda pickle: as_torch_zip(pickle, bytes(64)), lambda whole: whole, as_safetensors)
+
+
 def test_one_input(data: bytes) -> None:
-    """The first byte says what the others are: a whole file, or the pickle of one."""
-    whole = not data or data[0] % 2
-    SOURCE.write_bytes(data[1:] if whole else as_torch_zip(data[1:], bytes(64)))
+    """The first byte says what the others are: the pickle of a file, a whole file, or the header of one."""
+    SOURCE.write_bytes(WRAPPERS[data[0] % len(WRAPPERS)](data[1:]) if data else b"")
     try:
         checkpoint = open_checkpoint(SOURCE)
         for entry in checkpoint.tensors.values():
@@ -53,5 +62,6 @@ def test_one_input(data: bytes) -> None:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    print(f"What is read at any time is {SOURCE}")
     atheris.Setup([*sys.argv, "-timeout=2", "-rss_limit_mb=500"], test_one_input)
     atheris.Fuzz()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-WHOLE, PICKLE = b"\x01", b"\x00"
+PICKLE, WHOLE, HEADER = b"\x00", b"\x01", b"\x02"  # as atheris_reader.py tells them apart
 
 
 def main(folder: Path) -> None:
@@ -47,6 +47,7 @@ def main(folder: Path) -> None:
             (folder / f"{name} {protocol} legacy").write_bytes(WHOLE + held.getvalue())
     header = json.dumps({"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}).encode()
     (folder / "safetensors").write_bytes(WHOLE + len(header).to_bytes(8, "little") + header + bytes(16))
+    (folder / "header").write_bytes(HEADER + header)
 
 
 if __name__ == "__main__":
