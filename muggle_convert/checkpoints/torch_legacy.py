@@ -8,9 +8,10 @@ from dataclasses import replace
 from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.contents import Contents
 from muggle_convert.checkpoints.files import SourceFile
+from muggle_convert.checkpoints.knots import refuse_knots
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.names import printable, shown
-from muggle_convert.checkpoints.pickle_machine import PickleMachine, Truncated, refuse_knots
+from muggle_convert.checkpoints.pickle_machine import PickleMachine, Truncated
 from muggle_convert.checkpoints.torch_values import TorchMeaning
 from muggle_convert.checkpoints.values import Storage, Value
 from muggle_convert.errors import Refusal

@@ -5,9 +5,10 @@ from __future__ import annotations
 from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.contents import Contents
 from muggle_convert.checkpoints.files import SourceFile
+from muggle_convert.checkpoints.knots import refuse_knots
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.names import printable
-from muggle_convert.checkpoints.pickle_machine import PickleMachine, refuse_knots
+from muggle_convert.checkpoints.pickle_machine import PickleMachine
 from muggle_convert.checkpoints.reading import chunks_within, gathered
 from muggle_convert.checkpoints.torch_values import TorchMeaning
 from muggle_convert.checkpoints.values import Storage

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muggle_convert.checkpoints import open_checkpoint
+from muggle_convert.checkpoints.knots import refuse_knots
 from muggle_convert.checkpoints.limits import DEFAULT_LIMITS
-from muggle_convert.checkpoints.pickle_machine import PickleMachine, refuse_knots
+from muggle_convert.checkpoints.pickle_machine import PickleMachine
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.checkpoints.torch_values import TorchMeaning
 from muggle_convert.checkpoints.values import Pairs
