@@ -9,13 +9,14 @@ from typing import Any
 from torch import nn
 
 from model_defs.arithmetic import accelerate
-from model_defs.config import (
-    SCALES,
+from model_defs.config import SCALES, DPTConfig
+from model_defs.dpt import DPT, HierarchicalDPT, HybridDPT, RelativeDPT
+from model_defs.dust3r import DensePoints, DUSt3R
+from model_defs.encoder_config import (
     AttentionConfig,
     BEiTConfig,
     CroCoConfig,
     DINOv2Config,
-    DPTConfig,
     EfficientNetLiteConfig,
     HybridConfig,
     LeViTConfig,
@@ -27,8 +28,6 @@ from model_defs.config import (
     SwinConfig,
     ViTConfig,
 )
-from model_defs.dpt import DPT, HierarchicalDPT, HybridDPT, RelativeDPT
-from model_defs.dust3r import DensePoints, DUSt3R
 from model_defs.encoders.beit import BEiT
 from model_defs.encoders.croco import TwoViewDecoder, ViewEmbedding, ViewEncoder
 from model_defs.encoders.dinov2 import DINOv2

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from model_defs.build import build
-from model_defs.config import AttentionConfig, HybridConfig
 from model_defs.dpt import DPT
+from model_defs.encoder_config import AttentionConfig, HybridConfig
 
 JOINT, APART = "qkv.weight", ("queries.weight", "keys.weight", "values.weight")
 

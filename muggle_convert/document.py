@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_defs.config import ConfigError, DPTConfig, from_dict, to_dict
+from model_defs.config import DPTConfig
+from model_defs.plain_values import ConfigError, from_dict, to_dict
 from muggle_convert.checkpoints import DType, printable, shown
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from model_defs.config import to_dict
+from model_defs.plain_values import to_dict
 from muggle_convert.conversion import Options, read
 from muggle_convert.families.evidence import as_json_value
 from muggle_convert.fingerprint import promised_fingerprint

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from model_defs.config import DPTConfig, leaves
+from model_defs.config import DPTConfig
+from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.document import KEY, Document, read_document
 from muggle_convert.errors import Contradiction, Refusal

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from model_defs.config import (
-    DINOv2Config,
-    DPTConfig,
-    FusionConfig,
-    HeadConfig,
-    HybridConfig,
-    ImageConfig,
-    OutputConfig,
-    ReassembleConfig,
-)
+from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.encoder_config import DINOv2Config, HybridConfig
 from muggle_convert.pictures.measure import measure
 from muggle_convert.pictures.model import draw
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import BEiTConfig
+from model_defs.encoder_config import BEiTConfig
 from model_defs.encoders.transformer import MLP, Attention, ScaledBlock
 from model_defs.patch_embed import Grid
 

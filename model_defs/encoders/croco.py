@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import CroCoConfig
+from model_defs.encoder_config import CroCoConfig
 from model_defs.encoders.transformer import MLP, Attention, Block
 from model_defs.patch_embed import Grid
 

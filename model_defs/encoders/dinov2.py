@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from model_defs.config import DINOv2Config
+from model_defs.encoder_config import DINOv2Config
 from model_defs.encoders.transformer import MLP, Attention, ScaledBlock, SwiGLU
 from model_defs.patch_embed import Grid
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import EfficientNetLiteConfig
 from model_defs.convolution import NormalizedConvolution
+from model_defs.encoder_config import EfficientNetLiteConfig
 
 EPSILON = 1e-3  # of every batch norm, as in TensorFlow, where the weights come from
 

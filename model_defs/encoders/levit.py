@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.arithmetic import Linear
-from model_defs.config import LeViTConfig
 from model_defs.convolution import NormalizedConvolution
+from model_defs.encoder_config import LeViTConfig
 
 
 class LeViTStem(nn.Sequential):

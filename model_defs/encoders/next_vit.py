@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import NextViTConfig
 from model_defs.convolution import NormalizedConvolution
+from model_defs.encoder_config import NextViTConfig
 
 
 class NextViTStem(nn.Sequential):

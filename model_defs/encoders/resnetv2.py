@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.arithmetic import convolution
-from model_defs.config import HybridConfig
+from model_defs.encoder_config import HybridConfig
 from model_defs.patch_embed import Grid
 
 GROUPS = 32  # of every group norm

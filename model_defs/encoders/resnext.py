@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import ResNeXtConfig
 from model_defs.convolution import NormalizedConvolution
+from model_defs.encoder_config import ResNeXtConfig
 
 
 class ResNeXtStem(nn.Module):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model_defs.config import SwinConfig
+from model_defs.encoder_config import SwinConfig
 from model_defs.encoders.transformer import MLP
 from model_defs.encoders.windows import WindowEncoder, WindowStage, apart_by_head, attend, cut, join, neighbours_joined, score_bias
 from model_defs.window_layout import Windows

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import Swin2Config
+from model_defs.encoder_config import Swin2Config
 from model_defs.encoders.transformer import MLP
 from model_defs.encoders.windows import WindowEncoder, WindowStage, apart_by_head, attend, cut, join, neighbours_joined, score_bias
 from model_defs.window_layout import Windows

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from model_defs.config import HybridConfig, ViTConfig
+from model_defs.encoder_config import HybridConfig, ViTConfig
 from model_defs.encoders.transformer import MLP, Attention, Block
 from model_defs.patch_embed import Grid
 

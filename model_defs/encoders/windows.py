@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import Swin2Config, SwinConfig
+from model_defs.encoder_config import Swin2Config, SwinConfig
 from model_defs.patch_embed import Grid
 from model_defs.window_layout import Windows, largest_windows, window_layout, windows_fit
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from model_defs.config import leaves
+from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
 from muggle_convert.inspection import Inspection
 from muggle_convert.meaning import meaning

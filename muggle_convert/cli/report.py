@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from model_defs.config import leaves
+from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
 from muggle_convert.conversion import Report
 from muggle_convert.families.evidence import Source, as_json_value

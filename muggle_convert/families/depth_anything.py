@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from model_defs.config import DINOv2Config, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.encoder_config import DINOv2Config
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released

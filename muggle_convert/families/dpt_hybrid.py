@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from model_defs.config import SCALES, DPTConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig
+from model_defs.config import SCALES, DPTConfig, HeadConfig, ImageConfig, OutputConfig
+from model_defs.encoder_config import HybridConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.efficient_attention import (
     MEMORY_COMPRESSED_RULES,

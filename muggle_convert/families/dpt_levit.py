@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import SCALES, DPTConfig, ImageConfig, LeViTConfig, ReassembleConfig
+from model_defs.config import SCALES, DPTConfig, ImageConfig, ReassembleConfig
+from model_defs.encoder_config import LeViTConfig
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
-from model_defs.config import DPTConfig, ImageConfig, NextViTConfig, ReassembleConfig
+from model_defs.config import DPTConfig, ImageConfig, ReassembleConfig
+from model_defs.encoder_config import NextViTConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source

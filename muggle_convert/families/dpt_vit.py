@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig, ViTConfig
+from model_defs.config import DPTConfig
+from model_defs.encoder_config import ViTConfig
 from muggle_convert.families.ends import (
     OUTPUT_SETTINGS,
     depth_and_segmentation,

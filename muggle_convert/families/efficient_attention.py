@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_defs.config import AttentionConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from model_defs.config import leaves
+from model_defs.plain_values import leaves
 
 Value = TypeVar("Value")
 Config = TypeVar("Config")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from model_defs.config import DPTConfig, leaves
+from model_defs.config import DPTConfig
+from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.config_json import said_by

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from model_defs.config import DPTConfig, FusionConfig, ImageConfig, ReassembleConfig, ResNeXtConfig
+from model_defs.config import DPTConfig, FusionConfig, ImageConfig, ReassembleConfig
+from model_defs.encoder_config import ResNeXtConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig, EfficientNetLiteConfig, ReassembleConfig
+from model_defs.config import DPTConfig, ReassembleConfig
+from model_defs.encoder_config import EfficientNetLiteConfig
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released

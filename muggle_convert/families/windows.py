@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from model_defs.config import DPTConfig, ImageConfig, ReassembleConfig, Swin2Config, SwinConfig
+from model_defs.config import DPTConfig, ImageConfig, ReassembleConfig
+from model_defs.encoder_config import Swin2Config, SwinConfig
 from model_defs.window_layout import largest_windows, window_layout, windows_fit
 from muggle_convert.checkpoints import TensorEntry, as_array, printable
 from muggle_convert.errors import Contradiction, Refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_defs.config import leaves
+from model_defs.plain_values import leaves
 from muggle_convert.evaluation.results import Results
 from muggle_convert.inspection import Inspection
 from muggle_convert.meaning import meaning

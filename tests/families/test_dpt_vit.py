@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig, ViTConfig, leaves
+from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.encoder_config import ViTConfig
+from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_vit import LAYOUTS

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig, leaves
+from model_defs.config import DPTConfig
+from model_defs.encoder_config import FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, export, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_hybrid import LAYOUTS

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, Swin2Config, SwinConfig, leaves
+from model_defs.config import DPTConfig
+from model_defs.encoder_config import Swin2Config, SwinConfig
+from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.evidence import Source

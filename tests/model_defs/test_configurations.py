@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_defs.config import CroCoConfig, EncoderConfig, from_dict, to_dict
+from model_defs.encoder_config import CroCoConfig, EncoderConfig
+from model_defs.plain_values import from_dict, to_dict
 from muggle_convert.families import BY_NAME
 from tests.configurations import SMALL
 from tests.originals import match_file, save_original

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_defs.config import DINOv2Config, DPTConfig
+from model_defs.config import DPTConfig
+from model_defs.encoder_config import DINOv2Config
 from muggle_convert.conversion import Options, read
 from muggle_convert.pictures.measure import Part, measure
 from tests.goldens import golden

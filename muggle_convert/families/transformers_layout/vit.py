@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_defs.config import DPTConfig, HybridConfig, ViTConfig
+from model_defs.config import DPTConfig
+from model_defs.encoder_config import HybridConfig, ViTConfig
 from muggle_convert.families.family import Transformers
 from muggle_convert.families.parts import Inventory, norm
 from muggle_convert.families.transformers_layout.dpt import dpt_config, dpt_layouts

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.config import DPTConfig
+from model_defs.encoder_config import FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
 from model_defs.encoders.efficient_attention import MemoryCompressedAttention, PerformerAttention, random_directions
 from model_defs.encoders.transformer import Attention
 from model_defs.other_attention import with_attention
