@@ -29,9 +29,9 @@ class Fared(Enum):
     EQUAL = "equal, bit for bit"
     ROUNDED = "equal to the original rounded to another element type"
     KEPT = "kept although the network never reads it, bit for bit"
-    COMPUTED = "left out: the network computes it, and it is computed again bit for bit"
-    COMPUTED_CLOSELY = "left out: the network computes it, the same up to the last bits"
-    REPEATED = "left out: the same as another tensor"
+    COMPUTED = "computed again from the configuration, bit for bit"
+    COMPUTED_CLOSELY = "computed again from the configuration, equal up to the last bits"
+    REPEATED = "the same as another tensor, bit for bit"
     UNUSED = "left out: the network never reads it"
     ASKED = "left out, as the user asked"
     DIFFERENT = "different"
@@ -41,6 +41,7 @@ class Fared(Enum):
 
 ROUNDED_FROM = (DType.F64, *TARGETS.values())  # what a conversion can round
 FAILURES = (Fared.DIFFERENT, Fared.MISSING, Fared.ADDED)
+LEFT_OUT = (Fared.UNUSED, Fared.ASKED)  # and said so; nothing makes these again
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import click
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.exporting import Exported
-from muggle_convert.verification import FAILURES, Verification
+from muggle_convert.verification import FAILURES, LEFT_OUT, Verification
 
 MOST_SHOWN = 20
 
@@ -17,7 +17,7 @@ def print_export(exported: Exported, as_json: bool) -> None:
     restored = exported.restored
     if as_json:
         facts = {"layout": exported.layout, "files": [str(file) for file in exported.files], "tensors": len(restored.contents)}
-        print(
+        click.echo(
             json.dumps({**facts, "computed": list(restored.derived), "zeros": list(restored.zeros), "gone": dict(restored.gone)}, indent=1)
         )
         return
@@ -37,7 +37,7 @@ def print_verification(verification: Verification, as_json: bool) -> None:
         verdicts = {verdict.name: [verdict.fared.name.lower(), verdict.detail] for verdict in verification.verdicts}
         facts = {"holds": verification.holds, "layout": verification.original.layout, "tensors": verdicts}
         more = {"largest_rounding": verification.largest_rounding, "predictions": verification.predictions}
-        print(json.dumps({**facts, **more}, indent=1))
+        click.echo(json.dumps({**facts, **more}, indent=1))
         return
     click.echo(f"{len(verification.verdicts)} tensors, {verification.original.layout} layout:")
     for fared, count in verification.counts.items():
@@ -53,7 +53,15 @@ def print_verification(verification: Verification, as_json: bool) -> None:
         click.echo(f"largest relative error of the rounding: {verification.largest_rounding:.2e}")
     for size, difference in (verification.predictions or {}).items():
         click.echo(f"predictions at {size}: largest difference {difference:.2e} standard deviations")
-    click.echo("the converted file holds all of it" if verification.holds else "the converted file is not this original")
+    click.echo(_conclusion(verification))
+
+
+def _conclusion(verification: Verification) -> str:
+    if not verification.holds:
+        return "the converted file is not this original"
+    if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):
+        return f"the converted file holds the original, but for the {left_out} left out"
+    return "the converted file holds the original, all of it"
 
 
 def _listed(names: tuple[str, ...]) -> str:
