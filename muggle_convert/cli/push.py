@@ -52,7 +52,7 @@ def command(
 
         files = [{"name": upload.name, "size": upload.size, "sha256": upload.sha256} for upload in done.uploads]
         facts = {"repository": done.repository, "url": done.url, "files": files, "unchanged": done.unchanged, "kept": done.kept}
-        print(json.dumps({**facts, "licence": done.licence, **({"card": done.card} if more["dry_run"] else {})}, indent=1))
+        click.echo(json.dumps({**facts, "licence": done.licence, **({"card": done.card} if more["dry_run"] else {})}, indent=1))
         return
     if quiet:
         click.echo(done.url or f"{repository}: unchanged")

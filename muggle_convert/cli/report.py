@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
@@ -19,7 +18,7 @@ from muggle_convert.plan import Plan
 def print_plan(settled: Plan, as_json: bool) -> None:
     """Every tensor and its fate."""
     if as_json:
-        print(json.dumps(_plan(settled), indent=1))
+        click.echo(json.dumps(_plan(settled), indent=1))
         return
     _headline(settled.match, "would write")
     for output in settled.outputs:
@@ -35,7 +34,7 @@ def print_plan(settled: Plan, as_json: bool) -> None:
 def print_report(report: Report, as_json: bool) -> None:
     if as_json:
         written = {"target": str(report.target), "source": report.document.source, "warnings": list(report.warnings)}
-        print(json.dumps({**_facts(report.plan), **written, "largest_cast_error": report.largest_cast_error}, indent=1))
+        click.echo(json.dumps({**_facts(report.plan), **written, "largest_cast_error": report.largest_cast_error}, indent=1))
         return
     _headline(report.plan.match, "wrote")
     click.echo(_summary(report.plan))
@@ -69,7 +68,7 @@ def _plan(settled: Plan) -> dict[str, Any]:
 def _headline(matched: Match, verb: str) -> None:
     name, exact = matched.released
     like = f", {name}" if exact else f", nearest to {name}" if name else ""
-    print(f"{printable(matched.checkpoint.name)}: {matched.family.title}{like}; {verb}:", file=sys.stdout)
+    click.echo(f"{printable(matched.checkpoint.name)}: {matched.family.title}{like}; {verb}:")
     for what in matched.checkpoint.unwrapped:
         click.echo(f"  {what}")
     values = leaves(matched.config)
