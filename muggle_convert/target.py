@@ -110,8 +110,21 @@ def check_target(path: Path, force: bool) -> None:
         )
     if os.path.lexists(path) and not force:
         raise Refusal(f"{printable(path)} exists already; pass --force to replace it.")
+    check_folder_of(path)
+
+
+def check_folder_of(path: Path) -> None:
+    """Refuse a file whose folder is not there: whoever names a file may have mistyped, and meant one that is."""
     if not path.parent.is_dir():
         raise Refusal(f"cannot write {printable(path)}: the folder {printable(path.parent)} does not exist; make it first.")
+
+
+def make_folder(path: Path) -> None:
+    """A folder that was asked for, with those it is in."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise Refusal(f"{printable(path)} cannot be a folder to write to ({problem.strerror}); name another.") from None
 
 
 def _reserve(descriptor: int, size: int) -> None:

@@ -10,6 +10,7 @@ import click
 
 from muggle_convert.cli.options import model_options, parse_settings
 from muggle_convert.errors import Refusal
+from muggle_convert.target import make_folder
 
 if TYPE_CHECKING:
     from muggle_convert.images.metres import Known
@@ -70,7 +71,10 @@ def command(
             if left:
                 from muggle_convert.images.work import Wishes, work
 
-                work(_seer(form, distances, **more), left, Wishes(form, fov, fps), progress.events)
+                seer = _seer(form, distances, **more)
+                for folder in {job.target.parent for job in left}:
+                    make_folder(folder)
+                work(seer, left, Wishes(form, fov, fps), progress.events)
     except KeyboardInterrupt:
         click.echo("muggle-convert: interrupted; what was done stays, and the same command goes on from there.", err=True)
         sys.exit(130)

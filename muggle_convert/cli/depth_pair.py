@@ -10,6 +10,7 @@ import click
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.options import parse_settings
 from muggle_convert.errors import Refusal
+from muggle_convert.target import check_folder_of
 
 
 def pair(
@@ -30,6 +31,7 @@ def pair(
 
     if out.exists() and not force:
         raise Refusal(f"{printable(out)} exists; predict it again with --force.")
+    check_folder_of(out)
     if out.resolve() in {path.resolve() for path in inputs}:
         raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
     network = to_device(load_any_dpt(model, family, **parse_settings(settings)), more["device"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.cli.options import model_options, parse_settings
-from muggle_convert.errors import Refusal
+from muggle_convert.target import check_folder_of, make_folder
 
 if TYPE_CHECKING:
     from muggle_convert.evaluation.alignment import Aligner
@@ -75,6 +75,8 @@ def command(
     from muggle_convert.evaluation.judging import Rules
     from muggle_convert.evaluation.results import Results
 
+    if results is not None:
+        check_folder_of(results)
     known = DATASETS[dataset]
     rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
     pairs = find_pairs(images, truth)
@@ -88,7 +90,7 @@ def command(
     if results is not None:
         _write(results, found)
     if as_json:
-        print(found.to_json(), end="")
+        click.echo(found.to_json(), nl=False)
     else:
         show(found, worst)
 
@@ -147,7 +149,7 @@ def _draw(sitting: Sitting, scores: Scores, pairs: list[Pair], worst: int, folde
     from muggle_convert.images.saving import replacing
 
     by_name = {pair.name: pair for pair in pairs}
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for rank, name in enumerate(scores.worst(worst), 1):
         picture, truth = read_pair(by_name[name], sitting.dataset)
         with replacing(folder / f"{rank:02} {name.replace('/', ' ')}.png") as part:
@@ -157,8 +159,5 @@ def _draw(sitting: Sitting, scores: Scores, pairs: list[Pair], worst: int, folde
 def _write(path: Path, found: Results) -> None:
     from muggle_convert.images.saving import replacing
 
-    try:
-        with replacing(path) as part:
-            part.write_text(found.to_json(), "utf-8")
-    except OSError as problem:
-        raise Refusal(f"{path} cannot be written ({problem.strerror}).") from None
+    with replacing(path) as part:
+        part.write_text(found.to_json(), "utf-8")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from muggle_convert.checkpoints import printable
 from muggle_convert.cli.options import parse_settings, reading_options
 from muggle_convert.errors import Refusal
+from muggle_convert.target import check_folder_of
 
 if TYPE_CHECKING:
     from muggle_convert.match import Match
@@ -41,7 +43,7 @@ def command(
     if as_json:
         import json
 
-        print(json.dumps(inspection.to_dict(), indent=1))
+        click.echo(json.dumps(inspection.to_dict(), indent=1))
     else:
         from muggle_convert.cli.inspection_tables import show
 
@@ -50,7 +52,8 @@ def command(
 
 def _draw(match: Match, target: Path, size: str | None) -> None:
     if target.suffix.lower() != ".svg":
-        raise Refusal(f"{target} does not end in .svg, which is what pictures of networks are written as.")
+        raise Refusal(f"{printable(target)} does not end in .svg, which is what pictures of networks are written as.")
+    check_folder_of(target)
     if match.config.output.kind == "points":
         raise Refusal(f"{match.family.title} looks at two pictures at once; only networks that look at one are drawn.")
     image = match.config.image

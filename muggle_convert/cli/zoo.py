@@ -11,6 +11,7 @@ import click
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.target import make_folder
 
 if TYPE_CHECKING:
     from muggle_convert.hub.zoo import Entry
@@ -29,7 +30,7 @@ def command(context: click.Context, as_json: bool) -> None:
         import json
         from dataclasses import asdict
 
-        print(json.dumps([asdict(entry) for entry in entries()], indent=1))
+        click.echo(json.dumps([asdict(entry) for entry in entries()], indent=1))
         return
     from rich import box
     from rich.console import Console
@@ -55,10 +56,7 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
     from muggle_convert.hub.zoo import entry as find
 
     entry = find(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise Refusal(f"{printable(folder)} cannot be the folder to put it in ({problem.strerror}); name another with -o.") from None
+    make_folder(folder)
     target = folder / entry.file_name
     if entry.is_non_commercial:
         click.echo(f"the licence {entry.licence} does not allow commercial use", err=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.images import video
+from muggle_convert.target import check_folder_of
 
 PICTURES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".heic"}
@@ -46,9 +47,15 @@ def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
     found = list(dict.fromkeys(pair for path in inputs for pair in _found(path, out)))
     if not found:
         raise Refusal(f"there is no picture in {', '.join(map(printable, inputs))}; pictures end in {', '.join(sorted(PICTURES))}.")
-    if out.suffix.lower() in _FILES and not out.is_dir():
+    if out.suffix and not out.is_dir():
+        if out.suffix.lower() not in _FILES:
+            raise Refusal(
+                f"{printable(out)} ends in {printable(out.suffix)}, and files are written as {', '.join(_FILES)}; if it is to be a folder, "
+                "make it first."
+            )
         if len(inputs) > 1 or inputs[0].is_dir():
             raise Refusal(f"{printable(out)} is the name of one file, and there are {len(found)} pictures; name a folder to write to.")
+        check_folder_of(out)
         jobs = [Job(found[0][0], out)]
         if jobs[0].is_film != (out.suffix.lower() == ".mp4"):
             raise Refusal(f"{printable(found[0][0].name)} cannot become {printable(out)}; a video becomes an .mp4, and nothing else does.")
@@ -58,7 +65,7 @@ def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
     return jobs
 
 
-_FILES = frozenset({".png", ".npy", ".exr", ".ply", ".mp4"})
+_FILES = (".png", ".npy", ".exr", ".ply", ".mp4")
 
 
 def _found(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:

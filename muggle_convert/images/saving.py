@@ -16,7 +16,6 @@ def replacing(target: Path) -> Iterator[Path]:
     """A path to write to that becomes the target when all went well; so what a later run finds there is finished."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         yield part
         part.replace(target)
     except OSError as problem:

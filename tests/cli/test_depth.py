@@ -152,6 +152,29 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(
     assert not (tmp_path / "depth").exists()
 
 
+@pytest.mark.parametrize("options", [[], ["--format", "ply"]])
+def test_a_file_of_no_known_format_is_refused_with_those_there_are(
+    depth: Run, model: Path, photographs: Path, tmp_path: Path, options: list[str]
+) -> None:
+    done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "points.xyz", *options)
+    assert done.returncode == 1
+    assert "ends in .xyz, and files are written as .png, .npy, .exr, .ply, .mp4; if it is to be a folder, make it first" in done.stderr
+    assert not (tmp_path / "points.xyz").exists()
+
+
+def test_a_folder_that_is_there_may_have_any_name(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "of.2026").mkdir()
+    assert depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "of.2026").returncode == 0
+    assert (tmp_path / "of.2026" / "house.png").exists()
+
+
+def test_a_file_needs_a_folder_that_is_there(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "new" / "depth.png")
+    assert done.returncode == 1
+    assert f"the folder {tmp_path / 'new'} does not exist; make it first" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_contradiction_between_name_and_format_is_refused(depth: Run, model: Path, photographs: Path) -> None:
     done = depth(photographs / "house.jpg", "-m", model, "-o", photographs / "depth.exr", "--format", "ply")
     assert done.returncode == 1

@@ -164,6 +164,11 @@ def test_push_puts_the_results_on_the_card(folder: Path, model: Path, evaluate: 
     assert f"| {row.numbers['d1']:.4f} |" in card and "scale-shift per image" in card
 
 
+def test_a_place_where_results_cannot_be_written_is_refused_before_the_work(folder: Path, model: Path, evaluate: Run) -> None:
+    done = evaluate(model, *options(folder), "--results", folder / "new" / "results.json")
+    assert done.returncode == 1 and f"the folder {folder / 'new'} does not exist; make it first" in done.stderr
+
+
 def test_another_models_results_are_refused(folder: Path, model: Path, evaluate: Run) -> None:
     results = folder / "results.json"
     evaluate(model, *options(folder), "--results", results)

@@ -120,7 +120,7 @@ def test_an_own_table_that_is_none_is_refused(table: str | bytes, sentence: str,
 def test_a_file_is_not_a_folder_to_put_a_checkpoint_in(run: Command, own: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     done = run("zoo", "get", own["name"], "-o", tmp_path / "file", MUGGLE_CONVERT_ZOO=own["table"])
-    assert done.returncode == 1 and "cannot be the folder to put it in" in done.stderr and done.stderr.count("\n") == 1
+    assert done.returncode == 1 and "cannot be a folder to write to" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_a_file_of_a_repository_is_checked_too(hub: Hub, run: Command, tmp_path: Path) -> None:

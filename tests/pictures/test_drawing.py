@@ -67,6 +67,7 @@ def test_inspect_draws_beside_its_tables(tmp_path: Path, muggle_convert: Command
         (["--picture", "network.png"], "does not end in .svg"),
         (["--picture", "network.svg", "--size", "70"], "is not ROWSxCOLUMNS, such as --size 70x70"),
         (["--picture", "network.svg", "--size", "70x71"], "multiples of 14"),
+        (["--picture", "networks/small.svg"], "the folder networks does not exist; make it first"),
     ],
 )
 def test_a_picture_that_cannot_be_drawn_is_refused(tmp_path: Path, muggle_convert: Command, options: list[str], sentence: str) -> None:
