@@ -19,6 +19,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="also run the cases at released sizes")
     parser.addoption("--fuzz-minutes", type=float, help="damage files for so long in tests/hostile, instead of a few thousand times")
+    parser.addoption("--fuzz-from", type=int, help="the number of the first damaged file, to damage the same files again")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -36,6 +36,10 @@ RUNS: list[Outcome] = []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):  # also from other processes
+        for name, value in report.user_properties:
+            if name == "fuzzing":
+                terminalreporter.write_line(value)
     if RUNS:
         memory, time = max(run.mebibytes for run in RUNS), max(run.seconds for run in RUNS)
         terminalreporter.write_line(f"{len(RUNS)} runs of the command line: at most {memory:.0f} MiB and {time:.1f} s")

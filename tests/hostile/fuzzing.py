@@ -22,7 +22,7 @@ import safetensors.numpy
 import torch
 
 from muggle_convert.checkpoints.torch_values import DTYPES
-from tests.hostile.mutate import Damaged, Mutator
+from tests.hostile.mutate import INDEX, Damaged, Mutator
 from tests.hostile.tiny import tiny_arrays
 
 MOST_SECONDS = 5
@@ -64,7 +64,7 @@ class Fuzzer:
     """One worker, and the judgement of what it does."""
 
     def __init__(self, folder: Path) -> None:
-        self.source, self.target = folder / "source.pth", folder / "target.safetensors"
+        self.folder, self.source, self.target = folder, folder / "source.pth", folder / "target.safetensors"
         self.arrays = tiny_arrays()
         self.mutator = Mutator(self.arrays)
         for protocol in (2, 4):
@@ -72,7 +72,7 @@ class Fuzzer:
                 {"model": {name: torch.from_numpy(array) for name, array in self.arrays.items()}}, self.source, pickle_protocol=protocol
             )
             self.mutator.add(f"zip of torch, protocol {protocol}", self.source.read_bytes())
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()  # of kinds of damage and what came of them
         self.slowest = self.largest = 0.0
         self.worker: subprocess.Popen[bytes] | None = None
         self.source.write_bytes(self.mutator.finished["zip"])
@@ -83,18 +83,18 @@ class Fuzzer:
 
     def judge(self, damaged: Damaged) -> str | None:
         """What is wrong with how the damaged file was treated; None where nothing is."""
-        self.target.unlink(missing_ok=True)
+        for left in self.folder.iterdir():
+            left.unlink()
+        self.source = self.folder / damaged.name
         self.source.write_bytes(damaged.content)
         for name, content in damaged.beside.items():
-            (self.source.parent / name).write_bytes(content)
+            (self.folder / name).write_bytes(content)
         outcome, message, seconds, peak = self._convert(damaged.family)
-        for name in damaged.beside:
-            (self.source.parent / name).unlink()
         self.slowest, self.largest = max(self.slowest, seconds), max(self.largest, peak)
-        self.counts[outcome] += 1
-        left = {path.name for path in self.source.parent.iterdir()} - {self.source.name, self.target.name}
-        if left or (outcome == "refused" and self.target.exists()):
-            return f"left behind: {left or self.target.name}"
+        self.counts[damaged.kind, outcome] += 1
+        left_over = {path.name for path in self.folder.iterdir()} - {self.source.name, self.target.name, *damaged.beside}
+        if left_over or (outcome == "refused" and self.target.exists()):
+            return f"left behind: {left_over or self.target.name}"
         if seconds > MOST_SECONDS or peak > MOST_MEBIBYTES:
             self.close()
             return f"took {seconds:.1f} s and {peak:.0f} MiB"
@@ -106,11 +106,30 @@ class Fuzzer:
         written = self._written()
         if same(written, self.reference):
             return None
-        self.counts["converted to what the file says now"] += 1
+        self.counts[damaged.kind, "converted to what the file says now"] += 1
         if damaged.checked:
             return "converted to something else although checksums guard it"
         expected = self._by_another_reader()
-        return None if expected is not None and same(written, expected) else "converted to something that no other reader finds in the file"
+        if expected is None or not same(written, expected):
+            return "converted to something that no other reader finds in the file"
+        outcome, message, *_ = self._run(["verify", self.source, self.target]) if damaged.is_original else ("converted", "")
+        return None if outcome == "converted" else f"verify {outcome} it: {message}"
+
+    def report(self) -> str:
+        """A line for each kind of damage, and one for all."""
+        kinds = sorted({kind for kind, _ in self.counts})
+        outcomes = sorted({outcome for _, outcome in self.counts})
+        rows = [*((kind, {outcome: self.counts[kind, outcome] for outcome in outcomes}) for kind in kinds), ("all", self.total)]
+        lines = [f"  {kind}: " + ", ".join(f"{count:,} {outcome}" for outcome, count in row.items() if count) for kind, row in rows]
+        return "\n".join([*lines, f"  at most {self.slowest:.2f} s and {self.largest:.0f} MiB"])
+
+    @property
+    def total(self) -> Counter[str]:
+        """How often each outcome came, whatever the damage."""
+        total: Counter[str] = Counter()
+        for (_, outcome), count in self.counts.items():
+            total[outcome] += count
+        return total
 
     def close(self) -> None:
         if self.worker is not None:
@@ -121,15 +140,22 @@ class Fuzzer:
             self.worker = None
 
     def _convert(self, family: str | None = "depth_anything_v1") -> tuple[str, str, float, float]:
+        """What converts is looked at as well, as a table and as JSON, so that showing a stranger's words is part of the trial."""
+        known = ["--family", family] if family else []
+        return self._run(
+            ["convert", self.source, "-o", self.target, "--force", "--no-sync", *known],
+            ["inspect", self.source, *known],
+            ["inspect", "--json", self.target],
+        )
+
+    def _run(self, *commands: list[object]) -> tuple[str, str, float, float]:
         if self.worker is None:
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             line = [sys.executable, Path(__file__).with_name("fuzz_worker.py")]
             self.worker = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         assert self.worker.stdin is not None
         assert self.worker.stdout is not None
-        self.worker.stdin.write(
-            json.dumps([str(self.source), str(self.target), *(["--family", family] if family else [])]).encode() + b"\n"
-        )
+        self.worker.stdin.write(json.dumps(commands, default=str).encode() + b"\n")
         self.worker.stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(self.worker.stdout, selectors.EVENT_READ)
@@ -164,8 +190,9 @@ class Fuzzer:
     def _by_another_reader(self) -> Mapping[str, np.ndarray] | None:
         """What the library of the format finds in the damaged file, under the names of the converted one."""
         try:
-            if self.source.read_bytes()[8:9] == b"{":
-                arrays = dict(safetensors.numpy.load_file(self.source))
+            if self.source.name == INDEX or self.source.read_bytes()[8:9] == b"{":
+                shards = set(json.loads(self.source.read_bytes())["weight_map"].values()) if self.source.name == INDEX else {self.source}
+                arrays = {name: array for shard in shards for name, array in safetensors.numpy.load_file(self.folder / shard).items()}
                 if arrays.keys() == self.reference.keys():
                     return arrays
                 loaded = {name: torch.from_numpy(array) for name, array in arrays.items()}
