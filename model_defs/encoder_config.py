@@ -8,34 +8,6 @@ from typing import Literal, Union
 
 
 @dataclass(frozen=True)
-class ViTConfig:
-    """A plain vision transformer: one width, one grid of patches, a class token, absolute positions."""
-
-    width: int
-    depth: int
-    heads: int
-    mlp_width: int
-    patch_size: int
-    grid: tuple[int, int]  # rows and columns of the stored position embedding
-    taps: tuple[int, ...]  # blocks whose outputs go on to reassembly
-    kind: Literal["vit"] = "vit"
-
-
-@dataclass(frozen=True)
-class BEiTConfig:
-    """A vision transformer with scaled residual branches and a table of relative positions in every block."""
-
-    width: int
-    depth: int
-    heads: int
-    mlp_width: int
-    patch_size: int
-    grid: tuple[int, int]  # rows and columns of patches whose distances the tables hold
-    taps: tuple[int, ...]
-    kind: Literal["beit"] = "beit"
-
-
-@dataclass(frozen=True)
 class FullAttentionConfig:
     """Every token looks at every other one."""
 
@@ -60,6 +32,35 @@ class MemoryCompressedConfig:
 
 
 AttentionConfig = Union[FullAttentionConfig, PerformerConfig, MemoryCompressedConfig]
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """A plain vision transformer: one width, one grid of patches, a class token, absolute positions."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    patch_size: int
+    grid: tuple[int, int]  # rows and columns of the stored position embedding
+    taps: tuple[int, ...]  # blocks whose outputs go on to reassembly
+    attention: AttentionConfig = FullAttentionConfig()
+    kind: Literal["vit"] = "vit"
+
+
+@dataclass(frozen=True)
+class BEiTConfig:
+    """A vision transformer with scaled residual branches and a table of relative positions in every block."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    patch_size: int
+    grid: tuple[int, int]  # rows and columns of patches whose distances the tables hold
+    taps: tuple[int, ...]
+    kind: Literal["beit"] = "beit"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class DINOv2Config:
     patch_size: int
     grid: tuple[int, int]
     taps: tuple[int, ...]
+    attention: AttentionConfig = FullAttentionConfig()
     kind: Literal["dinov2"] = "dinov2"
 
 

@@ -1,4 +1,4 @@
-"""A trained hybrid with another attention in its blocks, to be trained on."""
+"""A trained transformer with another attention in its blocks, to be trained on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from model_defs.build import build
 from model_defs.dpt import DPT
-from model_defs.encoder_config import AttentionConfig, HybridConfig
+from model_defs.encoder_config import AttentionConfig, DINOv2Config, HybridConfig, ViTConfig
 
 JOINT, APART = "qkv.weight", ("queries.weight", "keys.weight", "values.weight")
 
@@ -26,8 +26,8 @@ class Swapped:
 def with_attention(network: DPT, attention: AttentionConfig) -> Swapped:
     """The same network around another attention, with every weight that fits; queries, keys and values may be one matrix or three."""
     encoder = network.config.encoder
-    if not isinstance(encoder, HybridConfig):
-        raise ValueError(f"expected a hybrid, whose attention can be another one, got an encoder of kind {encoder.kind!r}")
+    if not isinstance(encoder, (ViTConfig, HybridConfig, DINOv2Config)):
+        raise ValueError(f"expected a vit, hybrid or dinov2, whose attention can be another one, got an encoder of kind {encoder.kind!r}")
     other = build(replace(network.config, encoder=replace(encoder, attention=attention))).train(network.training)
     wanted = other.state_dict()
     given = network.state_dict()

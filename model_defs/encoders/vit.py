@@ -7,14 +7,14 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from model_defs.encoder_config import HybridConfig, ViTConfig
-from model_defs.encoders.transformer import MLP, Attention, Block
+from model_defs.encoders.transformer import MLP, Block
 from model_defs.patch_embed import Grid
 
 
 class ViT(nn.Module):
     """A stack of blocks; what is tapped is handed over as it is, without the norm that a classifier would put last."""
 
-    def __init__(self, config: ViTConfig | HybridConfig, attention: Callable[[int, int], nn.Module] = Attention) -> None:
+    def __init__(self, config: ViTConfig | HybridConfig, attention: Callable[[int, int], nn.Module]) -> None:
         super().__init__()
         self.taps = config.taps
         self.blocks = nn.ModuleList(

@@ -10,6 +10,7 @@ from typing import Any
 from model_defs.config import DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.encoder_config import DINOv2Config
 from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.families.efficient_attention import attention_inventory, full_attention
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import (
@@ -137,6 +138,7 @@ def _encoder(
         patch_size=patch_size,
         grid=grid,
         taps=taps,
+        attention=full_attention(findings),
     )
 
 
@@ -199,7 +201,7 @@ def _inventory(config: DPTConfig) -> Inventory:
         block = f"imgencoder.blocks.{number}"
         tensors |= {f"{block}.scale_attn": (width,), f"{block}.scale_mlp": (width,)}
         tensors |= norm(f"{block}.norm1", width) | norm(f"{block}.norm2", width)
-        tensors |= linear(f"{block}.attn.qkv", 3 * width, width) | linear(f"{block}.attn.proj", width, width)
+        tensors |= attention_inventory(f"{block}.attn", encoder)
         if encoder.mlp == "swiglu":
             tensors |= linear(f"{block}.mlp.gate_and_value", 2 * encoder.mlp_width, width) | linear(
                 f"{block}.mlp.out", width, encoder.mlp_width

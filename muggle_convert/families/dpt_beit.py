@@ -135,7 +135,11 @@ def _inventory(config: DPTConfig) -> Inventory:
     for number in range(encoder.depth):
         block = f"imgencoder.blocks.{number}"
         tensors |= {f"{block}.scale_attn": (encoder.width,), f"{block}.scale_mlp": (encoder.width,)}
-        tensors |= block_inventory(block, encoder.width, encoder.mlp_width)
+        attention = {
+            **linear(f"{block}.attn.qkv", 3 * encoder.width, encoder.width),
+            **linear(f"{block}.attn.proj", encoder.width, encoder.width),
+        }
+        tensors |= block_inventory(block, encoder.width, encoder.mlp_width, attention)
         tensors[f"imgencoder.position_biases.{number}.between_patches"] = ((2 * rows - 1) * (2 * columns - 1), encoder.heads)
         tensors[f"imgencoder.position_biases.{number}.with_cls"] = (3, encoder.heads)
     return {

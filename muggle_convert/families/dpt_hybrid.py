@@ -166,9 +166,7 @@ def _inventory(config: DPTConfig) -> Inventory:
             inputs = outputs
     for number in range(encoder.depth):
         block = f"imgencoder.blocks.{number}"
-        ordinary = block_inventory(block, encoder.width, encoder.mlp_width)
-        tensors |= {name: shape for name, shape in ordinary.items() if ".attn." not in name}
-        tensors |= attention_inventory(f"{block}.attn", encoder)
+        tensors |= block_inventory(block, encoder.width, encoder.mlp_width, attention_inventory(f"{block}.attn", encoder))
     return {
         **tensors,
         **_reassembly(config, encoder),

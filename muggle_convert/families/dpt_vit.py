@@ -6,6 +6,7 @@ import re
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import ViTConfig
+from muggle_convert.families.efficient_attention import attention_inventory, full_attention
 from muggle_convert.families.ends import (
     OUTPUT_SETTINGS,
     depth_and_segmentation,
@@ -51,6 +52,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
     grid = read_square_grid(reading, findings)
     encoder = ViTConfig(
         **blocks,
+        attention=full_attention(findings),
         heads=read_heads(reading, findings, blocks["width"]),
         patch_size=reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[-1]),
         grid=grid,
@@ -78,7 +80,8 @@ def _inventory(config: DPTConfig) -> Inventory:
         **position_inventory(encoder.width, encoder.grid),
     }
     for number in range(encoder.depth):
-        tensors |= block_inventory(f"imgencoder.blocks.{number}", encoder.width, encoder.mlp_width)
+        block = f"imgencoder.blocks.{number}"
+        tensors |= block_inventory(block, encoder.width, encoder.mlp_width, attention_inventory(f"{block}.attn", encoder))
     return {
         **tensors,
         **token_reassembly_of(config, encoder.width),

@@ -1,8 +1,16 @@
-"""What a fork of DPT puts in the place of the hybrid's attention, and what it calls the rest."""
+"""Attention as a part that is plugged in: the tensors of each, and what a fork of DPT calls those of the hybrid's."""
 
 from __future__ import annotations
 
-from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.encoder_config import (
+    AttentionConfig,
+    DINOv2Config,
+    FullAttentionConfig,
+    HybridConfig,
+    MemoryCompressedConfig,
+    PerformerConfig,
+    ViTConfig,
+)
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading
@@ -42,8 +50,13 @@ def read_attention(reading: Reading, findings: Findings, width: int) -> tuple[in
         return _read_performer(reading, findings)
     if reading.has(_FIRST + "compress.weight"):
         return _read_memory_compressed(reading, findings)
+    return read_heads(reading, findings, width), full_attention(findings)
+
+
+def full_attention(findings: Findings) -> FullAttentionConfig:
+    """What every original has but the fork's."""
     findings.note("encoder.attention.kind", "full", Source.SHAPE, "the names of its tensors")
-    return read_heads(reading, findings, width), FullAttentionConfig()
+    return FullAttentionConfig()
 
 
 def _read_performer(reading: Reading, findings: Findings) -> tuple[int, AttentionConfig]:
@@ -66,7 +79,7 @@ def _read_memory_compressed(reading: Reading, findings: Findings) -> tuple[int, 
     return heads, MemoryCompressedConfig(rate)
 
 
-def attention_inventory(name: str, encoder: HybridConfig) -> Inventory:
+def attention_inventory(name: str, encoder: ViTConfig | HybridConfig | DINOv2Config) -> Inventory:
     """The tensors of one block's attention."""
     width, attention = encoder.width, encoder.attention
     if isinstance(attention, PerformerConfig):

@@ -49,12 +49,11 @@ REASSEMBLY_RULES: tuple[Rule, ...] = (
 )
 
 
-def block_inventory(block: str, width: int, mlp_width: int) -> Inventory:
-    """The tensors of one block of attention and an MLP, the same in every plain transformer."""
+def block_inventory(block: str, width: int, mlp_width: int, attention: Inventory) -> Inventory:
+    """The tensors of one block of some attention and an MLP, the same in every plain transformer."""
     return {
         **norm(f"{block}.norm1", width),
-        **linear(f"{block}.attn.qkv", 3 * width, width),
-        **linear(f"{block}.attn.proj", width, width),
+        **attention,
         **norm(f"{block}.norm2", width),
         **linear(f"{block}.mlp.fc1", mlp_width, width),
         **linear(f"{block}.mlp.fc2", width, mlp_width),

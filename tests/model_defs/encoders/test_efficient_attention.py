@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from model_defs.build import build
 from model_defs.config import DPTConfig
-from model_defs.encoder_config import FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
 from model_defs.encoders.efficient_attention import MemoryCompressedAttention, PerformerAttention, random_directions
 from model_defs.encoders.transformer import Attention
 from model_defs.other_attention import with_attention
 from model_defs.posenc import AlignedPositionEncoding
+from muggle_convert.families import BY_NAME
 from tests.configurations import SMALL
 
 
@@ -85,6 +86,7 @@ def test_half_precision_is_close(config: DPTConfig, images: Tensor) -> None:
     assert (found - expected).abs().mean() <= 0.05 * expected.abs().mean()
 
 
+@pytest.mark.parametrize("plugged_into", ["dpt_hybrid", "dpt_vit", "depth_anything_v2", "depth_anything_v2, gated"])
 @pytest.mark.parametrize(
     ("attention", "left", "fresh"),
     [
@@ -95,15 +97,24 @@ def test_half_precision_is_close(config: DPTConfig, images: Tensor) -> None:
     ],
 )  # fmt: skip
 def test_another_attention_takes_over_what_fits_and_says_what_does_not(
-    attention: PerformerConfig | MemoryCompressedConfig | FullAttentionConfig, left: set[str], fresh: set[str]
+    attention: PerformerConfig | MemoryCompressedConfig | FullAttentionConfig, left: set[str], fresh: set[str], plugged_into: str
 ) -> None:
-    network = SMALL["dpt_hybrid"].network()
+    network = SMALL[plugged_into].network()
     swapped = with_attention(network, attention)
     assert {name.split(".attn.")[1] for name in swapped.left} == left
     assert {name.split(".attn.")[1] for name in swapped.fresh} == fresh
     before, after = network.state_dict(), swapped.network.state_dict()
     same = before.keys() & after.keys() - set(swapped.fresh)
     assert same and all(torch.equal(before[name], after[name]) for name in same)
+
+
+@pytest.mark.parametrize("attention", [PerformerConfig(64, 40), MemoryCompressedConfig(2)], ids=lambda config: config.kind)
+@pytest.mark.parametrize("plugged_into", ["dpt_hybrid", "dpt_vit", "depth_anything_v2"])
+def test_the_inventory_of_the_family_is_what_such_a_network_holds(plugged_into: str, attention: AttentionConfig) -> None:
+    network = with_attention(SMALL[plugged_into].network(), attention).network
+    held = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    assert BY_NAME[network.config.family].inventory(network.config) == held
+    assert network(SMALL[plugged_into].images()).isfinite().all()
 
 
 def test_joined_and_parted_matrices_are_the_same_weights() -> None:
@@ -116,7 +127,7 @@ def test_joined_and_parted_matrices_are_the_same_weights() -> None:
 
 
 def test_a_family_without_such_a_place_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected a hybrid"):
+    with pytest.raises(ValueError, match="whose attention can be another one"):
         with_attention(SMALL["dpt_beit"].network(), PerformerConfig(64, 40))
 
 
