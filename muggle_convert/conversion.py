@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from muggle_convert.document import KEY, Document, LeftOut
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.fingerprint import fingerprint
+from muggle_convert.hashing import sha256_of
 from muggle_convert.hub.locate import locate
 from muggle_convert.match import Match, match
 from muggle_convert.plan import Plan, plan
@@ -93,6 +93,8 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
     if is_converted and options.sha256:
         file = printable(settled.match.checkpoint.name)
         raise Refusal(f"{file} is converted already, and the SHA-256 of its original cannot be known from it; leave --sha256 out.")
+    if options.sha256 and not settled.match.checkpoint.path.is_file():
+        raise Refusal(f"{printable(settled.match.checkpoint.path)} is not one file, so it has no SHA-256; leave --sha256 out.")
     described = describe(settled, options)
     blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
     document = described if is_converted else replace(described, source={**described.source, **blank})
@@ -137,17 +139,6 @@ def describe(settled: Plan, options: Options) -> Document:
         aliases=settled.aliases,
         licence=options.licence,
     )
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of a whole file; slow enough to be asked for."""
-    if not path.is_file():
-        raise Refusal(f"{printable(path)} is not one file, so it has no SHA-256; leave --sha256 out.")
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(4 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _written(dtype: DType, options: Options) -> DType:

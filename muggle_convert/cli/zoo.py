@@ -77,15 +77,12 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
 
 def _copy(entry: Entry, target: Path) -> None:
     """Out of the Hub's cache, which keeps the file, too."""
-    from muggle_convert.hub.download import check
-    from muggle_convert.hub.locate import from_hub
+    from muggle_convert.hub.locate import cached
 
-    assert entry.repository is not None
-    cached = from_hub(entry.repository, filename=entry.file).path
-    check(cached, entry.place, entry.size, entry.hash_prefix)
+    source = cached(entry)
     partial = target.with_name(target.name + ".part")
     try:
-        shutil.copyfile(cached, partial)
+        shutil.copyfile(source, partial)
         partial.replace(target)
     except OSError as problem:
         with suppress(OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import re
 import ssl
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.hub.hashes import noted_sha256_of
 from muggle_convert.hub.part import part, release
 from muggle_convert.version import VERSION
 
@@ -62,15 +62,8 @@ def check(path: Path, place: str, size: int | None, hash_prefix: str | None) -> 
     found = path.stat().st_size
     if size is not None and found != size:
         raise Refusal(f"{place} gave {found:,} bytes where {size:,} were expected; the file there is another one.")
-    if hash_prefix is not None:
-        digest = hashlib.sha256()
-        with open(path, "rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        if not digest.hexdigest().startswith(hash_prefix):
-            raise Refusal(
-                f"{place} gave a file whose SHA-256 begins with {digest.hexdigest()[:8]} where {hash_prefix[:8]} was expected; it is not kept."
-            )
+    if hash_prefix is not None and not (digest := noted_sha256_of(path)).startswith(hash_prefix):
+        raise Refusal(f"{place} gave a file whose SHA-256 begins with {digest[:8]} where {hash_prefix[:8]} was expected; it is not used.")
 
 
 def _fetch(url: str, file: IO[bytes], stamp: Path, progress: Progress) -> None:

@@ -1,26 +1,22 @@
-"""The SHA-256 of files, computed once for each state of a file and kept for later."""
+"""The SHA-256 of large files, computed once for each state of a file and noted for later."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
+from muggle_convert.hashing import sha256_of
 from muggle_convert.hub.locate import cache_folder
 
 
-def sha256_of(path: Path) -> str:
-    """The hash of a file; from the notes of an earlier call where the file has not changed since."""
+def noted_sha256_of(path: Path) -> str:
+    """The hash of a file; from the notes of an earlier call where the file has not changed since, be it under another name."""
     status = path.stat()
-    state = f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+    state = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
     notes = cache_folder() / "sha256.json"
     known = _read(notes)
     if state not in known:
-        digest = hashlib.sha256()
-        with open(path, "rb") as file:
-            while chunk := file.read(4 << 20):
-                digest.update(chunk)
-        known[state] = digest.hexdigest()
+        known[state] = sha256_of(path)
         _write(notes, known)
     return known[state]
 

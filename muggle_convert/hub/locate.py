@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.hub.speaking import hub_problems
+from muggle_convert.hub.speaking import hub_problems, is_of_transport
+from muggle_convert.target import make_folder
+
+if TYPE_CHECKING:
+    from muggle_convert.hub.zoo import Entry
 
 ZOO = "zoo:"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -45,30 +51,42 @@ def from_hub(repository: str, revision: str | None = None, filename: str | None 
     from huggingface_hub import snapshot_download
 
     with hub_problems(repository, "load"):
-        names = _file_names(repository, revision)
+        there = _file_names(repository, revision)
+        names = _cached_file_names(repository, revision) if there is None else there
         chosen = _choose(repository, names, filename)
         shards = [name for name in names if chosen.endswith(".index.json") and _is_shard(chosen, name)]
         beside = [name for name in names if name in {Path(chosen).with_name(known).as_posix() for known in _BESIDE}]
-        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[chosen, *shards, *beside]))
+        folder = Path(
+            snapshot_download(repository, revision=revision, allow_patterns=[chosen, *shards, *beside], local_files_only=there is None)
+        )
     if not (folder / chosen).exists():
         raise Refusal(f"{repository} is in the cache without {chosen} and the Hub cannot be reached; connect, or give a file.")
     return Located(folder / chosen, f"{repository}/{chosen}")
 
 
 def from_zoo(name: str) -> Located:
-    """A published checkpoint, from the Hub's cache or from a cache of its own."""
-    from muggle_convert.hub import zoo
-    from muggle_convert.hub.download import download
+    """A published checkpoint."""
+    from muggle_convert.hub.zoo import entry
 
-    entry = zoo.entry(name)
-    if entry.repository is not None:
-        return Located(from_hub(entry.repository, filename=entry.file).path, entry.file_name)
-    assert entry.url is not None
-    target = cache_folder() / entry.file_name
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        download(entry.url, target, entry.size, entry.hash_prefix)
-    return Located(target, entry.file_name)
+    published = entry(name)
+    return Located(cached(published), published.file_name)
+
+
+def cached(published: Entry) -> Path:
+    """The file of a published checkpoint, in the Hub's cache or in one of its own, held against what is known of it."""
+    from muggle_convert.hub.download import check, download
+
+    if published.repository is not None:
+        file = from_hub(published.repository, filename=published.file).path
+        check(file, published.place, published.size, published.hash_prefix)
+        return file
+    target = cache_folder() / published.file_name
+    if target.exists():
+        with suppress(Refusal):  # what was damaged since is fetched again
+            check(target, published.place, published.size, published.hash_prefix)
+            return target
+    make_folder(target.parent)
+    return download(published.place, target, published.size, published.hash_prefix)
 
 
 def cache_folder() -> Path:
@@ -78,24 +96,35 @@ def cache_folder() -> Path:
     return Path(HF_HOME) / "muggle-convert"
 
 
-def _file_names(repository: str, revision: str | None) -> list[str]:
-    """The files of a repository; of its copy in the cache where the Hub cannot be reached."""
-    from huggingface_hub import HfApi, snapshot_download
+def _file_names(repository: str, revision: str | None) -> list[str] | None:
+    """The files of a repository; None where the Hub cannot be reached."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     try:
-        return HfApi().list_repo_files(repository, revision=revision)
-    except HfHubHTTPError:
-        raise
-    except (OfflineModeIsEnabled, OSError, RuntimeError) as problem:
-        unreachable: BaseException = problem
-    except Exception as problem:
-        if not type(problem).__module__.startswith(("httpx", "httpcore", "requests")):
+        # Unlike the list of its files, the client asks for this once: who has no connection is not kept waiting.
+        found = HfApi().model_info(repository, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
+    except HfHubHTTPError as problem:
+        if problem.response.status_code < 500 and problem.response.status_code != 429:
             raise
-        unreachable = problem
-    assert unreachable is not None
-    folder = Path(snapshot_download(repository, revision=revision, local_files_only=True))
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        return HfApi().list_repo_files(repository, revision=revision)  # a busy Hub is waited for
+    except (OfflineModeIsEnabled, OSError, RuntimeError):
+        return None
+    except Exception as problem:
+        if not is_of_transport(problem):
+            raise
+        return None
+    return [sibling.rfilename for sibling in found.siblings or ()]
+
+
+def _cached_file_names(repository: str, revision: str | None) -> list[str]:
+    """Those of its files that are in the cache."""
+    from huggingface_hub import snapshot_download
+
+    # Of no file in particular: the client refuses a folder that lacks one which was asked for, and only weights were ever fetched.
+    folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[], local_files_only=True))
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def _choose(repository: str, names: Iterable[str], filename: str | None) -> str:

@@ -46,12 +46,16 @@ def hub_problems(repository: str, doing: str) -> Iterator[None]:
         lost = f"cannot {doing} {repository}: a file did not get through; run it again."
         raise Refusal(_sentence(repository, doing, status) if status else lost) from None
     except Exception as problem:
-        # The client's transport has errors of its own, whose package differs from version to version.
-        if not type(problem).__module__.startswith(("httpx", "httpcore", "requests", "urllib3", "hf_xet")):
+        if not is_of_transport(problem):
             raise
         raise Refusal(f"cannot {doing} {repository}: no connection ({type(problem).__name__}); it can be tried again.") from None
     finally:
         logger.setLevel(verbosity)
+
+
+def is_of_transport(problem: Exception) -> bool:
+    """Whether it is one of the connection's own errors, whose package differs from version to version of the client."""
+    return type(problem).__module__.startswith(("httpx", "httpcore", "requests", "urllib3", "hf_xet"))
 
 
 def _sentence(repository: str, doing: str, status: int | None) -> str:

@@ -15,7 +15,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.conversion import Options, convert, read
 from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
-from muggle_convert.hub.hashes import sha256_of
+from muggle_convert.hub.hashes import noted_sha256_of
 from muggle_convert.hub.speaking import hub_problems
 from muggle_convert.inspection import Inspection
 from muggle_convert.match import CONVERTED, Match
@@ -119,7 +119,7 @@ _HEAD = "\0head"  # no file is called this: the commit that the list of files be
 def _uploads(weights: Path, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str) -> tuple[Upload, ...]:
     assert matched.document is not None
     document = replace(matched.document, licence=licence)
-    digest = sha256_of(weights)
+    digest = noted_sha256_of(weights)
     released, exact = matched.released
     known = {entry.name: entry for entry in zoo.entries()}.get(released if exact else "")
     provenance = Provenance(repository, licence, licence_from, known.repository if known else None, digest)

@@ -14,7 +14,7 @@ from tests.hub.conftest import CASE
 from tests.hub.server import TOKEN, Fault, Hub, Repository
 
 
-def predict(hub: Hub, folder: Path, model: str, offline: bool = False, **options: str) -> subprocess.CompletedProcess[str]:
+def predict(hub: Hub, folder: Path, model: str, **options: str) -> subprocess.CompletedProcess[str]:
     """Load a model in a fresh process and hold its prediction against the reference."""
     script = (
         "import sys\nfrom muggle_convert import Refusal, load_any_dpt\nfrom tests.goldens import golden\n"
@@ -27,7 +27,6 @@ def predict(hub: Hub, folder: Path, model: str, offline: bool = False, **options
         "HF_HOME": str(folder / "hf"),
         "PYTHONPATH": str(ROOT),
         "HF_HUB_ETAG_TIMEOUT": "5",
-        **({"HF_HUB_OFFLINE": "1"} if offline else {}),
     }
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, cwd=folder, timeout=120)
     assert TOKEN not in done.stdout + done.stderr
@@ -72,13 +71,20 @@ def test_what_a_model_is_shown_is_fetched_with_its_weights(hub: Hub, tmp_path: P
     assert hub.asked("GET", "/preprocessor_config.json") == 1 and hub.asked("GET", "/tokenizer.json") == 0
 
 
-def test_offline_the_cache_serves(hub: Hub, tmp_path: Path, weights: bytes) -> None:
-    publish(hub, "you/depth_anything_v2", model__pth=weights)
-    assert predict(hub, tmp_path, "you/depth_anything_v2").returncode == 0
+def test_offline_the_cache_serves_though_it_holds_only_what_was_needed(hub: Hub, run: Command, weights: bytes) -> None:
+    publish(hub, "you/depth_anything_v2", model__pth=weights, README__md=b"never fetched")
+    assert run("inspect", "you/depth_anything_v2").returncode == 0
     hub.shutdown()
     hub.server_close()
-    assert predict(hub, tmp_path, "you/depth_anything_v2", offline=True).returncode == 0
-    done = predict(hub, tmp_path, "you/depth_anything_v2")
+    for environment in ({"HF_HUB_OFFLINE": "1"}, {}):
+        done = run("inspect", "you/depth_anything_v2", **environment)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_busy_hub_is_asked_again(hub: Hub, run: Command, weights: bytes) -> None:
+    publish(hub, "you/depth_anything_v2", model__pth=weights)
+    hub.faults = [Fault("GET", "/api/models/", 503, times=2)]
+    done = run("inspect", "you/depth_anything_v2")
     assert done.returncode == 0, done.stderr
 
 

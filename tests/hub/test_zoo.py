@@ -68,7 +68,7 @@ def test_an_interrupted_download_goes_on_where_it_ended(hub: Hub, run: Command, 
 def test_a_file_that_is_not_what_its_name_promises_is_thrown_away(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
     hub.published[f"{own['name']}.pt"] = b"something else"
     done = run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"])
-    assert done.returncode == 1 and "was expected; it is not kept" in done.stderr
+    assert done.returncode == 1 and "was expected; it is not used" in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -83,6 +83,25 @@ def test_a_checkpoint_of_the_zoo_is_loaded_by_its_name_and_fetched_once(hub: Hub
         found = json.loads(run("inspect", f"zoo:{own['name']}", "--json", MUGGLE_CONVERT_ZOO=own["table"]).stdout)
         assert found["family"] == "depth_anything_v2"
     assert hub.asked("GET", "/releases/") == 1
+
+
+def test_a_checkpoint_of_the_zoo_that_was_damaged_since_is_fetched_again(
+    hub: Hub, run: Command, own: dict[str, str], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        done = run("inspect", f"zoo:{own['name']}", MUGGLE_CONVERT_ZOO=own["table"])
+        assert done.returncode == 0, done.stderr
+        (tmp_path / "hf" / "muggle-convert" / f"{own['name']}.pt").write_bytes(b"damaged")
+    assert hub.asked("GET", "/releases/") == 2
+
+
+def test_a_checkpoint_of_the_zoo_is_checked_where_it_is_loaded_too(hub: Hub, run: Command, tmp_path: Path) -> None:
+    hub.repositories["you/mine"] = Repository()
+    hub.repositories["you/mine"].commit("main", {"a.pt": b"another"})
+    row = {**ROW, "url": None, "repository": "you/mine", "file": "a.pt", "sha256": "0" * 64}
+    (tmp_path / "zoo.json").write_text(json.dumps([row]))
+    done = run("inspect", "zoo:mine", MUGGLE_CONVERT_ZOO=str(tmp_path / "zoo.json"))
+    assert done.returncode == 1 and "you/mine: a.pt gave a file whose SHA-256 begins with" in done.stderr
 
 
 def test_a_name_the_zoo_does_not_have_is_refused_with_near_ones(run: Command) -> None:
