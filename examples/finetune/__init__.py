@@ -1,0 +1,1 @@
+"""Trains any converted model further, on measured distances."""
