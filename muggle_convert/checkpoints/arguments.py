@@ -11,9 +11,12 @@ from muggle_convert.checkpoints.values import Global, Inert, Pairs, Value
 KEYS = ("args", "hyper_parameters", "opt", "config", "cfg", "hparams", "options", "model_args", "model_config")
 DEEPEST = 8
 MOST_STEPS = 20_000
+MOST_ENTRIES = 200_000  # of all the objects that are stepped into
 LONGEST_TEXT = 4096
+LONGEST_NAME = 256  # of an argument, with those of all that it lies in
 LONGEST_LIST = 64
 LARGEST = 1 << 64  # of an integer, as seeds can be
+LONGEST_NUMBER = 16  # bytes
 NUMPY_FORMATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "u1": "B", "b1": "?"}
 
 
@@ -21,41 +24,50 @@ def arguments_of(siblings: list[tuple[Value, Value]]) -> dict[str, Any]:
     """From what lies beside a state dict: entries of the usual containers under their own names, joined by dots where they
     nest, and single values such as an epoch."""
     found: dict[str, Any] = {}
-    steps = iter(range(MOST_STEPS))
-    for key, value in siblings:
+    walk = _Walk()
+    for key, value in siblings[:MOST_STEPS]:
         if type(key) is str:
             prefix = "" if key in KEYS else f"{key}."
             if key in KEYS or plain(value) is not None:
-                for name, leaf in _leaves(value, prefix, DEEPEST, steps):
+                for name, leaf in walk.leaves(value, prefix, DEEPEST):
                     found.setdefault(name, leaf)
     return found
 
 
-def _leaves(value: Value, prefix: str, depth: int, steps: Iterator[int]) -> Iterator[tuple[str, Any]]:
-    if next(steps, None) is None or not depth:
-        return
-    leaf = plain(value)
-    if leaf is not None and prefix:
-        yield prefix.removesuffix("."), leaf
-        return
-    for key, child in _entries(value).items():
-        if len(key) <= LONGEST_TEXT:
-            yield from _leaves(child, f"{prefix}{key}.", depth - 1, steps)
+class _Walk:
+    """A walk that ends: one object can be an entry of a million others, so what counts is not how many there are."""
 
+    def __init__(self) -> None:
+        self.steps = MOST_STEPS
+        self.entries = MOST_ENTRIES
 
-def _entries(value: Value) -> dict[str, Value]:
-    """The named parts of a dictionary, or of an inert object that was used like one."""
-    if type(value) is Pairs:
-        return {key: child for key, child in value.items if type(key) is str}
-    if type(value) is not Inert:
-        return {}
-    state = value.state[0] if type(value.state) is tuple and value.state else value.state  # attributes, or those and slots
-    attributes = _entries(state) if type(state) is Pairs else {}
-    if _package(value) == "omegaconf":
-        content = attributes.get("_content")
-        return _entries(content) if type(content) is Pairs else {}
-    named = [item for item in value.items if type(item) is tuple and len(item) == 2 and type(item[0]) is str]
-    return dict(named) | attributes
+    def leaves(self, value: Value, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+        self.steps -= 1
+        if self.steps < 0 or not depth or len(prefix) > LONGEST_NAME:
+            return
+        leaf = plain(value)
+        if leaf is not None and prefix:
+            yield prefix.removesuffix("."), leaf
+            return
+        for key, child in self._entries(value).items():
+            if self.steps < 0:
+                return
+            yield from self.leaves(child, f"{prefix}{key[:LONGEST_NAME]}.", depth - 1)
+
+    def _entries(self, value: Value) -> dict[str, Value]:
+        """The named parts of a dictionary, or of an inert object that was used like one."""
+        if type(value) not in (Pairs, Inert) or self.entries < 0:
+            return {}
+        self.entries -= len(value.items)
+        if type(value) is Pairs:
+            return {key: child for key, child in value.items if type(key) is str}
+        state = value.state[0] if type(value.state) is tuple and value.state else value.state  # attributes, or those and slots
+        attributes = self._entries(state) if type(state) is Pairs else {}
+        if _package(value) == "omegaconf":
+            content = attributes.get("_content")
+            return self._entries(content) if type(content) is Pairs else {}
+        named = [item for item in value.items if type(item) is tuple and len(item) == 2 and type(item[0]) is str]
+        return dict(named) | attributes
 
 
 def _package(value: Inert) -> str:
@@ -79,22 +91,30 @@ def plain(value: Value) -> Any:
 
 
 def _plain_object(value: Inert, kind: Global) -> Any:
-    if _package(value) == "pathlib" and all(type(part) is str for part in value.arguments):
-        return plain("/".join(value.arguments).replace("//", "/"))
-    if str(kind) == "torch.device" and all(type(part) in (str, int) for part in value.arguments[:2]):
-        return plain(":".join(map(str, value.arguments[:2])))
+    if _package(value) == "pathlib":
+        return _joined("/", value.arguments)
+    if str(kind) == "torch.device":
+        return _joined(":", value.arguments[:2])
     if _package(value) == "numpy" and kind.name == "scalar" and len(value.arguments) == 2:
         return _numpy_scalar(*value.arguments)
     if _package(value) == "omegaconf" and type(value.state) is Pairs:
-        leaf = _entries(value.state).get("_val")
+        leaf = next((child for key, child in value.state.items[:LONGEST_LIST] if key == "_val"), None)
         return plain(leaf) if type(leaf) in (str, bool, int, float) else None
     return None
+
+
+def _joined(separator: str, parts: tuple[Value, ...]) -> str | None:
+    """What some short texts and numbers spell; the parts of a path begin with its root."""
+    if len(parts) > LONGEST_LIST or any(type(part) not in (str, int) or plain(part) is None for part in parts):
+        return None
+    text = separator.join(map(str, parts)).replace("//", "/")
+    return text if len(text) <= LONGEST_TEXT else None
 
 
 def _numpy_scalar(dtype: Value, raw: Value) -> Any:
     """What `numpy.core.multiarray.scalar` was called with: an element type and the bytes of one element."""
     if type(raw) is Inert and raw.kind is not None and raw.kind.name == "encode" and raw.arguments and type(raw.arguments[0]) is str:
-        raw = raw.arguments[0].encode("latin-1", "replace")  # how protocol 2 spells bytes
+        raw = raw.arguments[0][:LONGEST_NUMBER].encode("latin-1", "replace")  # how protocol 2 spells bytes
     code = dtype.arguments[0] if type(dtype) is Inert and dtype.arguments else None
     if type(raw) is not bytes or type(code) is not str or code not in NUMPY_FORMATS:
         return None

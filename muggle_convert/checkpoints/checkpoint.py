@@ -46,6 +46,18 @@ class TensorEntry:
     def size(self) -> int:
         return self.count * self.dtype.size
 
+    @property
+    def span(self) -> int:
+        """Bytes of the record from the first element to the last."""
+        if self.stride is None:
+            return self.size
+        return self.dtype.size * (1 + sum((side - 1) * step for side, step in zip(self.shape, self.stride, strict=True)))
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether its bytes are those that are written, so that they can be copied piece by piece."""
+        return self.stride is None and self.record.byteorder == "little"
+
     def shares_bytes_with(self, other: TensorEntry) -> bool:
         """Two names for one tensor, as tied weights are saved."""
         mine = (self.record, self.offset, self.shape, self.stride, self.dtype)

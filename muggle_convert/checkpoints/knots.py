@@ -18,11 +18,11 @@ def refuse_knots(root: Value, deepest: int = 100) -> None:
     while path:
         container, children = path[-1]
         for child in children:
-            if type(child) not in (list, tuple, Pairs) or not _children(child):
+            if type(child) not in (list, tuple, Pairs):
                 continue
             if walked.get(id(child)):
                 raise Refusal("its pickle has a container that contains itself")
-            if id(child) in walked:
+            if id(child) in walked or not (child.items if type(child) is Pairs else child):
                 continue
             if len(path) >= deepest:
                 raise Refusal(f"its pickle nests containers deeper than {deepest} levels")

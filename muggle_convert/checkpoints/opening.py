@@ -84,6 +84,19 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
             f"its tensors would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the "
             f"{limits.output_bytes:,} that are allowed"
         )
+    if len(tensors) > limits.tensors:
+        raise Refusal(f"it has {len(tensors):,} tensors, more than the {limits.tensors:,} that a model is allowed")
+    for entry in tensors:
+        if len(entry.name) > limits.name_length:
+            raise Refusal(
+                f"its tensor {printable(entry.name)} has a name of {len(entry.name):,} letters, more than the {limits.name_length} that are "
+                "allowed"
+            )
+        if entry.count and not entry.is_in_order and entry.span > limits.held_bytes:
+            raise Refusal(
+                f"its tensor {printable(entry.name)} is not stored in order but lies across {entry.span:,} bytes, more than the "
+                f"{limits.held_bytes:,} that are put in order; save it again with every tensor made contiguous"
+            )
 
 
 def _read_sidecar(path: Path, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -107,7 +107,7 @@ def tensor_chunks(entry: TensorEntry, chunk_size: int = CHUNK) -> Iterator[bytes
     another order holds its part of the record in memory."""
     if not entry.count:
         return
-    if entry.stride is None and entry.record.byteorder == "little":
+    if entry.is_in_order:
         yield from _part(entry.record, entry.offset, entry.offset + entry.size, chunk_size)
     else:
         yield from _rows(_elements(entry), chunk_size)
@@ -117,7 +117,7 @@ def element_chunks(entry: TensorEntry, start: int, count: int) -> Iterator[bytes
     """Like `tensor_chunks` for some elements in a row."""
     size = entry.dtype.size
     begin, end = start * size, (start + count) * size
-    if entry.stride is None and entry.record.byteorder == "little" and count:
+    if entry.is_in_order and count:
         yield from _part(entry.record, entry.offset + begin, entry.offset + end, CHUNK)
         return
     position = 0
@@ -147,12 +147,7 @@ def _elements(entry: TensorEntry) -> numpy.ndarray:
 
     kind = numpy.dtype(f"V{entry.dtype.size}")
     strides = tuple(step * entry.dtype.size for step in entry.stride) if entry.stride is not None else None
-    span = (
-        entry.size
-        if strides is None
-        else entry.dtype.size + sum((side - 1) * step for side, step in zip(entry.shape, strides, strict=True))
-    )
-    held = gathered(_part(entry.record, entry.offset, entry.offset + span, CHUNK))
+    held = gathered(_part(entry.record, entry.offset, entry.offset + entry.span, CHUNK))
     if entry.record.byteorder == "big":
         word = entry.dtype.size // (2 if entry.dtype.is_complex else 1)
         whole = len(held) // word * word

@@ -12,6 +12,7 @@ from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.strict_json import parse_object
+from muggle_convert.checkpoints.torch_values import LARGEST, MOST_DIMENSIONS
 from muggle_convert.checkpoints.values import Pairs, Storage, Tensor
 from muggle_convert.errors import Refusal
 
@@ -43,6 +44,8 @@ def _tensor(name: str, entry: Any, storage: Storage) -> Tensor:
         raise Refusal(f"tensor {printable(name)} has the element type {shown(code)}, which is not supported")
     if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
         raise Refusal(f"tensor {printable(name)} has an impossible shape {shown(shape)} or impossible offsets {shown(offsets)}")
+    if 0 in shape and math.prod(filter(None, shape)) >= LARGEST:
+        raise Refusal(f"tensor {printable(name)} is empty and of the impossible shape {shown(shape)}")
     size = math.prod(shape) * CODES[code].size
     if offsets[1] - offsets[0] != size:
         raise Refusal(
@@ -52,7 +55,9 @@ def _tensor(name: str, entry: Any, storage: Storage) -> Tensor:
 
 
 def _are_counts(values: Any) -> bool:
-    return isinstance(values, list) and len(values) <= 64 and all(type(value) is int and 0 <= value < 1 << 62 for value in values)
+    return (
+        isinstance(values, list) and len(values) <= MOST_DIMENSIONS and all(type(value) is int and 0 <= value < LARGEST for value in values)
+    )
 
 
 def _refuse_gaps(tensors: list[tuple[str, Tensor]], size: int) -> None:

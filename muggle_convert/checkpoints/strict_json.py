@@ -48,9 +48,9 @@ def _finite(text: str) -> float:
 
 
 def _object_without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in result if names.count(name) > 1)
-        raise Refusal(f"its JSON has two entries named {printable(repeated)}")
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in result:
+            raise Refusal(f"its JSON has two entries named {printable(name)}")
+        result[name] = value
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -68,7 +69,8 @@ NO_VIEW_OF_BYTES = {
 }
 PLAIN_CLASSES = {"torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"}
 STORAGE_KEY = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
-MOST_DIMENSIONS = 64
+MOST_DIMENSIONS = 32  # all that NumPy had before its second version
+MOST_NAMED = 8
 LARGEST = 1 << 62
 
 
@@ -80,13 +82,14 @@ class TorchMeaning:
         self.find_record = find_record
         self.storages: dict[str, Storage] = {}
         self.harmful: set[str] = set()
+        self.copied = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return tuple(
-            f"torch.load or pickle would call {printable(name)}, as malicious files do; nothing was run here, but load it nowhere else"
-            for name in sorted(self.harmful)
-        )
+        names = [printable(name) for name in sorted(self.harmful)[:MOST_NAMED]]
+        more = f" and {len(self.harmful) - MOST_NAMED} more" if len(self.harmful) > MOST_NAMED else ""
+        said = f"torch.load or pickle would call {', '.join(names)}{more}, as malicious files do; nothing was run here, but load it nowhere else"
+        return (said,) if names else ()
 
     def persistent(self, identity: Value) -> Value:
         if type(identity) is not tuple or not identity:
@@ -132,7 +135,7 @@ class TorchMeaning:
                 raise Refusal(f"its pickle calls {name} with {len(arguments)} arguments that do not describe a tensor")
             return rebuilt
         if name in DICTIONARIES:
-            return _dictionary(arguments[DICTIONARIES[name] :])
+            return self._dictionary(arguments[DICTIONARIES[name] :])
         if name == "torch.Size" and len(arguments) == 1 and type(arguments[0]) is tuple:
             return arguments[0]
         if function.module == "torch._utils" and function.name in NO_VIEW_OF_BYTES:
@@ -140,6 +143,25 @@ class TorchMeaning:
         if is_harmful(function):
             self.harmful.add(name)
         return Inert(function, arguments)
+
+    def _dictionary(self, arguments: tuple[Value, ...]) -> Pairs:
+        """An empty one whose entries follow, or, from Python 2, one made from a list of pairs."""
+        if not arguments:
+            return Pairs()
+        entries = arguments[0].items if type(arguments[0]) is Pairs else arguments[0]
+        self.copied += len(entries) if type(entries) is list else 0
+        if self.copied > MOST_COPIED:
+            raise Refusal(f"its pickle makes dictionaries from lists with more than {MOST_COPIED:,} entries in all")
+        if (
+            len(arguments) > 1
+            or type(entries) is not list
+            or not all(type(entry) in (list, tuple) and len(entry) == 2 for entry in entries)
+        ):
+            raise Refusal("its pickle makes a dictionary from something other than pairs")
+        made = Pairs([(key, value) for key, value in entries])
+        if not all(is_key(key) for key, _ in made.items):
+            raise Refusal("its pickle makes a dictionary with something as a key that is no name")
+        return made
 
 
 # Rebuilding. Each function takes the arguments that torch's function of that name takes; None where they do not fit.
@@ -194,25 +216,13 @@ REBUILDING: dict[str, Callable[[TorchMeaning, tuple[Value, ...]], Value]] = {
     "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
 }
+MOST_COPIED = 750_000  # entries of all dictionaries that are made from lists; a list can be named again and again in two bytes
 DICTIONARIES = {  # and how many arguments come before the entries
     "collections.OrderedDict": 0,
     "collections.defaultdict": 1,
     "builtins.dict": 0,
     "__builtin__.dict": 0,
 }
-
-
-def _dictionary(arguments: tuple[Value, ...]) -> Pairs:
-    """An empty one whose entries follow, or, from Python 2, one made from a list of pairs."""
-    if not arguments:
-        return Pairs()
-    entries = arguments[0].items if type(arguments[0]) is Pairs else arguments[0]
-    if len(arguments) > 1 or type(entries) is not list or not all(type(entry) in (list, tuple) and len(entry) == 2 for entry in entries):
-        raise Refusal("its pickle makes a dictionary from something other than pairs")
-    made = Pairs([(key, value) for key, value in entries])
-    if not all(is_key(key) for key, _ in made.items):
-        raise Refusal("its pickle makes a dictionary with something as a key that is no name")
-    return made
 
 
 def _view(storage: Storage, dtype: DType, offset: Value, shape: Value, stride: Value) -> Tensor | None:
@@ -225,6 +235,8 @@ def _view(storage: Storage, dtype: DType, offset: Value, shape: Value, stride: V
     if len(shape) != len(stride) or len(shape) > MOST_DIMENSIONS:
         raise Refusal(f"its pickle has a tensor in storage {storage.key} with {len(shape)} sides and {len(stride)} strides")
     if 0 in shape:
+        if math.prod(filter(None, shape)) >= LARGEST:
+            raise Refusal(f"its pickle has an empty tensor in storage {storage.key} of the impossible shape {shown(shape)}")
         return Tensor(storage, dtype, 0, shape, None)
     last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
     if (last + 1) * dtype.size > storage.count * storage.element_size:

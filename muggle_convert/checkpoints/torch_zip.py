@@ -7,7 +7,7 @@ from muggle_convert.checkpoints.contents import Contents
 from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.knots import refuse_knots
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.pickle_machine import PickleMachine
 from muggle_convert.checkpoints.reading import chunks_within, gathered
 from muggle_convert.checkpoints.torch_values import TorchMeaning
@@ -15,6 +15,7 @@ from muggle_convert.checkpoints.values import Storage
 from muggle_convert.checkpoints.zip_archive import Member, read_members
 from muggle_convert.errors import Refusal
 
+VERSIONS = range(1, 11)  # that torch reads; it has written 3 since 1.6
 BYTE_ORDERS = {b"little": "little", b"big": "big"}
 
 
@@ -35,8 +36,9 @@ class _Archive:
     def __init__(self, file: SourceFile, limits: Limits) -> None:
         self.file = file
         self.limits = limits
-        members = {name: member for name, member in read_members(file, limits).items() if not name.endswith("/")}
-        roots = {name.partition("/")[0] if "/" in name else "" for name in members}
+        found = read_members(file, limits)
+        roots = {name.partition("/")[0] if "/" in name else "" for name in found}
+        members = {name: member for name, member in found.items() if not name.endswith("/")}
         if len(roots) != 1 or roots == {""}:
             raise Refusal(_stranger(list(members)))
         self.members = {name.partition("/")[2]: member for name, member in members.items()}
@@ -53,6 +55,9 @@ class _Archive:
         # torch.serialization.set_crc32_options(False) leaves every checksum zero, which is no promise.
         self.has_checksums = any(member.crc32 for member in members.values())
         self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be noticed",)
+        version = self.small("version").strip() if "version" in self.members else b"3"
+        if not version.isdigit() or len(version) > 2 or int(version) not in VERSIONS:
+            raise Refusal(f"is a torch file of the unknown version {shown(version.decode('latin-1'))}; save it again with a current torch")
         order = self.small("byteorder") if "byteorder" in self.members else b"little"
         if order not in BYTE_ORDERS:
             raise Refusal(f"its byte order is neither little nor big but {printable(order)}")

@@ -6,13 +6,14 @@ Which entry is the model where several could be: the first of `KEYS` that holds 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from muggle_convert.checkpoints.arguments import KEYS as ARGUMENT_KEYS
-from muggle_convert.checkpoints.arguments import arguments_of, plain
+from muggle_convert.checkpoints.arguments import LONGEST_TEXT, arguments_of, plain
 from muggle_convert.checkpoints.checkpoint import TensorEntry
 from muggle_convert.checkpoints.harm import is_harmful
-from muggle_convert.checkpoints.names import printable, shown
+from muggle_convert.checkpoints.names import LONGEST, printable, shown
 from muggle_convert.checkpoints.values import Inert, Pairs, Tensor, Unsupported, Value
 from muggle_convert.errors import Refusal
 
@@ -32,6 +33,8 @@ KEYS = (
 )
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "_forward_module.")
 DEEPEST = 6
+MOST_IGNORED = 1000  # that are named
+MOST_PATHS, MOST_ENTRIES = 1000, 1_000_000  # that are looked at on each level for what --state could mean
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,9 @@ def unwrap(root: Value, choice: str | None = None) -> Unwrapped:
     if choice and not prefix:
         value, beside = _chosen(root, choice)
         said.append(f"took {printable(choice)!r}, as was asked")
+    leading: dict[int, bool] = {}
     for _ in range(DEEPEST):
-        inner = _inner(value)
+        inner = _inner(value, leading)
         if inner is None:
             break
         key, others = inner
@@ -74,8 +78,13 @@ def unwrap(root: Value, choice: str | None = None) -> Unwrapped:
         {name: tensor.entry(name) for name, tensor in tensors.items()},
         arguments_of(beside + rest),
         tuple(said),
-        tuple(f"{shown(key)}: {_words(child)}" for key, child in beside + rest if key not in ARGUMENT_KEYS),
+        _ignored([pair for pair in beside + rest if pair[0] not in ARGUMENT_KEYS]),
     )
+
+
+def _ignored(pairs: list[tuple[Value, Value]]) -> tuple[str, ...]:
+    named = [f"{shown(key)}: {_words(child)}" for key, child in pairs[:MOST_IGNORED]]
+    return (*named, f"and {len(pairs) - MOST_IGNORED:,} more") if len(pairs) > MOST_IGNORED else tuple(named)
 
 
 def flat(root: Value) -> dict[str, Tensor]:
@@ -86,11 +95,11 @@ def flat(root: Value) -> dict[str, Tensor]:
     return tensors
 
 
-def _inner(value: Value) -> tuple[str, list[str]] | None:
+def _inner(value: Value, leading: dict[int, bool]) -> tuple[str, list[str]] | None:
     """The entry that holds the model, and the others that could be meant; None where the value itself is the state dict."""
     if type(value) is not Pairs:
         return None
-    holding = [key for key, child in value.items if type(key) is str and _holds_tensors(child)]
+    holding = [key for key, child in value.items if type(key) is str and _holds_tensors(child, leading)]
     known = [key for key in KEYS if key in holding]
     if known:
         return known[0], [key for key in holding if key != known[0]]
@@ -105,13 +114,16 @@ def _inner(value: Value) -> tuple[str, list[str]] | None:
     return holding[0], []
 
 
-def _holds_tensors(value: Value, depth: int = DEEPEST) -> bool:
-    """Whether this is a state dict or, by the usual keys, leads to one."""
-    if type(value) is not Pairs or not depth:
+def _holds_tensors(value: Value, known: dict[int, bool]) -> bool:
+    """Whether this is a state dict or, by the usual keys, leads to one. `known` has what was found before, by identity: one
+    dictionary can be an entry of a million others, or be reached in a million ways."""
+    if type(value) is not Pairs:
         return False
-    if any(type(key) is str and type(child) in (Tensor, Unsupported) for key, child in value.items):
-        return True
-    return any(key in KEYS and _holds_tensors(child, depth - 1) for key, child in value.items if type(key) is str)
+    if id(value) not in known:
+        known[id(value)] = any(type(key) is str and type(child) in (Tensor, Unsupported) for key, child in value.items) or any(
+            key in KEYS and _holds_tensors(child, known) for key, child in value.items if type(key) is str
+        )
+    return known[id(value)]
 
 
 def _chosen(root: Value, choice: str) -> tuple[Value, list[tuple[Value, Value]]]:
@@ -131,16 +143,17 @@ def _chosen(root: Value, choice: str) -> tuple[Value, list[tuple[Value, Value]]]
 def _paths(root: Value) -> dict[str, Value]:
     """Every dictionary that leads to tensors, by its dotted path."""
     found: dict[str, Value] = {}
-    level = [("", root)]
+    known: dict[int, bool] = {}
+    level = [("", root)] if type(root) is Pairs else []
     for _ in range(DEEPEST):
-        level = [
+        entries = ((path, key, child) for path, value in level for key, child in value.items)
+        inner = (
             (f"{path}.{key}" if path else key, child)
-            for path, value in level
-            if type(value) is Pairs
-            for key, child in value.items
+            for path, key, child in islice(entries, MOST_ENTRIES)
             if type(key) is str and type(child) is Pairs
-        ][:1000]
-        found.update((path, child) for path, child in level if _holds_tensors(child))
+        )
+        level = list(islice(inner, MOST_PATHS))
+        found.update((path, child) for path, child in level if _holds_tensors(child, known))
     return found
 
 
@@ -204,6 +217,8 @@ def _words(value: Value) -> str:
         return value.what
     if type(value) is Inert:
         return f"an object of {printable(value.kind)}" if value.kind else "an object that a call would make"
+    if type(value) is str:
+        return printable(repr(value[:LONGEST])) if len(value) <= LONGEST_TEXT else f"a text of {len(value):,} letters"
     return printable(repr(value)) if plain(value) is not None or value is None else f"a value of the type {type(value).__name__.lower()}"
 
 

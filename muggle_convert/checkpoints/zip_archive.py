@@ -61,6 +61,7 @@ def read_members(file: SourceFile, limits: Limits) -> dict[str, Member]:
         )
     entries = sorted(_read_directory(file.read(offset, size), count), key=lambda entry: entry.header_offset)
     members: dict[str, Member] = {}
+    folded: dict[str, str] = {}  # torch finds records without regard to capitals
     expected = 0
     ends = [*(entry.header_offset for entry in entries), offset][1:]
     for entry, end in zip(entries, ends, strict=True):
@@ -72,6 +73,10 @@ def read_members(file: SourceFile, limits: Limits) -> dict[str, Member]:
         member = _read_local(file, entry, end)
         if member.name in members:
             raise Refusal(f"its zip archive has two entries named {printable(member.name)}")
+        if (other := folded.setdefault(member.name.casefold(), member.name)) != member.name:
+            raise Refusal(f"its zip archive has {printable(other)} and {printable(member.name)}, which differ in capitals only")
+        if member.name.endswith("/") and member.stored_size:
+            raise Refusal(f"its zip entry {printable(member.name)} is a folder, yet it has bytes of its own")
         members[member.name] = member
         expected = end
     if expected != offset:
@@ -217,6 +222,7 @@ def _name(entry: _Entry) -> str:
         name = entry.raw_name.decode("utf-8" if entry.flags & UTF_8 else "ascii")
     except UnicodeDecodeError:
         raise Refusal("its zip archive has a name that is neither ASCII nor marked as UTF-8") from None
-    if not name or name.startswith("/") or "\\" in name or "\0" in name or ".." in name.split("/"):
+    parts = name.removesuffix("/").split("/")
+    if not {"", ".", ".."}.isdisjoint(parts) or "\\" in name or "\0" in name:
         raise Refusal(f"its zip archive has an entry named {printable(name)}, which torch never writes")
     return name

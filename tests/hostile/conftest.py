@@ -29,6 +29,7 @@ class Outcome:
     out: str
     err: str
     seconds: float
+    busy: float  # seconds of the processor, which do not depend on what else the machine does
     mebibytes: float
 
 
@@ -41,8 +42,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if name == "fuzzing":
                 terminalreporter.write_line(value)
     if RUNS:
-        memory, time = max(run.mebibytes for run in RUNS), max(run.seconds for run in RUNS)
-        terminalreporter.write_line(f"{len(RUNS)} runs of the command line: at most {memory:.0f} MiB and {time:.1f} s")
+        memory, time = max(run.mebibytes for run in RUNS), max(run.busy for run in RUNS)
+        terminalreporter.write_line(f"{len(RUNS)} runs of the command line: at most {memory:.0f} MiB and {time:.1f} s of the processor")
 
 
 class CommandLine:
@@ -98,7 +99,7 @@ class Hostile:
         outcome = self.command_line.run(source or self.source, "-o", self.target, *FAMILY, *options, **more)
         assert "Traceback" not in outcome.err, outcome.err
         assert outcome.mebibytes < MOST_MEBIBYTES
-        assert outcome.seconds < MOST_SECONDS
+        assert outcome.busy < MOST_SECONDS
         assert not self.canary.exists()
         return outcome
 

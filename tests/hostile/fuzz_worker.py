@@ -1,7 +1,7 @@
 """Runs the command line as it is told to, again and again, in one process without torch.
 
 A request is a line of JSON with commands, of which each runs where the one before it succeeded. The answer is the last exit status,
-what was said, the seconds and the largest memory of this process so far.
+what was said, the seconds that the processor was busy and the largest memory of this process so far.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from muggle_convert.cli import main
 
-LONGEST = 15  # seconds, after which the process says where it hangs and ends
+LONGEST = 60  # seconds, after which the process says where it hangs and ends
 
 
 def run(*arguments: str) -> tuple[int | None, str]:
@@ -38,12 +38,12 @@ def run(*arguments: str) -> tuple[int | None, str]:
 if __name__ == "__main__":
     for line in sys.stdin:
         faulthandler.dump_traceback_later(LONGEST, exit=True)
-        start = time.perf_counter()
+        start = time.process_time()
         status, message = 0, ""
         for arguments in json.loads(line):
             if status == 0:
                 status, message = run(*arguments)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         faulthandler.cancel_dump_traceback_later()
         peak = int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024  # type: ignore[index]
         print(json.dumps([status, message, seconds, peak]), flush=True)

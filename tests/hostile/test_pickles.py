@@ -153,8 +153,8 @@ def test_a_pickle_made_to_exhaust_the_reader_is_refused(hostile, way, place) -> 
 
 
 def test_the_widest_pickle_that_is_allowed_stays_within_bounds(hostile) -> None:
-    """Not refused, so this is what the limits really allow: half a million remembered dictionaries, and strings that grow fourfold."""
-    objects = b"(" + b"}\x94" * 490_000 + b"t"
+    """Not refused, so this is what the limits really allow: 370,000 remembered dictionaries, and strings that grow fourfold."""
+    objects = b"(" + b"}\x94" * 370_000 + b"t"
     hostile.converted(hostile.file(extra=objects))
     long = ("a" * 1_000_000 + "\U0001f600").encode()
     strings = b"(" + (b"X" + struct.pack("<I", len(long)) + long) * 15 + b"t"
@@ -162,7 +162,7 @@ def test_the_widest_pickle_that_is_allowed_stays_within_bounds(hostile) -> None:
 
 
 def test_as_many_objects_as_are_allowed_stay_within_bounds_also_where_they_are_refused(hostile) -> None:
-    hostile.refused(torch_zip(b"(" + b"}" * 999_900 + b"t"))
+    hostile.refused(torch_zip(b"(" + b"}" * 749_900 + b"t"))
 
 
 def test_keys_that_collide_take_no_time(hostile) -> None:
