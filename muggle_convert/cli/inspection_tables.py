@@ -41,6 +41,8 @@ def _overview(inspection: Inspection) -> Table:
     if match.document is not None:
         versions = ", ".join(f"{program} {version}" for program, version in match.document.versions.items())
         table.add_row("made from", f"{escape(printable(source['file']))} ({match.document.layout} layout) by {escape(printable(versions))}")
+        if source.get("training"):
+            table.add_row("then trained", escape(printable(source["training"])))
         table.add_row("licence", escape(printable(match.document.licence or "not stated")))
     if source.get("fingerprint"):
         table.add_row("fingerprint", str(source["fingerprint"]))

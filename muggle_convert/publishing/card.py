@@ -117,13 +117,16 @@ def _origin(inspection: Inspection, provenance: Provenance) -> str:
     document = inspection.match.document
     rows = {
         "source file": f"`{_cell(str(source['file']))}`, {source['size']:,} bytes, {document.layout if document else inspection.match.layout} layout",
-        "fingerprint of the source": f"`{source['fingerprint']}`" if source.get("fingerprint") else "",
+        "then trained": _cell(source.get("training", "")),
+        "fingerprint of the source": f"`{origin}`" if (origin := source.get("trained_from", source.get("fingerprint"))) else "",
         "SHA-256 of the source": f"`{source['sha256']}`" if source.get("sha256") else "",
         "SHA-256 of `model.safetensors`": f"`{provenance.sha256}`",
         "converted by": ", ".join(f"{program} {version}" for program, version in (document.versions if document else {}).items()),
         "parameters": f"{inspection.parameters:,} in {', '.join(inspection.dtypes)}",
     }
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
+    if source.get("training"):
+        return f"| | |\n|---|---|\n{table}\nThe source was converted and then trained further, so that these weights are no longer those of the source.\n"
     return (
         f"| | |\n|---|---|\n{table}\n"
         "Every tensor of the source was accounted for before a byte was written: renamed, split or joined by rules that have an inverse, or left "

@@ -76,6 +76,7 @@ def _config(config: DPTConfig) -> dict[str, Any]:
     assert isinstance(encoder, DINOv2Config)
     require(encoder.grid[0] == encoder.grid[1], f"a square grid of positions, not {encoder.grid[0]} x {encoder.grid[1]}")
     require(output.activation != "none", "a rectifier or a sigmoid at its end")
+    require(not output.invert, "no inversion to metres after its head, which this model has")
     inner = (8 * encoder.width // 3 + 7) // 8 * 8 if encoder.mlp == "swiglu" else encoder.mlp_width // encoder.width * encoder.width
     require(encoder.mlp_width == inner, f"an MLP of {inner} features inside, not {encoder.mlp_width}")
     require(output.max_depth is None or output.max_depth == int(output.max_depth), f"whole metres of largest depth, not {output.max_depth}")

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from examples.finetune.attention import plugged
+from examples.finetune.first_alignment import set_output
 from examples.finetune.saving import save
 from examples.finetune.trainable import trainable
 from muggle_convert import Refusal, convert, export, inspect, load_any_dpt
+from muggle_convert.cli.inspection_tables import show
 from muggle_convert.conversion import read
 from muggle_convert.families.evidence import Evidence
 from muggle_convert.images.predict import Predictor
+from muggle_convert.publishing.card import Provenance, card
 from tests.goldens import golden
 from tests.same import assert_same
 
@@ -53,6 +57,26 @@ def test_it_says_what_it_was_made_from_and_what_was_done_to_it(original: Path, t
     assert after.source["training"] == "10 steps"
     assert str(after.match.evidence["encoder.attention.features"]) == "flag: --attention performer"
     assert str(after.match.evidence["encoder.width"]) == str(before.match.evidence["encoder.width"])
+
+
+def test_people_and_the_hub_are_told_that_it_was_trained(original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, changes = learned(original)
+    save(model, read(original), "10 steps", changes, tmp_path / "tuned.safetensors")
+    inspection = inspect(tmp_path / "tuned.safetensors")
+    show(inspection)
+    assert "then trained  10 steps" in capsys.readouterr().out
+    page = card(inspection, Provenance("me/tuned", "mit", "whoever pushed it", None, "0" * 64))
+    assert "| then trained | 10 steps |" in page
+    assert f"| fingerprint of the source | `{inspection.source['trained_from']}` |" in page
+    assert "muggle-convert verify" not in page
+
+
+def test_transformers_has_no_place_for_the_scale_and_shift_of_a_relative_model_made_metric(original: Path, tmp_path: Path) -> None:
+    model, changes = learned(original)
+    set_output(model, replace(model.config.output, kind="metric depth", invert=True, scale=0.1, shift=0.01))
+    save(model, read(original), "10 steps", changes, tmp_path / "tuned.safetensors")
+    with pytest.raises(Refusal, match="no inversion to metres"):
+        export(tmp_path / "tuned.safetensors", tmp_path / "folder", to="transformers")
 
 
 def test_other_weights_have_another_fingerprint(original: Path, tmp_path: Path) -> None:
