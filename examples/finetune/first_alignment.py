@@ -38,4 +38,4 @@ def aligned(model: Predictor, pairs: Sequence[Pair], rules: Rules, dataset: Data
 def set_output(model: Predictor, output: OutputConfig) -> None:
     """The same weights, whose numbers mean something else from now on."""
     model.config = replace(model.config, output=output)
-    model.head.activation = activation(output)
+    model.get_submodule("head").activation = activation(output)

@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model_defs.dpt import DPT
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import Checkpoint, open_checkpoint, read_tensor
 from muggle_convert.conversion import Options, describe
 from muggle_convert.document import KEY, Document
 from muggle_convert.families.evidence import Evidence
 from muggle_convert.fingerprint import fingerprint
+from muggle_convert.images.predict import Predictor
 from muggle_convert.images.saving import replacing
 from muggle_convert.loading import TORCH_TYPES
 from muggle_convert.match import Match
@@ -25,7 +25,7 @@ from muggle_convert.plan import plan
 from muggle_convert.translate import UNUSED
 
 
-def save(network: DPT, matched: Match, training: str, changes: Mapping[str, Evidence], target: Path) -> None:
+def save(network: Predictor, matched: Match, training: str, changes: Mapping[str, Evidence], target: Path) -> None:
     """`matched` is what the network was before; `changes` are the reasons for what is different in its configuration."""
     tensors = {**{name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, **_never_read(matched)}
     document = _described(network, matched, training, changes)
@@ -36,7 +36,7 @@ def save(network: DPT, matched: Match, training: str, changes: Mapping[str, Evid
         save_file(tensors, part, {"format": "pt", KEY: document.to_json()})
 
 
-def _described(network: DPT, matched: Match, training: str, changes: Mapping[str, Evidence]) -> Document:
+def _described(network: Predictor, matched: Match, training: str, changes: Mapping[str, Evidence]) -> Document:
     before = describe(plan(matched, keep_unused=True), Options())
     known = {**before.evidence, **changes}
     origin = before.source.get("fingerprint") or _fingerprint(matched.checkpoint)

@@ -59,15 +59,30 @@ _RESNET_RULES = (
 _WITHOUT_ATTENTION = tuple(rule for rule in VIT_RULES if ".attn." not in str(rule))
 
 
-def _layouts(*rules: Rule) -> dict[str, RuleSet]:
-    return depth_and_segmentation((*_RESNET_RULES, *rules, *fusion_rules()), (*DROPS, *fusion_drops()), encoder_owned)
+def _layouts(positions: str, *rules: Rule) -> dict[str, RuleSet]:
+    """`positions` is how the code that reads such files resizes them, which no tensor tells."""
+
+    def owned(config: DPTConfig) -> Inventory:
+        assert isinstance(config.encoder, HybridConfig)
+        if config.encoder.positions != positions:
+            raise Refusal(
+                f"the model resizes its positions {config.encoder.positions}, and the code that reads the only layout with a place for its "
+                f"tensors resizes them {positions}; a file for it would be of another model."
+            )
+        return encoder_owned(config)
+
+    return depth_and_segmentation((*_RESNET_RULES, *rules, *fusion_rules()), (*DROPS, *fusion_drops()), owned)
+
+
+def _fork(*rules: Rule) -> RuleSet:
+    return _layouts("bilinear aligned", *rules, *FORK_REASSEMBLY_RULES)["original"]
 
 
 LAYOUTS = {
-    **_layouts(*VIT_RULES, *REASSEMBLY_RULES),
-    "fork": _layouts(*VIT_RULES, *FORK_REASSEMBLY_RULES)["original"],
-    "fork, performer": _layouts(*_WITHOUT_ATTENTION, *PERFORMER_RULES, *FORK_REASSEMBLY_RULES)["original"],
-    "fork, memory compressed": _layouts(*_WITHOUT_ATTENTION, *MEMORY_COMPRESSED_RULES, *FORK_REASSEMBLY_RULES)["original"],
+    **_layouts("bilinear", *VIT_RULES, *REASSEMBLY_RULES),
+    "fork": _fork(*VIT_RULES),
+    "fork, performer": _fork(*_WITHOUT_ATTENTION, *PERFORMER_RULES),
+    "fork, memory compressed": _fork(*_WITHOUT_ATTENTION, *MEMORY_COMPRESSED_RULES),
 }
 
 KNOWN_TAPS = {12: (8, 11)}

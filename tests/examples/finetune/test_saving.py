@@ -71,6 +71,14 @@ def test_people_and_the_hub_are_told_that_it_was_trained(original: Path, tmp_pat
     assert "muggle-convert verify" not in page
 
 
+def test_the_forks_layout_is_not_written_for_a_hybrid_that_the_fork_would_run_otherwise(tmp_path: Path) -> None:
+    original = golden("hybrid").save(tmp_path, "dpt_hybrid_384.pt")
+    model, changes = learned(original, "performer")
+    save(model, read(original), "some steps", changes, tmp_path / "tuned.safetensors")
+    with pytest.raises(Refusal, match=r"resizes its positions bilinear, and the code that reads .* resizes them bilinear aligned"):
+        export(tmp_path / "tuned.safetensors", tmp_path / "back.pt", to="original")
+
+
 def test_transformers_has_no_place_for_the_scale_and_shift_of_a_relative_model_made_metric(original: Path, tmp_path: Path) -> None:
     model, changes = learned(original)
     set_output(model, replace(model.config.output, kind="metric depth", invert=True, scale=0.1, shift=0.01))
@@ -84,7 +92,7 @@ def test_other_weights_have_another_fingerprint(original: Path, tmp_path: Path) 
     for name in ("one", "same"):
         save(model, read(original), "some steps", changes, tmp_path / f"{name}.safetensors")
     with torch.no_grad():
-        model.head.proj_1ch[2].bias += 1
+        model.get_parameter("head.proj_1ch.2.bias").add_(1)
     save(model, read(original), "some steps", changes, tmp_path / "other.safetensors")
     one, same, other = (inspect(tmp_path / f"{name}.safetensors").source["fingerprint"] for name in ("one", "same", "other"))
     assert one == same != other
