@@ -16,7 +16,7 @@ class Limits:
     pickle_steps: int = 750_000  # opcodes of one pickle; a checkpoint of 400 tensors has about 12,000
     header_bytes: int = 4 * MIB  # the JSON of a safetensors file, an index or a config.json
     records: int = 50_000  # entries of a zip archive, tensors of a safetensors file
-    tensors: int = 20_000  # of one model; the largest known has about 1,000
+    tensors: int = 10_000  # of one model; the largest known has about 1,000
     name_length: int = 256  # letters of a tensor's name, as every family of networks tries to read it
     held_bytes: int = 96 * MIB  # of one tensor that is not stored in order, as it has to be held at once to be put in order
     inflation: int = 100  # inflated bytes for each byte of a file, once past the allowance that small files get

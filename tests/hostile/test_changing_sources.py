@@ -9,6 +9,15 @@ from tests.hostile import forge
 MOMENTS = range(2, 14)
 
 
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_a_disk_that_cannot_read_the_file_to_its_end_is_refused(hostile, legacy) -> None:
+    content = forge.torch_legacy(forge.mapping(hostile.state(True)), hostile.arrays) if legacy else hostile.file()
+    hostile.source.write_bytes(content)
+    event = {"paths": [str(hostile.source)], "number": 1, "action": "fail"}
+    message = hostile.refused(event=event)
+    assert "source.pth: Input/output error" in message
+
+
 @pytest.mark.parametrize("number", MOMENTS)
 @pytest.mark.parametrize("action", ["touch", "shrink", "grow", "replace", "remove"])
 def test_a_source_that_changes_while_it_is_read_is_refused(hostile, number, action) -> None:

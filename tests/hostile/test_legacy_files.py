@@ -90,3 +90,17 @@ def test_another_version_of_the_format_is_refused(hostile, plain) -> None:
 def test_views_outside_a_legacy_storage_are_refused(hostile) -> None:
     state = hostile.state(legacy=True) | {"pretrained.cls_token": tensor(storage("0", 64, legacy=True), [65])}
     assert "reaches beyond" in hostile.refused(torch_legacy(mapping(state), hostile.arrays))
+
+
+def test_a_small_tensor_that_lies_across_a_huge_file_is_refused_before_anything_is_read(hostile) -> None:
+    """A file of 8 GB that takes no room on the disk: two numbers at its ends could only be put in order in memory."""
+    count = 2 << 30
+    ends = tensor(storage("999", count, legacy=True), [2, 1], [count - 1, 1])
+    content = torch_legacy(mapping(hostile.state(legacy=True) | {"pretrained.mask_token": ends}), hostile.arrays)
+    keys = b"](" + b"".join(text(str(key)) for key in range(len(hostile.arrays)))
+    with open(hostile.source, "wb") as file:
+        file.write(content.replace(keys, keys + text("999")) + struct.pack("<q", count))
+        file.truncate(file.tell() + 4 * count)
+    outcome = hostile.convert()
+    assert outcome.status == 1
+    assert "is not stored in order but lies across" in outcome.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from tests.hostile import forge
 from tests.hostile.forge import call, glob, group, mapping, number, numbers, pickled, storage, tensor, text, torch_zip
+from tests.hostile.tiny import FAMILY
 
 SYSTEM = glob("posix", "system")
 
@@ -186,9 +188,108 @@ def test_a_pickle_over_its_limit_is_refused(hostile) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "old",
+    [b"(dp0\nVmodel\np1\nNs.", b"}q\x00X\x05\x00\x00\x00modelq\x01Ns.", b"cposix\nsystem\n(S'true'\ntR.", b"\x80\x01}.", b"\x80\x06}."],
+)
+def test_protocols_that_torch_does_not_write_are_refused(hostile, old) -> None:
+    assert "not of protocol 2 to 5" in hostile.refused(forge.zipped(forge.archive(old, hostile.records)))
+
+
+@pytest.mark.parametrize(
+    "digits", [b"L" + b"9" * 5_000_000 + b"L\n", b"I" + b"9" * 5_000_000 + b"\n", b"F" + b"9" * 5_000_000 + b"\n"], ids=["L", "I", "F"]
+)
+def test_numbers_of_millions_of_decimal_digits_are_refused_unread(hostile, digits) -> None:
+    assert "which torch.save never writes" in hostile.refused(hostile.file(extra=digits))
+
+
+@pytest.mark.parametrize("frame", [0, 1, 20])
+def test_frames_are_hints_of_which_only_those_beyond_the_end_are_refused(hostile, frame) -> None:
+    """As in Python, where a frame says how much to read at once and not what belongs together."""
+    frames = (b"\x95" + struct.pack("<Q", frame)) * 1000
+    hostile.converted(forge.zipped(forge.archive(b"\x80\x04" + frames + mapping(hostile.state()) + b".", hostile.records)))
+
+
+def test_a_second_weight_of_the_same_name_is_refused_however_it_comes(hostile) -> None:
+    other = tensor(storage("1", 320), [1, 1, 64])
+    again = text("pretrained.cls_token") + other
+    state = mapping(hostile.state())
+    for twice in (state + again + b"s", state + b"(" + again + b"u", mapping({"model": state})[:-1] + text("model") + mapping({}) + b"u"):
+        assert "two entries named" in hostile.refused(torch_zip(twice, hostile.records))
+
+
+@pytest.mark.parametrize("key", [b"C\x14pretrained.cls_token", group(number(1), number(2)), number(7), b"N", b"\x88", glob("a", "b")])
+def test_a_weight_under_a_key_that_is_no_text_is_refused(hostile, key) -> None:
+    entries = [(text(name), value) for name, value in hostile.state().items()]
+    assert "which is not a name" in hostile.refused(torch_zip(mapping([*entries, (key, tensor(storage("0", 64), [64]))]), hostile.records))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pretrained.cls_toke\u0301n",
+        "pretrained.cls_token\u200b",
+        "pretrained.\u0441ls_token",
+        "pretrained.blocks.01.norm1.weight",
+        "pretrained.blocks.\u0661.norm1.weight",
+        "pretrained.blocks.999999999999.norm1.weight",
+        "pretrained.blocks.-1.norm1.weight",
+        "Pretrained.cls_token",
+    ],
+)
+def test_a_name_that_only_looks_like_one_of_the_family_is_refused(hostile, name) -> None:
+    state = hostile.state() | {name: tensor(storage("0", 64), [64])}
+    assert "the first unknown one being" in hostile.refused(torch_zip(mapping(state), hostile.records))
+
+
+@pytest.mark.parametrize(
+    "name", ["pretrained." + "blocks.0." * 20_000, "pretrained.blocks." + "9" * 100_000 + ".norm1.weight"], ids=["parts", "digits"]
+)
+def test_names_as_long_as_books_are_refused(hostile, name) -> None:
+    names = {f"{name}{number}": tensor(storage("0", 64), [64]) for number in range(60)}
+    assert "has a name of" in hostile.refused(torch_zip(mapping(hostile.state() | names), hostile.records))
+
+
+def test_more_tensors_than_a_model_has_are_refused(hostile) -> None:
+    first = tensor(storage("0", 64), [64]) + b"q\x01"
+    views = mapping([(text("pretrained.view"), first), *((text(f"pretrained.{number}"), b"h\x01") for number in range(10_001))])
+    assert "more than the 10,000 that a model is allowed" in hostile.refused(torch_zip(views, hostile.records))
+
+
+def test_as_many_tensors_with_as_long_names_as_are_allowed_take_no_time(hostile) -> None:
+    first = tensor(storage("0", 64), [64]) + b"q\x01"
+    long = "pretrained.blocks." + "0.blocks." * 24
+    views = mapping([(text(long), first), *((text(f"{long}{number}"), b"h\x01") for number in range(9_999))])
+    hostile.refused(torch_zip(views, hostile.records))
+
+
+def test_escapes_in_the_names_of_objects_and_entries_are_shown_harmlessly(hostile) -> None:
+    thing = text("\x1b]0;owned\n") + text("b\u202e\x07") + b"\x93)R"
+    hostile.converted(hostile.file(**{"extra": thing, "\x1b[2J\n": b"N", "\ud800": text("\x9b31m\r")}))
+    shown = hostile.command_line.run("inspect", hostile.source, *FAMILY)
+    assert shown.status == 0
+    assert shown.out.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e308])
+def test_arguments_that_are_no_numbers_do_no_harm(hostile, value) -> None:
+    """JSON has no way to say them, and what cannot be said must not be written."""
+    raw = b"G" + struct.pack(">d", value)
+    arguments = mapping(dict.fromkeys(("max_depth", "scale", "img_size", "encoder", "features"), raw))
+    hostile.converted(hostile.file(args=arguments, epoch=raw))
+    shown = hostile.command_line.run("inspect", "--json", hostile.source, *FAMILY)
+    json.loads(shown.out, parse_constant=pytest.fail)
+
+
 # Row 6.
 
 FLOATS = storage("0", 8)
+
+
+def tensor_of(shape: bytes, stride: bytes, offset: bytes = number(0)) -> bytes:
+    return call(glob("torch._utils", "_rebuild_tensor_v2"), FLOATS, offset, shape, stride, b"\x89", b"N")
+
+
 VIEWS = {
     "more elements than its record has": tensor(storage("0", 1000), [1000]),
     "fewer elements than its record has": tensor(storage("0", 4), [4]),
@@ -212,6 +313,13 @@ VIEWS = {
     "a side that overflows": tensor(FLOATS, [1 << 64], [0]),
     "more sides than strides": tensor(FLOATS, [2, 2], [1]),
     "ten thousand sides": tensor(FLOATS, [1] * 10_000),
+    "more sides than NumPy takes": tensor(FLOATS, [1] * 40),
+    "nothing of an impossible shape": tensor(FLOATS, [0, 1 << 61, 1 << 61], [0, 0, 0]),
+    "a side that is a bool": tensor_of(group(b"\x88", number(8)), numbers([8, 1])),
+    "a side that is a fraction": tensor_of(group(b"G" + struct.pack(">d", 8.0)), numbers([1])),
+    "a stride that is a bool": tensor_of(numbers([8]), group(b"\x88")),
+    "an offset that is a bool": tensor_of(numbers([8]), numbers([1]), b"\x89"),
+    "an offset that is a number of NumPy": tensor_of(numbers([8]), numbers([1]), call(glob("numpy", "int64"), number(0))),
     "a shape that is a list": call(glob("torch._utils", "_rebuild_tensor_v2"), FLOATS, number(0), b"]", b")", b"\x89", b"N"),
     "a shape that multiplies when it is shown": call(
         glob("torch._utils", "_rebuild_tensor_v2"), FLOATS, nested_key(), b")", b")", b"\x89", b"N"

@@ -45,6 +45,22 @@ BROKEN = {
     "a name twice": safetensors(
         b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}', b"ab"
     ),
+    "a name twice, once as an escape": safetensors(
+        b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}', b"ab"
+    ),
+    "a name twice, at the end of three hundred thousand": safetensors(
+        b"{" + b"".join(b'"%x":1,' % number for number in range(300_000)) + b'"493df":1}'
+    ),
+    "metadata twice": safetensors(b'{"__metadata__":{},"__metadata__":{},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', b"a"),
+    "a byte order mark": safetensors(b'\xef\xbb\xbf{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', b"a"),
+    "a header in UTF-16": safetensors('{"a":1}'.encode("utf-16")),
+    "zeros behind the header": safetensors(b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}' + bytes(100), b"a"),
+    "a side in scientific notation": safetensors(b'{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}', b"a"),
+    "more sides than NumPy takes": written({"a": entry(0, 1, [1] * 40)}, b"a"),
+    "nothing of an impossible shape": written({"a": entry(0, 0, [0, 1 << 61, 1 << 61])}),
+    "metadata with a number that is none": safetensors(
+        b'{"__metadata__":{"x":NaN},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', b"a"
+    ),
     "a field twice": safetensors(b'{"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}', b"a"),
     "offsets the wrong way round": written({"a": {"dtype": "U8", "shape": [1], "data_offsets": [1, 0]}}, b"a"),
     "offsets that are negative": written({"a": {"dtype": "U8", "shape": [1], "data_offsets": [-1, 0]}}, b"a"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -169,6 +171,69 @@ def test_two_archives_one_after_the_other_are_refused(hostile) -> None:
     hostile.refused(zipped(forge.archive(pickled(mapping({})))) + zipped(hostile.entries()))
 
 
+def described(data: bytes, crc32: int | None = None, size: int | None = None, wide: bool = False) -> bytes:
+    """What may follow the data of an entry to say its checksum and its sizes once more."""
+    size = len(data) if size is None else size
+    return b"PK\x07\x08" + struct.pack("<L2Q" if wide else "<3L", zlib.crc32(data) if crc32 is None else crc32, size, size)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_description_behind_the_data_that_is_true_is_read(hostile, wide) -> None:
+    entries = hostile.entries()
+    for entry, following in pairwise(entries):
+        entry.flags |= 8
+        following.before = described(entry.data, wide=wide)
+    hostile.converted(zipped(entries))
+
+
+@pytest.mark.parametrize("lie", [{"crc32": 5}, {"size": 5}, {"size": 5, "wide": True}, None], ids=str)
+def test_a_description_behind_the_data_that_lies_or_is_not_there_is_refused(hostile, lie) -> None:
+    entries = hostile.entries()
+    entries[3].flags |= 8
+    entries[4].before = b"" if lie is None else described(entries[3].data, **lie)
+    assert "archive/data/2" in hostile.refused(zipped(entries))
+
+
+def test_a_description_behind_the_data_that_no_flag_announces_is_refused(hostile) -> None:
+    entries = hostile.entries()
+    entries[4].before = described(entries[3].data)
+    hostile.refused(zipped(entries))
+
+
+def test_an_archive_in_the_comment_of_an_archive_is_refused(hostile) -> None:
+    """A reader that looks for the end from behind finds the one, a reader that takes the first the other."""
+    hidden = zipped(forge.archive(pickled(mapping({}))))
+    hostile.refused(zipped(hostile.entries(), after=hidden, end={"comment": len(hidden)}))
+    hostile.refused(zipped(hostile.entries(), after=b"PK\x05\x06" + bytes(18), end={"comment": 22}))
+    hostile.refused(zipped(hostile.entries(), after=b"a note", end={"comment": 6}))
+
+
+@pytest.mark.parametrize("name", ["archive/DATA.PKL", "archive/Data/0", "archive/data/0".replace("d", "D")])
+@pytest.mark.parametrize("first", [True, False])
+def test_names_that_differ_in_capitals_only_are_refused(hostile, name, first) -> None:
+    """torch looks records up without regard to capitals, and takes the one that it finds."""
+    twin = Entry(name, pickled(mapping({})))
+    assert "differ in capitals only" in hostile.refused(zipped([twin, *hostile.entries()] if first else [*hostile.entries(), twin]))
+
+
+@pytest.mark.parametrize("name", ["archive//data.pkl", "archive/./data.pkl", "./archive/data.pkl", "archive/data.pkl//", "."])
+def test_names_that_other_readers_would_shorten_to_another_are_refused(hostile, name) -> None:
+    assert "torch never writes" in hostile.refused(zipped([*hostile.entries(), Entry(name, b"")]))
+
+
+def test_a_folder_with_bytes_of_its_own_is_refused(hostile) -> None:
+    assert "is a folder" in hostile.refused(zipped([*hostile.entries(), Entry("archive/data/", b"hidden")]))
+    assert "one checkpoint only" in hostile.refused(zipped([*hostile.entries(), Entry("other/", b"")]))
+    hostile.converted(zipped([*hostile.entries(), Entry("archive/data/", b"")]))
+
+
+@pytest.mark.parametrize("version", [b"99\n", b"0\n", b"-3\n", b"\x1b[31m", b"", "٣\n".encode(), b"3" * 5000])
+def test_a_version_of_the_format_that_is_not_known_is_refused(hostile, version) -> None:
+    message = hostile.refused(changed(hostile, -1, data=version))
+    assert "unknown version" in message
+    assert "\x1b" not in message
+
+
 @pytest.mark.parametrize("kept", [4, 30, 1000, 0.5, -1, -21, -22, -23])
 def test_a_download_that_was_cut_off_is_refused(hostile, kept) -> None:
     content = zipped(hostile.entries())
@@ -241,6 +306,23 @@ def test_a_bomb_of_zeros_is_refused(hostile) -> None:
     state["pretrained.mask_token"] = tensor(storage("999", 64), [64])
     liar = zipped([*forge.archive(pickled(mapping(state)), hostile.records), bomb("archive/data/999", 256)])
     assert "does not inflate to the 256 bytes" in hostile.refused(liar)
+
+
+def test_bytes_behind_the_end_of_a_compressed_stream_are_refused(hostile) -> None:
+    entries = hostile.entries()
+    for place in (0, 5):
+        plain, packed = entries[place], replace(entries[place], deflated=True).packed + b"hidden"
+        said = {"method": 8, "size": len(plain.data), "crc32": zlib.crc32(plain.data)}
+        changed = [*entries[:place], Entry(plain.name, packed, local=said, central=said), *entries[place + 1 :]]
+        assert "does not inflate to" in hostile.refused(zipped(changed))
+
+
+def test_a_stream_of_nothing_but_empty_blocks_takes_no_time(hostile) -> None:
+    packed = b"\x00\x00\x00\xff\xff" * 4_000_000 + b"\x01\x00\x00\xff\xff"
+    said = {"method": 8, "size": 0, "crc32": 0}
+    state = hostile.state() | {"pretrained.mask_token": tensor(storage("999", 0), [0])}
+    content = [*forge.archive(pickled(mapping(state)), hostile.records), Entry("archive/data/999", packed, local=said, central=said)]
+    hostile.converted(zipped(content))
 
 
 def test_many_small_bombs_are_refused_together(hostile) -> None:

@@ -7,7 +7,10 @@ paths, since that is how a source that changes, or a kill at an awkward moment, 
 
 from __future__ import annotations
 
+import builtins
 import difflib  # noqa: F401
+import errno
+import io
 import json
 import os
 import resource
@@ -106,12 +109,30 @@ def watch(paths: list[str], number: int, action: str) -> None:
                 grown.write(bytes(100))
         elif action == "remove":
             file.unlink()
+        elif action == "fail":
+            fail_reading(file)
         elif action == "replace":
             copy = file.with_name("copy")
             copy.write_bytes(file.read_bytes())
             copy.replace(file)
 
     sys.addaudithook(hook)
+
+
+def fail_reading(file: Path) -> None:
+    """From now on a disk cannot read what lies behind the first 100,000 bytes of this file, as a worn one does."""
+    system_open = builtins.open
+
+    class Worn(io.FileIO):
+        def readinto(self, buffer: Any) -> int:
+            if self.tell() + len(buffer) > 100_000:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().readinto(buffer) or 0
+
+    def worn(path: Any, *arguments: Any, **more: Any) -> Any:
+        return Worn(path) if path == file else system_open(path, *arguments, **more)
+
+    builtins.open = worn
 
 
 if __name__ == "__main__":
