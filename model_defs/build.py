@@ -10,7 +10,7 @@ from torch import nn
 
 from model_defs.arithmetic import accelerate
 from model_defs.config import SCALES, DPTConfig
-from model_defs.dpt import DPT, HierarchicalDPT, HybridDPT, RelativeDPT
+from model_defs.dpt import HierarchicalDPT, HybridDPT, PlainDPT, RelativeDPT
 from model_defs.dust3r import DensePoints, DUSt3R
 from model_defs.encoder_config import (
     AttentionConfig,
@@ -41,25 +41,26 @@ from model_defs.encoders.swin import Swin
 from model_defs.encoders.swin2 import Swin2
 from model_defs.encoders.transformer import Attention
 from model_defs.encoders.vit import ViT
-from model_defs.fusion import FUSIONS
+from model_defs.fusion import FUSIONS, Fusion
 from model_defs.head import DepthHead, DoublingDepthHead, SegmentationHead, UnalignedDepthHead
 from model_defs.levit_dpt import LeViTDPT, TransposedStem
 from model_defs.midas_v21_fusion import MidasV21Fusion
+from model_defs.network import Network
 from model_defs.next_vit_dpt import NextViTDPT
 from model_defs.patch_embed import NormalizedPatchEmbedding, PatchEmbedding
 from model_defs.posenc import POSITION_ENCODINGS, BicubicPositionEncoding, PositionEncoding
 from model_defs.reassemble import REASSEMBLE_TOKENS, Reassemble, ReassembleMap
 
 
-def build(config: DPTConfig) -> DPT:
+def build(config: DPTConfig) -> Network:
     """A network with the parts its encoder calls for; its weights are whatever torch makes them."""
     network = _BUILDERS[type(config.encoder)](config, config.encoder)
     accelerate(network)
     return network
 
 
-def _vit(config: DPTConfig, encoder: ViTConfig) -> DPT:
-    return DPT(
+def _vit(config: DPTConfig, encoder: ViTConfig) -> PlainDPT:
+    return PlainDPT(
         config,
         patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
         posenc=PositionEncoding(encoder.width, encoder.grid),
@@ -71,7 +72,7 @@ def _vit(config: DPTConfig, encoder: ViTConfig) -> DPT:
     )
 
 
-def _beit(config: DPTConfig, encoder: BEiTConfig) -> DPT:
+def _beit(config: DPTConfig, encoder: BEiTConfig) -> RelativeDPT:
     return RelativeDPT(
         config,
         patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
@@ -83,11 +84,12 @@ def _beit(config: DPTConfig, encoder: BEiTConfig) -> DPT:
     )
 
 
-def _hybrid(config: DPTConfig, encoder: HybridConfig) -> DPT:
+def _hybrid(config: DPTConfig, encoder: HybridConfig) -> HybridDPT:
     token_part = REASSEMBLE_TOKENS[config.reassemble.readout]
-    maps = map(ReassembleMap, encoder.stage_widths[:2], config.fusion.widths)
-    widths = zip(SCALES[2:], config.reassemble.features, config.fusion.widths[2:], strict=True)
-    tokens = (token_part(encoder.width, features, fusion_width, scale) for scale, features, fusion_width in widths)
+    map_widths = zip(encoder.stage_widths[:2], config.fusion.widths[:2], strict=True)
+    maps = [ReassembleMap(width, fusion_width) for width, fusion_width in map_widths]
+    token_widths = zip(SCALES[2:], config.reassemble.features, config.fusion.widths[2:], strict=True)
+    tokens = [token_part(encoder.width, features, fusion_width, scale) for scale, features, fusion_width in token_widths]
     return HybridDPT(
         config,
         patch_embed=ResNetPatchEmbedding(config.image.channels, encoder),
@@ -108,8 +110,8 @@ def _attention(config: AttentionConfig) -> Callable[[int, int], nn.Module]:
     return Attention
 
 
-def _dinov2(config: DPTConfig, encoder: DINOv2Config) -> DPT:
-    return DPT(
+def _dinov2(config: DPTConfig, encoder: DINOv2Config) -> PlainDPT:
+    return PlainDPT(
         config,
         patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
         posenc=BicubicPositionEncoding(encoder.width, encoder.grid),
@@ -120,7 +122,7 @@ def _dinov2(config: DPTConfig, encoder: DINOv2Config) -> DPT:
     )
 
 
-def _resnext(config: DPTConfig, encoder: ResNeXtConfig) -> DPT:
+def _resnext(config: DPTConfig, encoder: ResNeXtConfig) -> HierarchicalDPT:
     return HierarchicalDPT(
         config,
         patch_embed=ResNeXtStem(config.image.channels, encoder.stem_width),
@@ -131,7 +133,7 @@ def _resnext(config: DPTConfig, encoder: ResNeXtConfig) -> DPT:
     )
 
 
-def _efficientnet_lite(config: DPTConfig, encoder: EfficientNetLiteConfig) -> DPT:
+def _efficientnet_lite(config: DPTConfig, encoder: EfficientNetLiteConfig) -> HierarchicalDPT:
     return HierarchicalDPT(
         config,
         patch_embed=EfficientNetLiteStem(config.image.channels, encoder.stem_width),
@@ -142,11 +144,10 @@ def _efficientnet_lite(config: DPTConfig, encoder: EfficientNetLiteConfig) -> DP
     )
 
 
-def _levit(config: DPTConfig, encoder: LeViTConfig) -> DPT:
+def _levit(config: DPTConfig, encoder: LeViTConfig) -> LeViTDPT:
     stem_widths = encoder.transposed_stem_widths
     return LeViTDPT(
         config,
-        side=encoder.side,
         patch_embed=LeViTStem(config.image.channels, encoder.stem_widths),
         imgencoder=LeViT(encoder),
         reassemble=_reassemble_maps(config, encoder.widths),
@@ -156,7 +157,7 @@ def _levit(config: DPTConfig, encoder: LeViTConfig) -> DPT:
     )
 
 
-def _next_vit(config: DPTConfig, encoder: NextViTConfig) -> DPT:
+def _next_vit(config: DPTConfig, encoder: NextViTConfig) -> NextViTDPT:
     return NextViTDPT(
         config,
         patch_embed=NextViTStem(config.image.channels, encoder.stem_widths),
@@ -168,7 +169,7 @@ def _next_vit(config: DPTConfig, encoder: NextViTConfig) -> DPT:
     )
 
 
-def _swin(config: DPTConfig, encoder: SwinConfig | Swin2Config) -> DPT:
+def _swin(config: DPTConfig, encoder: SwinConfig | Swin2Config) -> HierarchicalDPT:
     return HierarchicalDPT(
         config,
         patch_embed=NormalizedPatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
@@ -179,34 +180,35 @@ def _swin(config: DPTConfig, encoder: SwinConfig | Swin2Config) -> DPT:
     )
 
 
-def _croco(config: DPTConfig, encoder: CroCoConfig) -> DPT:
+def _croco(config: DPTConfig, encoder: CroCoConfig) -> DUSt3R:
     return DUSt3R(
         config,
         patch_embed=ViewEmbedding(config.image.channels, encoder.width, encoder.patch_size),
         imgencoder=ViewEncoder(encoder),
         decoder=TwoViewDecoder(encoder),
-        views={view: _points(config, encoder) for view in ("first", "second")},
+        views=nn.ModuleDict({view: _points(config, encoder) for view in ("first", "second")}),
     )
 
 
 def _points(config: DPTConfig, encoder: CroCoConfig) -> DensePoints:
     part = REASSEMBLE_TOKENS[config.reassemble.readout]
     tapped = [encoder.decoder_width if tap else encoder.width for tap in encoder.taps]
-    parts = map(part, tapped, config.reassemble.features, config.fusion.widths, SCALES)
-    return DensePoints(Reassemble(parts), _fusion(config), _head(config))
+    widths = zip(tapped, config.reassemble.features, config.fusion.widths, SCALES, strict=True)
+    return DensePoints(Reassemble([part(*each) for each in widths]), _fusion(config), _head(config))
 
 
 def _reassemble_maps(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
-    return Reassemble(map(ReassembleMap, widths, config.fusion.widths))
+    pairs = zip(widths, config.fusion.widths, strict=True)
+    return Reassemble([ReassembleMap(width, fusion_width) for width, fusion_width in pairs])
 
 
 def _reassemble_tokens(config: DPTConfig, width: int) -> Reassemble:
     part = REASSEMBLE_TOKENS[config.reassemble.readout]
     widths = zip(SCALES, config.reassemble.features, config.fusion.widths, strict=True)
-    return Reassemble(part(width, features, fusion_width, scale) for scale, features, fusion_width in widths)
+    return Reassemble([part(width, features, fusion_width, scale) for scale, features, fusion_width in widths])
 
 
-def _fusion(config: DPTConfig) -> Any:
+def _fusion(config: DPTConfig) -> Fusion:
     return FUSIONS[config.fusion.resize](config.fusion)
 
 
@@ -217,7 +219,7 @@ def _head(config: DPTConfig, width: int | None = None) -> nn.Module:
     return head(width or config.fusion.widths[0], config.head, config.output)
 
 
-_BUILDERS: dict[type, Callable[[DPTConfig, Any], DPT]] = {
+_BUILDERS: dict[type, Callable[[DPTConfig, Any], Network]] = {
     ViTConfig: _vit,
     BEiTConfig: _beit,
     HybridConfig: _hybrid,

@@ -7,41 +7,23 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from model_defs.config import DPTConfig
+from model_defs.network import Network
 from model_defs.patch_embed import Grid
 
 
-class DPT(nn.Module):
-    """A plain transformer under a convolutional decoder. A variant is another part in one of these places."""
+class DPT(Network):
+    """Any encoder of images under a convolutional decoder. The kinds differ in how an image becomes what the decoder takes."""
 
-    pictures = 1  # that it sees together
-
-    def __init__(
-        self,
-        config: DPTConfig,
-        *,
-        patch_embed: nn.Module,
-        posenc: nn.Module | None = None,
-        imgencoder: nn.Module,
-        reassemble: nn.Module,
-        fusion: nn.Module,
-        head: nn.Module,
-        multiple: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.config = config
-        self.multiple = multiple or config.image.multiple  # of which both sides have to be; pictures may be brought to a larger one
-        self.patch_embed = patch_embed
-        if posenc is not None:
-            self.posenc = posenc
-        self.imgencoder = imgencoder
-        self.reassemble = reassemble
-        self.fusion = fusion
-        self.head = head
+    patch_embed: nn.Module
+    imgencoder: nn.Module
+    reassemble: nn.Module
+    fusion: nn.Module
+    head: nn.Module
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W), normalised -> (B, H, W), or (B, channels, H, W) where there is more than one."""
@@ -52,37 +34,24 @@ class DPT(nn.Module):
         prediction: Tensor = self.head(path, (image.shape[2], image.shape[3]))
         return prediction
 
+    @abstractmethod
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         """What the encoder hands over at four depths, and the grid of patches it belongs to."""
+
+
+class PlainDPT(DPT):
+    """The paper's own: a stack of blocks on tokens that are told where they stand."""
+
+    posenc: nn.Module
+
+    def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         tokens, grid = self.patch_embed(image)  # (B, 1 + h * w, C), the class token first
         tokens = self.posenc(tokens, grid)
         return self.imgencoder(tokens, grid), grid
 
-    def check(self, image: Tensor) -> None:
-        """A sentence, not a crash five layers down."""
-        expected = self.config.image
-        if image.ndim != 4:
-            raise ValueError(f"expected images of shape (batch, {expected.channels}, height, width), got {tuple(image.shape)}")
-        if image.shape[1] != expected.channels:
-            raise ValueError(f"expected {expected.channels} channels, got {image.shape[1]} in an input of shape {tuple(image.shape)}")
-        self.check_size(image.shape[2], image.shape[3])
-        weight = next(self.parameters())
-        if image.dtype != weight.dtype:
-            raise ValueError(
-                f"expected {weight.dtype} like the weights, got {image.dtype}; use image.to({weight.dtype}) or model.to({image.dtype})"
-            )
-
-    def check_size(self, height: int, width: int) -> None:
-        multiple = self.multiple
-        if height % multiple or width % multiple or not height or not width:
-            nearest = [max(multiple, round(side / multiple) * multiple) for side in (height, width)]
-            raise ValueError(
-                f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near"
-            )
-
 
 class RelativeDPT(DPT):
-    """The same under an encoder that compares the positions of tokens instead of adding them."""
+    """An encoder that compares the positions of tokens, so that none are added."""
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         tokens, grid = self.patch_embed(image)
@@ -90,7 +59,9 @@ class RelativeDPT(DPT):
 
 
 class HybridDPT(DPT):
-    """The same on patches that come out of a convolutional network, whose own finer maps take the place of the first taps."""
+    """Patches that come out of a convolutional network, whose own finer maps take the place of the first taps."""
+
+    posenc: nn.Module
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         tokens, grid, maps = self.patch_embed(image)
@@ -99,7 +70,7 @@ class HybridDPT(DPT):
 
 
 class HierarchicalDPT(DPT):
-    """The same decoder under an encoder whose stages hand over maps of four scales: no positions to add, no tokens to lay out."""
+    """An encoder whose stages hand over maps of four scales: no positions to add, no tokens to lay out."""
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         maps = self.imgencoder(self.patch_embed(image))  # finest first, (B, C, h, w), (B, C', h / 2, w / 2), ...

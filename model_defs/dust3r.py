@@ -13,8 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from model_defs.config import DPTConfig
-from model_defs.dpt import DPT
+from model_defs.network import Network
 from model_defs.patch_embed import Grid
 
 
@@ -38,23 +37,17 @@ def points(directions: Tensor) -> Tensor:
     return directions / length.clamp(min=1e-8) * torch.expm1(length)
 
 
-class DUSt3R(DPT):
+class DUSt3R(Network):
     """Points of both views in the frame of the first, each with how far it is to be trusted."""
 
     pictures = 2
 
-    def __init__(
-        self, config: DPTConfig, *, patch_embed: nn.Module, imgencoder: nn.Module, decoder: nn.Module, views: dict[str, nn.Module]
-    ) -> None:
-        nn.Module.__init__(self)  # the parts behind the encoder are there twice
-        self.config = config
-        self.multiple = config.image.multiple
-        self.patch_embed = patch_embed
-        self.imgencoder = imgencoder
-        self.decoder = decoder
-        self.views = nn.ModuleDict(views)
+    patch_embed: nn.Module
+    imgencoder: nn.Module
+    decoder: nn.Module
+    views: nn.ModuleDict  # first and second: what stands behind the encoder is there twice
 
-    def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:  # type: ignore[override]  # two views, four maps
+    def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
         """Two batches of images, whose sizes may differ -> pts3d_1 and pts3d_2 of (B, H, W, 3), conf_1 and conf_2 of (B, H, W)."""
         self.check(first)
         self.check(second)

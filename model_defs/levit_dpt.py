@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
 
 from torch import Tensor, nn
 
-from model_defs.config import DPTConfig
 from model_defs.dpt import HierarchicalDPT
+from model_defs.encoder_config import LeViTConfig
 
 
 class LeViTDPT(HierarchicalDPT):
     """Between fusion and head, a stem turned around gives back sides that the encoder's stem took."""
 
-    def __init__(self, config: DPTConfig, *, side: int, transposed_stem: nn.Module, **parts: Any) -> None:
-        super().__init__(config, **parts)
-        self.side = side
-        self.transposed_stem = transposed_stem
+    transposed_stem: nn.Module
 
     def forward(self, image: Tensor) -> Tensor:
         self.check(image)
@@ -27,11 +24,13 @@ class LeViTDPT(HierarchicalDPT):
         return prediction
 
     def check_size(self, height: int, width: int) -> None:
-        size = 16 * self.side
+        encoder = self.config.encoder
+        assert isinstance(encoder, LeViTConfig)
+        size = 16 * encoder.side
         if (height, width) != (size, size):
             raise ValueError(
                 f"expected {size} x {size}, got {height} x {width}; this LeViT learned where things are on a map of "
-                f"{self.side} x {self.side}, a sixteenth of the image's sides, and takes no other size"
+                f"{encoder.side} x {encoder.side}, a sixteenth of the image's sides, and takes no other size"
             )
 
 
@@ -40,7 +39,7 @@ class TransposedStem(nn.Sequential):
 
     def __init__(self, width: int, widths: tuple[int, ...]) -> None:
         layers: list[nn.Module] = []
-        for inputs, outputs in zip((width, *widths), widths, strict=False):
+        for inputs, outputs in pairwise((width, *widths)):
             layers += [NormalizedTransposedConvolution(inputs, outputs), nn.Hardswish()]
         super().__init__(*layers)
 

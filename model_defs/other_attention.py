@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from model_defs.build import build
-from model_defs.dpt import DPT
 from model_defs.encoder_config import AttentionConfig, DINOv2Config, HybridConfig, ViTConfig
+from model_defs.network import Network
 
 JOINT, APART = "qkv.weight", ("queries.weight", "keys.weight", "values.weight")
 
@@ -18,12 +18,12 @@ JOINT, APART = "qkv.weight", ("queries.weight", "keys.weight", "values.weight")
 class Swapped:
     """The network, which weights of the one before it have no place in it, and which of its own are new and untrained."""
 
-    network: DPT
+    network: Network
     left: tuple[str, ...]
     fresh: tuple[str, ...]
 
 
-def with_attention(network: DPT, attention: AttentionConfig) -> Swapped:
+def with_attention(network: Network, attention: AttentionConfig) -> Swapped:
     """The same network around another attention, with every weight that fits; queries, keys and values may be one matrix or three."""
     encoder = network.config.encoder
     if not isinstance(encoder, (ViTConfig, HybridConfig, DINOv2Config)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,9 @@ from model_defs.patch_embed import Grid
 class Reassemble(nn.Module):
     """One part for each scale, finest first."""
 
-    def __init__(self, parts: Iterable[nn.Module]) -> None:
+    def __init__(self, parts: Sequence[nn.Module]) -> None:
         super().__init__()
-        for scale, part in zip(SCALES, parts, strict=False):
+        for scale, part in zip(SCALES[: len(parts)], parts, strict=True):  # an encoder with three stages has no map of the fourth scale
             self.add_module(scale, part)
 
     def forward(self, taps: Sequence[Tensor], grid: Grid) -> list[Tensor]:

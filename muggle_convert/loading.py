@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from model_defs.build import build
-from model_defs.dpt import DPT
+from model_defs.network import Network
 from muggle_convert.checkpoints import DType, MappedFiles, TensorEntry, printable, tensor_chunks, verify_checksums
 from muggle_convert.conversion import Options, read
 from muggle_convert.dropped import check_dropped
@@ -52,7 +52,7 @@ def load(matched: Match) -> Predictor:
     return with_predict(model.eval(), PairPredictor if model.pictures == 2 else Predictor)
 
 
-def _assign(model: DPT, weights: Mapping[str, Tensor], matched: Match) -> None:
+def _assign(model: Network, weights: Mapping[str, Tensor], matched: Match) -> None:
     try:
         model.load_state_dict(weights, strict=True, assign=True)
     except RuntimeError as problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model_defs.dpt import DPT
+from model_defs.network import Network
 from muggle_convert.loading import load
 from muggle_convert.match import Match
 
@@ -29,7 +29,7 @@ def largest_differences(original: Match, converted: Match) -> dict[str, float]:
     return found
 
 
-def _prediction(model: DPT, picture: Tensor) -> Tensor:
+def _prediction(model: Network, picture: Tensor) -> Tensor:
     """All numbers of a prediction; a network of two views sees the picture beside its mirror image."""
     picture = picture.to(next(model.parameters()).dtype)
     prediction = model(*[picture, picture.flip(-1)][: model.pictures])

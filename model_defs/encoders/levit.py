@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ class LeViTStem(nn.Sequential):
 
     def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
         layers: list[nn.Module] = []
-        for inputs, outputs in zip((channels, *widths), widths, strict=False):
+        for inputs, outputs in pairwise((channels, *widths)):
             layers += [NormalizedConvolution(inputs, outputs, 3, stride=2, padding=1), nn.Hardswish()]
         super().__init__(*layers[:-1])
 

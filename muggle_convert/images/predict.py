@@ -7,7 +7,7 @@ from typing import Any, cast, overload
 import torch
 from torch import Tensor
 
-from model_defs.dpt import DPT
+from model_defs.network import Network
 from muggle_convert.errors import Refusal
 from muggle_convert.images import metres
 from muggle_convert.images.metres import Known, Prediction
@@ -17,7 +17,7 @@ from muggle_convert.images.tensors import prepare, restore, restore_classes
 BATCH = 8  # pictures that go through the network together; more only takes memory
 
 
-class Predictor(DPT):
+class Predictor(Network):
     """What a network gains: its own preprocessing before it and the way back to the picture's size behind it."""
 
     @overload
@@ -72,14 +72,14 @@ class Predictor(DPT):
         return _blank, (network, able), self.__dict__
 
 
-def with_predict(network: DPT, able_to: type[Predictor] = Predictor) -> Predictor:
+def with_predict(network: Network, able_to: type[Predictor] = Predictor) -> Predictor:
     """The same network, of the same parts, as one that also takes pictures; its tensors keep their names, and it still is what it was."""
     able = _blank(type(network), able_to)
     able.__dict__.update(network.__dict__)
     return able
 
 
-def _blank(network: type[DPT], able_to: type[Predictor]) -> Predictor:
+def _blank(network: type[Network], able_to: type[Predictor]) -> Predictor:
     if network not in _COMBINED:
         _COMBINED[network] = cast(type[Predictor], type(network.__name__, (able_to, network), {}))
     kind = _COMBINED[network]

@@ -1,0 +1,42 @@
+"""What every network has in common: a configuration, parts that are called by name, and an input it takes."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from model_defs.config import DPTConfig
+
+
+class Network(nn.Module):
+    """Parts in the order they run. A kind of network says which it has; `build` says what they are."""
+
+    pictures = 1  # that it sees together
+
+    def __init__(self, config: DPTConfig, *, multiple: int | None = None, **parts: nn.Module) -> None:
+        super().__init__()
+        self.config = config
+        self.multiple = multiple or config.image.multiple  # of which both sides have to be; pictures may be brought to a larger one
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    def check(self, image: Tensor) -> None:
+        """A sentence, not a crash five layers down."""
+        expected = self.config.image
+        if image.ndim != 4:
+            raise ValueError(f"expected images of shape (batch, {expected.channels}, height, width), got {tuple(image.shape)}")
+        if image.shape[1] != expected.channels:
+            raise ValueError(f"expected {expected.channels} channels, got {image.shape[1]} in an input of shape {tuple(image.shape)}")
+        self.check_size(image.shape[2], image.shape[3])
+        weight = next(self.parameters())
+        if image.dtype != weight.dtype:
+            raise ValueError(
+                f"expected {weight.dtype} like the weights, got {image.dtype}; use image.to({weight.dtype}) or model.to({image.dtype})"
+            )
+
+    def check_size(self, height: int, width: int) -> None:
+        multiple = self.multiple
+        if height % multiple or width % multiple or not height or not width:
+            nearest = [max(multiple, round(side / multiple) * multiple) for side in (height, width)]
+            raise ValueError(
+                f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near"
+            )
