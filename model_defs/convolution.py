@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from model_defs.arithmetic import Convolution
+from model_defs.arithmetic import Convolution, convolution
+from model_defs.kept import Kept
 
 
 class NormalizedConvolution(Convolution):
@@ -24,6 +26,21 @@ class NormalizedConvolution(Convolution):
     ) -> None:
         super().__init__(inputs, outputs, kernel_size, stride=stride, padding=padding, groups=groups, bias=bias)
         self.norm = nn.BatchNorm2d(outputs, eps=eps)
+        self.kept = Kept()
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        return self.norm(super().forward(feature_map))
+        if self.norm.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self.norm(super().forward(feature_map))
+        # torch's batch norm changes its statistics without counting it, but counts the batches.
+        statistics = [self.norm.get_buffer(name) for name in ("running_mean", "running_var", "num_batches_tracked")]
+        learned = [self.weight, self.norm.weight, self.norm.bias, *([] if self.bias is None else [self.bias])]
+        weight, bias = self.kept(self.folded, *learned, *statistics)
+        return convolution(feature_map, weight, bias, self.stride, self.padding, self.groups)
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of one convolution that does both: what a batch norm has learned is a factor and a summand for each channel."""
+        factor = self.norm.weight * torch.rsqrt(self.norm.get_buffer("running_var") + self.norm.eps)
+        bias = self.norm.bias - self.norm.get_buffer("running_mean") * factor
+        if self.bias is not None:
+            bias = bias + self.bias * factor
+        return self.weight * factor[:, None, None, None], bias

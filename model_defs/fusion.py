@@ -17,7 +17,7 @@ class ResidualConvolution(nn.Module):
 
     def __init__(self, width: int, config: FusionConfig) -> None:
         super().__init__()
-        self.resconv_seq = nn.Sequential(nn.ReLU(), _convolution(width, config), nn.ReLU(), _convolution(width, config))
+        self.resconv_seq = nn.Sequential(nn.ReLU(), _convolution(width, config), nn.ReLU(inplace=True), _convolution(width, config))
 
     def forward(self, feature_map: Tensor) -> Tensor:
         return feature_map + self.resconv_seq(feature_map)

@@ -37,7 +37,7 @@ class EfficientNetLiteStem(nn.Module):
         self.proj = Convolution(channels, width, 3, stride=2)
 
     def forward(self, image: Tensor) -> Tensor:
-        return F.relu6(self.proj(image))  # (B, 3, H, W) -> (B, C, H / 2, W / 2)
+        return F.relu6(self.proj(image), inplace=True)  # (B, 3, H, W) -> (B, C, H / 2, W / 2)
 
 
 class SeparableBlock(nn.Module):
@@ -54,7 +54,7 @@ class SeparableBlock(nn.Module):
         return feature_map + branch if self.residual else branch
 
     def branch(self, feature_map: Tensor) -> Tensor:
-        return self.project(F.relu6(self.depthwise(feature_map)))
+        return self.project(F.relu6(self.depthwise(feature_map), inplace=True))
 
 
 class InvertedBlock(SeparableBlock):
@@ -65,7 +65,7 @@ class InvertedBlock(SeparableBlock):
         self.expand = Convolution(inputs, inner, 1)
 
     def branch(self, feature_map: Tensor) -> Tensor:
-        return super().branch(F.relu6(self.expand(feature_map)))
+        return super().branch(F.relu6(self.expand(feature_map), inplace=True))
 
 
 class EfficientNetLite(nn.Module):

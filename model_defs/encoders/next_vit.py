@@ -48,7 +48,7 @@ class ConvolutionalAttention(nn.Module):
         self.proj = nn.Conv2d(width, width, kernel_size=1, bias=False)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        return self.proj(F.relu(self.group_conv(feature_map)))
+        return self.proj(F.relu(self.group_conv(feature_map), inplace=True))
 
 
 class ReducedAttention(nn.Module):
@@ -88,7 +88,7 @@ class MLP(nn.Module):
         self.conv2 = nn.Conv2d(hidden, width, kernel_size=1)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        return self.conv2(F.relu(self.conv1(feature_map)))
+        return self.conv2(F.relu(self.conv1(feature_map), inplace=True))
 
 
 class ConvolutionBlock(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from model_defs.arithmetic import convolution
 from model_defs.encoder_config import HybridConfig
+from model_defs.kept import Kept
 from model_defs.patch_embed import Grid
 
 GROUPS = 32  # of every group norm
@@ -27,18 +28,20 @@ class StandardizedConvolution(nn.Conv2d):
         before, after = (kernel_size - 2) // 2, (kernel_size - 1) // 2
         self.halving_padding = (before, after, before, after) if stride == 2 and kernel_size > 1 else None
         self.norm = nn.GroupNorm(GROUPS, outputs)
+        self.kept = Kept()
 
     def forward(self, feature_map: Tensor) -> Tensor:
         if self.halving_padding is not None:
             feature_map = F.pad(feature_map, self.halving_padding)
         # With a pixel's channels side by side torch's group norm loses three times as much to rounding, and later stages multiply that.
-        return self.norm(convolution(feature_map, self.standardized(), None, self.stride, self.padding).contiguous())
+        (weight,) = self.kept(self.standardized, self.weight)
+        return self.norm(convolution(feature_map, weight, None, self.stride, self.padding).contiguous())
 
-    def standardized(self) -> Tensor:
+    def standardized(self) -> tuple[Tensor]:
         # The variance of a filter gets lost in half precision.
         weight = self.weight.to(torch.promote_types(self.weight.dtype, torch.float32))
         variance, mean = torch.var_mean(weight, dim=(1, 2, 3), keepdim=True, correction=0)
-        return ((weight - mean) * torch.rsqrt(variance + 1e-8)).to(self.weight.dtype)
+        return (((weight - mean) * torch.rsqrt(variance + 1e-8)).to(self.weight.dtype),)
 
 
 class Bottleneck(nn.Module):
@@ -52,9 +55,9 @@ class Bottleneck(nn.Module):
         self.shortcut = StandardizedConvolution(inputs, outputs, 1, stride=stride) if first else nn.Identity()
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        branch = F.relu(self.reduce(feature_map))
-        branch = F.relu(self.spatial(branch))
-        return F.relu(self.shortcut(feature_map) + self.expand(branch))
+        branch = F.relu(self.reduce(feature_map), inplace=True)
+        branch = F.relu(self.spatial(branch), inplace=True)
+        return F.relu(self.expand(branch) + self.shortcut(feature_map), inplace=True)
 
 
 class ResNetPatchEmbedding(nn.Module):
@@ -73,7 +76,7 @@ class ResNetPatchEmbedding(nn.Module):
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Grid, list[Tensor]]:
-        feature_map = F.relu(self.stem(image))  # (B, 3, H, W) -> (B, C, H / 2, W / 2)
+        feature_map = F.relu(self.stem(image), inplace=True)  # (B, 3, H, W) -> (B, C, H / 2, W / 2)
         # Padded below and on the right; zeros never win, for nothing is below zero after a ReLU.
         feature_map = F.max_pool2d(F.pad(feature_map, (0, 1, 0, 1)), kernel_size=3, stride=2)  # (B, C, H / 4, W / 4)
         maps = []

@@ -20,7 +20,8 @@ class ResNeXtStem(nn.Module):
         self.proj = NormalizedConvolution(channels, width, 7, stride=2, padding=3)
 
     def forward(self, image: Tensor) -> Tensor:
-        return F.max_pool2d(F.relu(self.proj(image)), kernel_size=3, stride=2, padding=1)  # (B, 3, H, W) -> (B, C, H / 4, W / 4)
+        feature_map = F.relu(self.proj(image), inplace=True)  # (B, 3, H, W) -> (B, C, H / 2, W / 2)
+        return F.max_pool2d(feature_map, kernel_size=3, stride=2, padding=1)  # (B, C, H / 4, W / 4)
 
 
 class ResNeXtBlock(nn.Module):
@@ -35,9 +36,9 @@ class ResNeXtBlock(nn.Module):
         self.shortcut = nn.Identity() if same else NormalizedConvolution(inputs, outputs, 1, stride=stride)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        branch = F.relu(self.reduce(feature_map))
-        branch = F.relu(self.grouped(branch))
-        return F.relu(self.shortcut(feature_map) + self.expand(branch))
+        branch = F.relu(self.reduce(feature_map), inplace=True)
+        branch = F.relu(self.grouped(branch), inplace=True)
+        return F.relu(self.expand(branch) + self.shortcut(feature_map), inplace=True)
 
 
 class ResNeXt(nn.Module):
