@@ -30,12 +30,18 @@ def forward(arguments: argparse.Namespace) -> Iterator[Row]:
         pictures = [torch.randn(1, 3, arguments.size, arguments.size)] if arguments.size else case.inputs()
         for name, theirs in _peers(case, path, arguments):
             for picture in pictures:
-                yield _beside(case, mine, name, theirs, picture, arguments)
+                if (row := _beside(case, mine, name, theirs, picture, arguments)) is not None:
+                    yield row
 
 
-def _beside(case: Golden, mine: Predict, name: str, theirs: Predict, picture: torch.Tensor, arguments: argparse.Namespace) -> Row:
+def _beside(case: Golden, mine: Predict, name: str, theirs: Predict, picture: torch.Tensor, arguments: argparse.Namespace) -> Row | None:
     with torch.inference_mode():
-        ours, expected = mine(picture), theirs(picture)
+        ours = mine(picture)
+        try:
+            expected = theirs(picture)
+        except Exception as problem:
+            print(f"{name} fails on {case.name} at {' x '.join(map(str, picture.shape[2:]))}: {problem}", file=sys.stderr)
+            return None
         error = float((ours - expected).abs().max() / expected.std())
         first, second = in_turn(arguments.runs, lambda: mine(picture), lambda: theirs(picture))
     size = " x ".join(map(str, picture.shape[2:]))
