@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from model_defs.config import OutputConfig
+from muggle_convert.cli.depth import to_device
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.families.evidence import Evidence, Source
@@ -36,7 +37,7 @@ def prepared(matched: Match, attention: str | None, seed: int, device: str | Non
         new = plugged(model, attention)
         model, changes = new.model, dict(new.changes)
         print(new.remark)
-    return Prepared(trainable(model).to(device or ("cuda" if torch.cuda.is_available() else "cpu")), changes)
+    return Prepared(to_device(trainable(model), device), changes)
 
 
 def in_metres(before: Prepared, pairs: Sequence[Pair], rules: Rules, dataset: Dataset, known: OutputConfig | None) -> Prepared:

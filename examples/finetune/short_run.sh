@@ -5,13 +5,16 @@ set -euo pipefail
 folder=$1
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 if [ -x .venv/bin/python ]; then PATH=$PWD/.venv/bin:$PATH; fi
+export PYTHONPATH=.
 toy=fixtures/toy_depth_anything_v2_vit.pth
 
 python -m examples.toy_depth.folder --world unseen --seed 2000 --scenes 600 --out "$folder/scenes/train"
 python -m examples.toy_depth.folder --world unseen --seed 1000 --scenes 100 --out "$folder/scenes/val"
-for attention in full performer; do
-    python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --attention $attention \
-        --steps 600 --every 300 --run "$folder/$attention" --out "$folder/$attention.safetensors"
-done
+
+python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --batch 2 --steps 1600 --every 800 \
+    --run "$folder/full" --out "$folder/full.safetensors"
+python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --batch 2 --steps 1600 --every 800 --attention performer \
+    --run "$folder/performer" --out "$folder/performer.safetensors"
+
 python -m muggle_convert eval $toy "$folder/full.safetensors" "$folder/performer.safetensors" \
     --images "$folder/scenes/val/images" --truth "$folder/scenes/val/truth" --cap 30 --worst 0

@@ -20,14 +20,13 @@ from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.datasets import DATASETS
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.evaluation.metrics import NAMES
-from muggle_convert.images.sizes import Size
 from muggle_convert.target import check_target
 
-from .attention import KINDS
 from .batches import batches
 from .crops import Cropping, crop_size
 from .folders import Split, kitti_below, pairs_below
-from .objective import LOSSES, objective
+from .objective import objective
+from .options import parse
 from .preparing import in_metres, prepared
 from .run import Recipe, Run, read_state
 from .saving import save
@@ -95,44 +94,9 @@ def _make_room(folder: Path, target: Path) -> None:
         raise Refusal(f"{folder} cannot be made ({problem.strerror}); give a folder for the checkpoint with --run.") from None
 
 
-def _size(text: str) -> Size:
-    rows, _, columns = text.partition("x")
-    return int(rows), int(columns)
-
-
-def parse(line: list[str] | None = None) -> argparse.Namespace:
-    known = Recipe()
-    parser = argparse.ArgumentParser(prog="python -m examples.finetune.train", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", help="anything load_any_dpt takes")
-    parser.add_argument("--family", help="where the file cannot tell")
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="what no tensor tells")
-    data = parser.add_mutually_exclusive_group(required=True)
-    data.add_argument("--kitti", type=Path, metavar="DIR", help="KITTI's raw drives, and train/ and val/ of its annotated depth")
-    data.add_argument("--folder", type=Path, metavar="DIR", help="train/ and val/, each with images/ and truth/")
-    parser.add_argument("--dataset", choices=DATASETS, default="plain", help="what a .png in truth/ means, as for muggle-convert eval")
-    parser.add_argument("--kb-crop", action="store_true", help="only the lowest 352 rows and the middle 1216 columns")
-    parser.add_argument("--cap", type=float, metavar="METRES", help="nothing is learned from what is farther")
-    parser.add_argument("--crop", type=_size, metavar="ROWSxCOLUMNS", help="what the network sees at a time; by default its training size")
-    parser.add_argument("--loss", choices=LOSSES, default="relative", help="blind to scale and shift, or in metres")
-    parser.add_argument("--gradient-weight", type=float, default=0.5, help="of the relative loss; 0 where measurements are sparse")
-    parser.add_argument("--attention", choices=KINDS, help="plug this attention in first")
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--batch", type=int, default=known.batch)
-    parser.add_argument("--accumulate", type=int, default=known.accumulate, help="batches to a step")
-    parser.add_argument("--encoder-rate", type=float, default=known.encoder_rate)
-    parser.add_argument("--decoder-rate", type=float, default=known.decoder_rate)
-    parser.add_argument("--clip", type=float, default=known.clip, help="the longest gradient")
-    parser.add_argument("--seed", type=int, default=known.seed)
-    parser.add_argument("--every", type=int, default=200, help="steps between checkpoints and validations")
-    parser.add_argument("--device", help="by default a graphics card where there is one")
-    parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoint")
-    parser.add_argument("--out", type=Path, required=True, help="the file to write in the end")
-    return parser.parse_args(line)
-
-
 def main() -> None:
     try:
-        finetune(parse())
+        finetune(parse((__doc__ or "").splitlines()[0]))
     except Refusal as refusal:
         sys.exit(f"finetune: {refusal}")
 

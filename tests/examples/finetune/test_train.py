@@ -72,9 +72,26 @@ def test_another_attention_is_trained_and_saved(train: Train, pairs: Path, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["--batch", 0], "--batch: '0' is not a whole number above zero"),
+        (["--clip", "-1"], "--clip: '-1' is not a number above zero"),
+        (["--crop", "28"], "--crop: '28' is not ROWSxCOLUMNS, such as 352x704"),
+    ],
+)
+def test_a_number_that_cannot_be_is_told_by_its_option(
+    train: Train, pairs: Path, arguments: list[object], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        train("--folder", pairs, *arguments)
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
         (["--steps", 2, "--batch", 3], "is of a run with batch 2, not 3"),
         (["--out", "tuned.pth"], "tuned.pth does not end in .safetensors"),
         (["--out", "nowhere/tuned.safetensors"], "the folder nowhere does not exist"),
+        (["--device", "abacus"], "abacus"),
         (["--crop", "28x30"], "28 x 30 does not fit; this network takes sides that are multiples of 14"),
     ],
 )
