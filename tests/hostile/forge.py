@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -106,10 +107,13 @@ class Entry:
 
     @property
     def packed(self) -> bytes:
-        if not self.deflated:
-            return self.data
-        deflater = zlib.compressobj(wbits=-15)
-        return deflater.compress(self.data) + deflater.flush()
+        return deflated(self.data) if self.deflated else self.data
+
+
+@lru_cache(maxsize=256)
+def deflated(data: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(data) + deflater.flush()
 
 
 def zipped(

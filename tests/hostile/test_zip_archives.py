@@ -326,7 +326,8 @@ def test_a_stream_of_nothing_but_empty_blocks_takes_no_time(hostile) -> None:
 
 
 def test_many_small_bombs_are_refused_together(hostile) -> None:
-    bombs = [Entry(f"archive/bomb{number}", bytes(2_000_000), deflated=True) for number in range(100)]
+    zeros = bytes(2_000_000)
+    bombs = [Entry(f"archive/bomb{number}", zeros, deflated=True) for number in range(100)]
     assert "would inflate to" in hostile.refused(zipped([*hostile.entries(), *bombs]))
 
 
