@@ -28,6 +28,7 @@ FILES = {
     "a local header unlike the central one": changed(1, local={"size": 99, "crc32": 5}),
     "a local name unlike the central one": changed(0, local={"name": "archive/data.pkm"}),
     "two pickles": zipped([*entries(), Entry("archive/data.pkl", pickled(mapping({})))]),
+    "a twin in capitals": zipped([Entry("archive/DATA.PKL", pickled(mapping({}))), *entries()]),
     "bytes between": zipped(entries(), between=b"x" * 10),
     "bytes behind": zipped(entries(), after=b"x" * 10),
     "a wrong checksum of weights": changed(1, crc32=7),
