@@ -17,7 +17,7 @@ from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, nearest_released
 from muggle_convert.families.settings import check_inversion
 from muggle_convert.hub.known import published_name
-from muggle_convert.rules import Drop, RuleSet, Shape
+from muggle_convert.rules import Drop, Rule, RuleSet, Shape
 from muggle_convert.rules.templates import Template
 from muggle_convert.translate import UNUSED, Translation, translate
 
@@ -63,9 +63,10 @@ def match(
         raise _unknown(checkpoint, names, candidates, family)
     attempts = [_attempt(checkpoint, candidate, overrides or {}, left_out) for candidate in fitting]
     possible = [attempt for attempt in attempts if not isinstance(attempt.outcome, Contradiction)] or attempts[:1]
-    told = Evidence(Source.FLAG, f"--family {family}") if family else Evidence(Source.SHAPE, "the names of its tensors")
     if len({attempt.candidate.family.name for attempt in possible}) > 1:
         possible, told = _tell_apart(checkpoint, possible)
+    else:
+        told = Evidence(Source.FLAG, f"--family {family}") if family else _ruled_out(attempts, possible[0].candidate.family)
     outcome = possible[0].outcome
     if isinstance(outcome, Refusal):
         raise outcome
@@ -105,7 +106,7 @@ class Attempt:
 def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[str, Any], left_out: Mapping[str, str]) -> Attempt:
     try:
         translation = translate(checkpoint, candidate.rules, left_out)
-        reading = _reading(checkpoint, candidate.family, translation, overrides)
+        reading = _reading(checkpoint, candidate.family, translation, overrides, candidate.rules)
         findings = Findings()
         config = candidate.family.configure(reading, findings)
         if candidate.family.transformers and candidate.layout in candidate.family.transformers.layouts:
@@ -125,7 +126,9 @@ def _account(reading: Reading, inventory: Mapping[str, Shape]) -> None:
     """Hold what the checkpoint makes against what a network of its configuration holds."""
     if missing := [name for name in inventory if name not in reading.shapes]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise Contradiction(f"{reading.file} looks like {reading.family} but lacks what makes {missing[0]}{more}; the file is incomplete.")
+        raise Contradiction(
+            f"{reading.file} looks like {reading.family} but lacks {reading.called(missing[0])}{more}; the file is incomplete."
+        )
     for name, shape in reading.shapes.items():
         if name not in inventory:
             raise Contradiction(
@@ -150,7 +153,7 @@ def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapp
     translation = translate(checkpoint, None, left_out)
     shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
     shown |= {alias: shown[owner] for alias, owner in document.aliases.items() if owner in shown}
-    _account(_reading(checkpoint, found, Translation(shown, {}), overrides), _described(found, document.config, checkpoint))
+    _account(_reading(checkpoint, found, Translation(shown, {}), overrides, None), _described(found, document.config, checkpoint))
     config = _apply(found, document.config, overrides, evidence)
     return Match(checkpoint, found, CONVERTED, config, evidence, translation, document, left_out)
 
@@ -183,7 +186,10 @@ def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], evid
     return config
 
 
-def _reading(checkpoint: Checkpoint, family: Family, translation: Translation, overrides: Mapping[str, Any]) -> Reading:
+def _reading(
+    checkpoint: Checkpoint, family: Family, translation: Translation, overrides: Mapping[str, Any], rules: RuleSet | None
+) -> Reading:
+    """With no rules the names of the checkpoint are the model's."""
     return Reading(
         family=family.name,
         checkpoint=checkpoint,
@@ -191,7 +197,15 @@ def _reading(checkpoint: Checkpoint, family: Family, translation: Translation, o
         origins={name: made.origins for name, made in translation.made.items()},
         dropped={name: (place.rule, dict(place.fields)) for name, place in translation.dropped.items() if isinstance(place.rule, Drop)},
         overrides=overrides,
+        called=lambda name: _called(rules, name),
     )
+
+
+def _called(rules: RuleSet | None, name: str) -> str:
+    """What a layout calls a tensor of the model; its name in the model where the layout has no place for it."""
+    place = rules.of_canonical(name) if rules else None
+    names = place.siblings(place.rule.original) if place and isinstance(place.rule, Rule) else []
+    return " + ".join(printable(original) for original in names if original is not None) or name
 
 
 def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[Attempt], Evidence]:
@@ -215,6 +229,15 @@ def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[A
         f"{printable(checkpoint.name)} fits {' and '.join(names)}, whose files look alike, and neither its name nor anything in it "
         f"tells which it is: pass {' or '.join(f'--family {name}' for name in names)}."
     )
+
+
+def _ruled_out(attempts: list[Attempt], family: Family) -> Evidence:
+    """Why a checkpoint is of this family, where what contradicts itself is of no other that its names fit."""
+    others = [attempt.outcome for attempt in attempts if attempt.candidate.family is not family]
+    if not others:
+        return Evidence(Source.SHAPE, "the names of its tensors")
+    said = [outcome.because for outcome in others if isinstance(outcome, Contradiction) and outcome.because is not None]
+    return said[0] if said else Evidence(Source.SHAPE, "the names and shapes of its tensors")
 
 
 def _unknown(checkpoint: Checkpoint, names: list[str], candidates: list[Candidate], wanted: str | None) -> Refusal:

@@ -7,6 +7,7 @@ import torch
 
 from muggle_convert import Refusal
 from muggle_convert.conversion import Options, read
+from muggle_convert.families.evidence import Evidence, Source
 from tests.goldens import golden
 
 CASE = golden("depth_anything_v2")
@@ -33,6 +34,18 @@ def test_a_file_of_another_family_than_asked_for_is_refused_with_its_own(checkpo
         Refusal, match=r"is not a dpt_vit: the nearest is depth_anything_v2 .* knows all of its 239 tensors; leave --family out"
     ):
         read(checkpoint, Options(family="dpt_vit"))
+
+
+def test_what_is_not_there_is_evidence_under_the_name_it_would_have_in_the_file(checkpoint: Path) -> None:
+    evidence = read(checkpoint, Options()).evidence
+    assert evidence["reassemble.readout"] == Evidence(Source.SHAPE, "there is no depth_head.readout_projects.3.0.weight")
+    assert evidence["fusion.batch_norm"] == Evidence(Source.SHAPE, "there is no depth_head.scratch.refinenet4.resConfUnit2.bn1.weight")
+
+
+@pytest.mark.parametrize(("case", "what"), [("midas_v21_g8", "names"), ("vit", "names and shapes")])  # a hybrid has all names of a ViT
+def test_the_tensors_decide_where_they_fit_one_family(case: str, what: str, tmp_path: Path) -> None:
+    matched = read(golden(case).save(tmp_path), Options(overrides=golden(case).options))
+    assert matched.evidence["family"] == Evidence(Source.SHAPE, f"the {what} of its tensors")
 
 
 @pytest.mark.parametrize(

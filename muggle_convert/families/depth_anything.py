@@ -11,7 +11,7 @@ from model_defs.config import DPTConfig, ImageConfig, OutputConfig, ReassembleCo
 from model_defs.encoder_config import DINOv2Config
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.efficient_attention import attention_inventory, full_attention
-from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import (
     Inventory,
@@ -70,9 +70,14 @@ def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
         raise Refusal(f"{reading.file} has {depth} transformer blocks; Depth-Anything V1 taps the last four, so it has four at least.")
     taps = findings.convention("encoder.taps", _last_four(depth), "V1 taps the last four blocks")
     if (told := reading.told("taps", TAPS)) is not None and told[0] != taps:
-        raise Contradiction(f"{reading.file} taps the blocks {list(told[0])} ({told[1]}), where Depth-Anything V1 taps the last four.")
+        raise Contradiction(
+            f"{reading.file} taps the blocks {list(told[0])} ({told[1]}), where Depth-Anything V1 taps the last four.", because=told[1]
+        )
     if reading.said.get("max_depth") is not None:
-        raise Contradiction(f"{reading.file} is metric, as its config.json says, which Depth-Anything V1 is not.")
+        raise Contradiction(
+            f"{reading.file} is metric, as its config.json says, which Depth-Anything V1 is not.",
+            because=Evidence(Source.METADATA, "max_depth in config.json"),
+        )
     output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
     findings.rest("output", output, Source.CONVENTION, "V1 predicts relative inverse depth")
     return _configure(reading, findings, depth, taps, output)
@@ -100,7 +105,9 @@ def _told_taps_v2(reading: Reading, findings: Findings, depth: int) -> tuple[int
     check_taps(taps, 4, depth)
     is_v1 = taps == _last_four(depth) and depth in V2_TAPS and reading.said.get("max_depth") is None
     if is_v1 and told[1].source is Source.METADATA:
-        raise Contradiction(f"{reading.file} taps the last four blocks ({told[1]}), as Depth-Anything V1 does and V2 does not.")
+        raise Contradiction(
+            f"{reading.file} taps the last four blocks ({told[1]}), as Depth-Anything V1 does and V2 does not.", because=told[1]
+        )
     return findings.note("encoder.taps", taps, told[1].source, told[1].detail)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import SCALES, DPTConfig, ImageConfig, ReassembleConfig
+from model_defs.config import SCALES, DPTConfig, ImageConfig
 from model_defs.encoder_config import LeViTConfig
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
@@ -26,6 +26,7 @@ from muggle_convert.families.parts import (
     normalized_convolution,
     read_depth_head,
     read_fusion,
+    read_map_reassembly,
 )
 from muggle_convert.families.settings import whole_numbers
 from muggle_convert.rules import Drop, Rule, RuleSet, Shape, derivable, rename, unused
@@ -122,7 +123,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
     return DPTConfig(
         family=reading.family,
         encoder=encoder,
-        reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
+        reassemble=read_map_reassembly(findings),
         fusion=read_fusion(reading, findings, "to next", SCALES[:3]),
         head=head,
         image=_image(reading, findings, encoder.side),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
-from model_defs.config import DPTConfig, ImageConfig, ReassembleConfig
+from model_defs.config import DPTConfig, ImageConfig
 from model_defs.encoder_config import NextViTConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
@@ -25,6 +25,7 @@ from muggle_convert.families.parts import (
     normalized_convolution,
     read_depth_head,
     read_fusion,
+    read_map_reassembly,
 )
 from muggle_convert.rules import RuleSet, rename, stack, unused
 
@@ -62,7 +63,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
     return DPTConfig(
         family=reading.family,
         encoder=_encoder(reading, findings),
-        reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
+        reassemble=read_map_reassembly(findings),
         fusion=read_fusion(reading, findings, "to next"),
         head=head,
         image=_image(reading, findings),

@@ -110,7 +110,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
         encoder=encoder,
         reassemble=ReassembleConfig(
             features=read_reassembled_features(view, findings),
-            readout=findings.convention("reassemble.readout", "none", "there is no class token"),
+            readout=findings.note("reassemble.readout", "none", Source.SHAPE, "no tensor is a class token"),
         ),
         fusion=read_fusion(view, findings, "double and crop"),
         head=head,
@@ -126,6 +126,7 @@ def _first_view(reading: Reading) -> Reading:
         reading,
         shapes={name.removeprefix(prefix): shape for name, shape in reading.shapes.items() if name.startswith(prefix)},
         origins={name.removeprefix(prefix): names for name, names in reading.origins.items() if name.startswith(prefix)},
+        called=lambda name: reading.called(prefix + name),
     )
 
 

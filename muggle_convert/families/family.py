@@ -74,6 +74,7 @@ class Reading:
     origins: Mapping[str, tuple[str, ...]]  # the names in the checkpoint each was made from
     dropped: Mapping[str, tuple[Drop, Mapping[str, int]]]  # by name in the checkpoint
     overrides: Mapping[str, Any]
+    called: Callable[[str], str]  # what the checkpoint calls a tensor of the model, be it there or not
 
     @property
     def file(self) -> str:
@@ -92,7 +93,7 @@ class Reading:
         """The shape of a tensor that has to be there."""
         if name not in self.shapes:
             raise Contradiction(
-                f"{self.file} looks like {self.family} but holds nothing for {name}; the file is incomplete or of another family."
+                f"{self.file} looks like {self.family} but lacks {self.called(name)}; the file is incomplete or of another family."
             )
         return self.shapes[name]
 
@@ -127,10 +128,12 @@ class Reading:
         numbers = sorted({fields["n"] for name in self.shapes if (fields := compiled.match(name)) is not None})
         for expected, number in enumerate(numbers):
             if number != expected:
-                missing = template.replace("{n}", str(expected))
-                raise Contradiction(f"{self.file} looks like {self.family} but has a gap: {missing} is missing while {number} is there.")
+                missing = self.called(template.replace("{n}", str(expected)))
+                there = self.called(template.replace("{n}", str(number)))
+                raise Contradiction(f"{self.file} looks like {self.family} but has a gap: {missing} is missing while {there} is there.")
         if not numbers:
-            raise Contradiction(f"{self.file} looks like {self.family} but holds nothing like {template}; the file is incomplete.")
+            first = self.called(template.replace("{n}", "0"))
+            raise Contradiction(f"{self.file} looks like {self.family} but lacks {first}; the file is incomplete.")
         return len(numbers)
 
     def stored(self, pattern: str) -> list[TensorEntry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from model_defs.config import DPTConfig, FusionConfig, ImageConfig, ReassembleConfig
+from model_defs.config import DPTConfig, FusionConfig, ImageConfig
 from model_defs.encoder_config import ResNeXtConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
@@ -21,6 +21,7 @@ from muggle_convert.families.parts import (
     normalized_convolution,
     read_depth_head,
     read_fusion,
+    read_map_reassembly,
 )
 from muggle_convert.rules import RuleSet, rename
 
@@ -46,7 +47,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
     return DPTConfig(
         family=reading.family,
         encoder=_encoder(reading, findings),
-        reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
+        reassemble=read_map_reassembly(findings),
         fusion=_fusion(reading, findings),
         head=head,
         image=read_imagenet_image(reading, findings, 384),

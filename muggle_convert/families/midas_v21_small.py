@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig, ReassembleConfig
+from model_defs.config import DPTConfig
 from model_defs.encoder_config import EfficientNetLiteConfig
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
@@ -20,6 +20,7 @@ from muggle_convert.families.parts import (
     normalized_convolution,
     read_depth_head,
     read_fusion,
+    read_map_reassembly,
 )
 from muggle_convert.rules import RuleSet, rename
 
@@ -49,7 +50,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
     return DPTConfig(
         family=reading.family,
         encoder=_encoder(reading, findings),
-        reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
+        reassemble=read_map_reassembly(findings),
         fusion=read_fusion(reading, findings, "double"),
         head=head,
         image=read_imagenet_image(reading, findings, 256),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from model_defs.config import SCALES, DPTConfig, FusionConfig, HeadConfig
+from model_defs.config import SCALES, DPTConfig, FusionConfig, HeadConfig, ReassembleConfig
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading
 from muggle_convert.rules import Drop, Rule, Shape, rename, unused
@@ -144,15 +144,20 @@ def read_reassembled_features(reading: Reading, findings: Findings, scales: Sequ
     return reading.measure_all(findings, "reassemble.features", tensors, lambda shape: shape[0])
 
 
+def read_map_reassembly(findings: Findings) -> ReassembleConfig:
+    """Of an encoder whose stages hand over maps: nothing to project, and no class token."""
+    return findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.SHAPE, "the stages hand over maps, and no class token")
+
+
 def read_readout(reading: Reading, findings: Findings) -> Literal["ignore", "project"]:
     """`project` where there is something to project with; what else there may be, no tensor tells."""
     name = "reassemble.spatial_downx2.readout_proj.weight"
     if reading.has(name):
         return findings.note("reassemble.readout", "project", Source.SHAPE, reading.describe(name))
-    return findings.convention("reassemble.readout", "ignore", "there is no readout projection")
+    return findings.note("reassemble.readout", "ignore", Source.SHAPE, f"there is no {reading.called(name)}")
 
 
 def _presence(reading: Reading, findings: Findings, path: str, name: str) -> bool:
     if reading.has(name):
         return findings.note(path, True, Source.SHAPE, reading.describe(name))
-    return findings.note(path, False, Source.SHAPE, f"there is no {name}")
+    return findings.note(path, False, Source.SHAPE, f"there is no {reading.called(name)}")

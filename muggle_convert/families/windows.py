@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from model_defs.config import DPTConfig, ImageConfig, ReassembleConfig
+from model_defs.config import DPTConfig, ImageConfig
 from model_defs.encoder_config import Swin2Config, SwinConfig
 from model_defs.window_layout import largest_windows, window_layout, windows_fit
 from muggle_convert.checkpoints import TensorEntry, as_array, printable
@@ -29,6 +29,7 @@ from muggle_convert.families.parts import (
     norm,
     read_depth_head,
     read_fusion,
+    read_map_reassembly,
 )
 from muggle_convert.families.settings import whole_number
 from muggle_convert.families.window_buffers import LARGEST, derive_index, derive_mask, mask_of, masked
@@ -111,7 +112,7 @@ def read_network(reading: Reading, findings: Findings, encoder: SwinConfig | Swi
     return DPTConfig(
         family=reading.family,
         encoder=encoder,
-        reassemble=findings.rest("reassemble", ReassembleConfig((), "ignore"), Source.CONVENTION, "the stages hand over maps"),
+        reassemble=read_map_reassembly(findings),
         fusion=read_fusion(reading, findings, "to next"),
         head=head,
         image=findings.rest(

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from muggle_convert import Refusal, convert, export, inspect
-from muggle_convert.families.evidence import Source
+from muggle_convert.families.evidence import Evidence, Source
 from tests.goldens import golden
 from tests.layouts.cases import CASES, files
 
@@ -35,6 +35,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object], name: str = "
 def test_the_stages_tell_the_versions_of_depth_anything_apart(version: str, tmp_path: Path) -> None:
     match = inspect(folder_of(f"depth_anything_v{version}", tmp_path)).match
     assert match.family.name == f"depth_anything_v{version}" and match.layout == "transformers"
+    assert match.evidence["family"] == Evidence(Source.METADATA, "taps in config.json")
 
 
 def test_stages_by_their_names_tell_them_apart_too(tmp_path: Path) -> None:
