@@ -15,7 +15,7 @@ from muggle_convert.families import BY_NAME, FAMILIES
 from muggle_convert.families.config_json import pictures_said_by, refuse_another_network
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, nearest_released
-from muggle_convert.families.settings import check_inversion
+from muggle_convert.families.settings import check_output
 from muggle_convert.hub.known import published_name
 from muggle_convert.rules import Drop, Rule, RuleSet, Shape
 from muggle_convert.rules.templates import Template
@@ -161,13 +161,15 @@ def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapp
 def _described(family: Family, config: DPTConfig, checkpoint: Checkpoint) -> Mapping[str, Shape]:
     """The inventory of a configuration that a file brought along, in which a stranger can have written any numbers."""
     refusal = Refusal(f"{printable(checkpoint.name)} describes a network that cannot be; convert the original again.")
+    if not isinstance(config.encoder, family.encoder):
+        raise refusal
     counts = [value for path, value in leaves(config).items() if "depth" in path.rpartition(".")[2] and isinstance(value, (int, tuple))]
     blocks = sum(sum(count) if isinstance(count, tuple) else count for count in counts)
     if blocks > len(checkpoint.tensors):
         raise refusal
     try:
         return family.inventory(config)
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
+    except (ArithmeticError, LookupError, ValueError):  # numbers that divide nothing, and lists of other lengths than the ones beside them
         raise refusal from None
 
 
@@ -182,7 +184,7 @@ def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], evid
         for path, now in leaves(config).items():
             if path not in before or before[path] != now or evidence.get(path) is None:
                 evidence[path] = Evidence(Source.FLAG, f"{key}={value}")
-    check_inversion(config.output)
+    check_output(config.output)
     return config
 
 

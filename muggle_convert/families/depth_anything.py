@@ -230,6 +230,7 @@ def _released(pattern: str, sizes: Mapping[str, int], **more: Any) -> tuple[Rele
 DEPTH_ANYTHING_V1 = Family(
     name="depth_anything_v1",
     title="Depth-Anything V1",
+    encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v1,
     inventory=_inventory,
@@ -242,6 +243,7 @@ DEPTH_ANYTHING_V1 = Family(
 DEPTH_ANYTHING_V2 = Family(
     name="depth_anything_v2",
     title="Depth-Anything V2",
+    encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v2,
     inventory=_inventory,

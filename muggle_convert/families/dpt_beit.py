@@ -157,6 +157,7 @@ _BASE = {**_ALL, "encoder.width": 768, "encoder.depth": 12, "reassemble.features
 DPT_BEIT = Family(
     name="dpt_beit",
     title="DPT with BEiT",
+    encoder=BEiTConfig,
     layouts=LAYOUTS,
     configure=_configure,
     inventory=_inventory,

@@ -217,6 +217,7 @@ _FULL = {
 DPT_HYBRID = Family(
     name="dpt_hybrid",
     title="DPT, hybrid of a convolutional network and a vision transformer",
+    encoder=HybridConfig,
     layouts=LAYOUTS,
     configure=_configure,
     inventory=_inventory,

@@ -256,6 +256,7 @@ def _linear(name: str, outputs: int, inputs: int) -> Inventory:
 DPT_LEVIT = Family(
     name="dpt_levit",
     title="DPT, LeViT",
+    encoder=LeViTConfig,
     layouts={"original": ORIGINAL, "every block": EVERY_BLOCK},
     configure=_configure,
     inventory=_inventory,

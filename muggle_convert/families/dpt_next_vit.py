@@ -190,6 +190,7 @@ def _convolutional_inventory(block: str, width: int, outputs: int, mlp_width: in
 DPT_NEXT_VIT = Family(
     name="dpt_next_vit",
     title="DPT, Next-ViT",
+    encoder=NextViTConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
     inventory=_inventory,

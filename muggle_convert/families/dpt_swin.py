@@ -77,6 +77,7 @@ RELEASED = {"encoder.width": 192, "encoder.depths": (2, 2, 18, 2), "encoder.wind
 DPT_SWIN = Family(
     name="dpt_swin",
     title="DPT, Swin",
+    encoder=SwinConfig,
     layouts=LAYOUTS,
     configure=_configure,
     inventory=_inventory,

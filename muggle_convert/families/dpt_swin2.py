@@ -172,6 +172,7 @@ def _released(width: int, depths: tuple[int, ...], size: str) -> Released:
 DPT_SWIN2 = Family(
     name="dpt_swin2",
     title="DPT, Swin V2",
+    encoder=Swin2Config,
     layouts=LAYOUTS,
     configure=_configure,
     inventory=_inventory,

@@ -102,6 +102,7 @@ _LARGE = {
 DPT_VIT = Family(
     name="dpt_vit",
     title="DPT, plain vision transformer",
+    encoder=ViTConfig,
     layouts=LAYOUTS,
     configure=_configure,
     inventory=_inventory,

@@ -259,6 +259,7 @@ _FULL = {"encoder.width": 1024, "encoder.depth": 24, "encoder.decoder_width": 76
 DUST3R = Family(
     name="dust3r",
     title="DUSt3R, points in space from two views",
+    encoder=CroCoConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
     inventory=_inventory,

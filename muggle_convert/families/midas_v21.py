@@ -109,6 +109,7 @@ def _inventory(config: DPTConfig) -> Inventory:
 MIDAS_V21 = Family(
     name="midas_v21",
     title="MiDaS v2.1",
+    encoder=ResNeXtConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
     inventory=_inventory,

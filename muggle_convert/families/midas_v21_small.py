@@ -97,6 +97,7 @@ def _inventory(config: DPTConfig) -> Inventory:
 MIDAS_V21_SMALL = Family(
     name="midas_v21_small",
     title="MiDaS v2.1 small",
+    encoder=EfficientNetLiteConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
     inventory=_inventory,

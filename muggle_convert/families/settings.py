@@ -124,8 +124,10 @@ def _apply_non_negative(config: DPTConfig, non_negative: bool) -> DPTConfig:
     return replace(config, output=replace(config.output, activation="relu" if non_negative else "none"))
 
 
-def check_inversion(output: OutputConfig) -> None:
-    """Scale, shift and inversion only mean something together."""
+def check_output(output: OutputConfig) -> None:
+    """A sigmoid needs to know the largest depth; scale, shift and inversion only mean something together."""
+    if output.activation == "sigmoid" and output.max_depth is None:
+        raise Refusal("the prediction ends in a sigmoid, and nothing says of what depth it is a share: pass --set max_depth=NUMBER.")
     given = {"scale": output.scale, "shift": output.shift}
     if output.invert and (missing := [name for name, value in given.items() if value is None]):
         raise Refusal(f"invert=true needs to know the {' and the '.join(missing)} too: pass --set {missing[0]}=NUMBER as well.")
