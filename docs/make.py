@@ -13,6 +13,7 @@ DOCS = Path(__file__).parent
 PICTURES = {
     "depth_anything_v2_vits": networks.depth_anything_v2_vits,
     "dpt_hybrid_384": networks.dpt_hybrid_384,
+    "dust3r": networks.dust3r,
     "encoder": encoder.draw,
     "fusion": fusion.draw,
     "head": head.draw,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from diagrams import scene
-from muggle_convert.pictures.model import COLOURS
+from muggle_convert.pictures.elements import COLOURS
 from muggle_convert.pictures.svg import PALE, Drawing
 
 BLOCKS, TAPS = 12, (2, 5, 8, 11)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import DINOv2Config, HybridConfig
+from model_defs.encoder_config import CroCoConfig, DINOv2Config, HybridConfig
 from muggle_convert.pictures.measure import measure
 from muggle_convert.pictures.model import draw
+from muggle_convert.pictures.views import draw_views
 
 DEPTH_ANYTHING_V2_VITS = DPTConfig(
     family="depth_anything_v2",
@@ -36,6 +37,29 @@ DPT_HYBRID_384 = DPTConfig(
     output=OutputConfig(kind="relative inverse depth", activation="relu"),
 )
 
+DUST3R = DPTConfig(
+    family="dust3r",
+    encoder=CroCoConfig(
+        width=1024,
+        depth=24,
+        heads=16,
+        mlp_width=4096,
+        patch_size=16,
+        decoder_width=768,
+        decoder_depth=12,
+        decoder_heads=12,
+        decoder_mlp_width=3072,
+        two_decoders=True,
+        rotation_base=100.0,
+        taps=(0, 6, 9, 12),
+    ),
+    reassemble=ReassembleConfig(features=(96, 192, 384, 768), readout="none"),
+    fusion=FusionConfig(widths=(256, 256, 256, 256), resize="double and crop"),
+    head=HeadConfig(kind="depth", upsampler_width=128, projection_width=128, channels=4, resize="double"),
+    image=ImageConfig(3, 512, True, "at most", 16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    output=OutputConfig(kind="points", activation="exp"),
+)
+
 
 def depth_anything_v2_vits() -> str:
     return draw(DEPTH_ANYTHING_V2_VITS, measure(DEPTH_ANYTHING_V2_VITS, 518, 518), 518, 518, "Depth-Anything V2, depth_anything_v2_vits")
@@ -43,3 +67,7 @@ def depth_anything_v2_vits() -> str:
 
 def dpt_hybrid_384() -> str:
     return draw(DPT_HYBRID_384, measure(DPT_HYBRID_384, 384, 384), 384, 384, "DPT hybrid, dpt_hybrid_384")
+
+
+def dust3r() -> str:
+    return draw_views(DUST3R, measure(DUST3R, 384, 512), 384, 512, "DUSt3R, DUSt3R_ViTLarge_BaseDecoder_512_dpt")

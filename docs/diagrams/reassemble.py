@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diagrams import scene
 from model_defs.config import SCALES
-from muggle_convert.pictures.model import COLOURS
+from muggle_convert.pictures.elements import COLOURS
 from muggle_convert.pictures.svg import PALE, Drawing
 
 GREEN, BLUE = COLOURS["reassemble"], COLOURS["imgencoder"]

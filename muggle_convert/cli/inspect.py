@@ -54,8 +54,6 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     if target.suffix.lower() != ".svg":
         raise Refusal(f"{printable(target)} does not end in .svg, which is what pictures of networks are written as.")
     check_folder_of(target)
-    if match.config.output.kind == "points":
-        raise Refusal(f"{match.family.title} looks at two pictures at once; only networks that look at one are drawn.")
     image = match.config.image
     sides = size.lower().split("x") if size else [str(image.size), str(image.size_across or image.size)]
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
@@ -63,6 +61,7 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     from muggle_convert.images.saving import replacing
     from muggle_convert.pictures.measure import measure
     from muggle_convert.pictures.model import draw
+    from muggle_convert.pictures.views import draw_views
 
     rows, columns = map(int, sides)
     try:
@@ -72,4 +71,5 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     name, exact = match.released
     title = f"{match.family.title}, {name}" if exact else match.family.title
     with replacing(target) as part:
-        part.write_text(draw(match.config, parts, rows, columns, title), encoding="utf-8")
+        drawn = draw_views if match.config.output.kind == "points" else draw
+        part.write_text(drawn(match.config, parts, rows, columns, title), encoding="utf-8")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
@@ -46,6 +47,13 @@ class Drawing:
 
     def circle(self, x: float, y: float, radius: float, fill: str, stroke: str = "none") -> None:
         self._shapes.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{fill}" stroke="{stroke}"/>')
+
+    @contextmanager
+    def moved(self, across: float, down: float) -> Iterator[None]:
+        """What is drawn meanwhile lies so much farther to the right and below."""
+        self._shapes.append(f'<g transform="translate({across:.1f} {down:.1f})">')
+        yield
+        self._shapes.append("</g>")
 
     def svg(self) -> str:
         head = (

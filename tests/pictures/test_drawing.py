@@ -11,18 +11,20 @@ import pytest
 from muggle_convert.conversion import Options, read
 from muggle_convert.pictures.measure import measure
 from muggle_convert.pictures.model import draw
+from muggle_convert.pictures.views import draw_views
 from tests.conftest import Command
-from tests.goldens import Golden, goldens
+from tests.goldens import Golden, golden, goldens
 
 SVG = "{http://www.w3.org/2000/svg}"
-ONE_OF_EACH = list({case.family: case for case in goldens() if case.family != "dust3r"}.values())
+ONE_OF_EACH = list({case.family: case for case in goldens()}.values())
 
 
 def drawn(case: Golden, folder: Path) -> ElementTree.Element:
     options = case.options
     config = read(case.save(folder), Options(family=options.pop("family", None), overrides=options)).config
     rows, columns = case.manifest["inputs"][0]["shape"][2:]
-    return ElementTree.fromstring(draw(config, measure(config, rows, columns), rows, columns, "A <network> & more"))
+    drawing = draw_views if case.family == "dust3r" else draw
+    return ElementTree.fromstring(drawing(config, measure(config, rows, columns), rows, columns, "A <network> & more"))
 
 
 def words(picture: ElementTree.Element) -> list[str]:
@@ -34,7 +36,7 @@ def test_every_family_has_a_drawing_with_all_its_parts(case: Golden, tmp_path: P
     shown = words(drawn(case, tmp_path))
     assert "A <network> & more" in shown
     assert {"patch_embed", "imgencoder", "reassemble", "fusion", "head", "spatial_upx4", "blocks.0"} <= set(shown)
-    assert any(line.startswith("prediction, ") for line in shown)
+    assert any(line.startswith("points, " if case.family == "dust3r" else "prediction, ") for line in shown)
 
 
 @pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.family)
@@ -50,6 +52,15 @@ def test_nothing_is_drawn_beyond_the_edge_and_no_bar_has_a_gap(case: Golden, tmp
     for top in {box[1] for box in bar}:
         row = [box for box in bar if box[1] == top]
         assert all(right[0] == pytest.approx(left[0] + left[2], abs=0.2) for left, right in pairwise(row))
+
+
+@pytest.mark.parametrize("case", [golden("dust3r_small"), golden("dust3r_one_decoder")], ids=lambda case: case.name)
+def test_a_network_of_two_views_has_two_decoders_and_two_heads(case: Golden, tmp_path: Path) -> None:
+    shown = words(drawn(case, tmp_path))
+    decoders = ["decoder.first", "decoder.second"] if case.name == "dust3r_small" else ["decoder, for both"] * 2
+    assert [line for line in shown if line.startswith("decoder") and line != "decoder"] == decoders
+    assert sum(line == "head" for line in shown) == 3, "one for each view, and one in the legend"
+    assert sum(line.startswith("confidence, ") for line in shown) == 2
 
 
 def test_inspect_draws_beside_its_tables(tmp_path: Path, muggle_convert: Command) -> None:
