@@ -27,7 +27,7 @@ def forward(arguments: argparse.Namespace) -> Iterator[Row]:
     for case in chosen(arguments):
         path = drawn(case, arguments.folder)
         mine = load_any_dpt(path, **case.options)
-        pictures = [torch.randn(1, 3, arguments.size, arguments.size)] if arguments.size else case.inputs()
+        pictures = [torch.randn(1, 3, size, size) for size in arguments.size] or case.inputs()
         for name, theirs in _peers(case, path, arguments):
             for picture in pictures:
                 if (row := _beside(case, mine, name, theirs, picture, arguments)) is not None:
@@ -46,10 +46,11 @@ def _beside(case: Golden, mine: Predict, name: str, theirs: Predict, picture: to
         first, second = in_turn(arguments.runs, lambda: mine(picture), lambda: theirs(picture))
     size = " x ".join(map(str, picture.shape[2:]))
     remark = f"largest difference {error:.1e} deviations"
-    return Row(f"{case.name}, {size}", "forward", first.seconds, name, second.seconds, *_peaks(case, name, picture, arguments), remark)
+    memory, peer_memory = _peaks(case, name, picture, arguments)
+    return Row(f"{case.name}, {size}", "forward", first.seconds, name, second.seconds, memory, peer_memory, remark)
 
 
-def _peaks(case: Golden, peer: str, picture: torch.Tensor, arguments: argparse.Namespace) -> list[float]:
+def _peaks(case: Golden, peer: str, picture: torch.Tensor, arguments: argparse.Namespace) -> tuple[float, float]:
     """The most memory a fresh process has in use by the end of one prediction, of this project and of a peer."""
     line = [
         sys.executable,
@@ -60,7 +61,7 @@ def _peaks(case: Golden, peer: str, picture: torch.Tensor, arguments: argparse.N
         str(arguments.folder),
         str(arguments.originals),
     ]
-    return [run([*line, contestant]).memory for contestant in ("this project", peer)]
+    return run([*line, "this project"]).memory, run([*line, peer]).memory
 
 
 def one_prediction() -> None:

@@ -24,7 +24,7 @@ class Figure:
     output: str = ""
 
 
-def in_turn(runs: int, *actions: Callable[[], None]) -> list[Figure]:
+def in_turn(runs: int, *actions: Callable[[], object]) -> list[Figure]:
     """Each action once to warm up, then all in turn."""
     for action in actions:
         action()

@@ -34,7 +34,8 @@ def original(case: Golden, path: Path, repositories: Path) -> Predict | None:
         features, widths = DEPTH_ANYTHING[name[-4:]]
         return _filled(module.DepthAnythingV2(name[-4:], features, widths), path)
     if (repositories / "MiDaS").is_dir():
-        with importable(repositories / "MiDaS"):
+        next_vit = repositories / "MiDaS" / "midas" / "external" / "next_vit" / "classification"  # where MiDaS looks for a clone of it
+        with importable(repositories / "MiDaS"), importable(next_vit):
             if name in MIDAS:
                 module = importlib.import_module("midas.dpt_depth")
                 small_head = {"head_features_1": 64, "head_features_2": 8} if name == "dpt_levit_224" else {}

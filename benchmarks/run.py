@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--originals", type=Path, help="a folder with clones of the original repositories")
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each, in turn (7)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
-    parser.add_argument("--size", type=int, help="forward: pixels of a square image, instead of the case's own sizes")
+    parser.add_argument("--size", type=int, nargs="*", default=[], help="forward: pixels of square images, instead of the case's own sizes")
     parser.add_argument("--gigabytes", type=float, nargs="*", help="inspect and convert: files of these sizes instead")
     parser.add_argument("--folder", type=Path, default=Path(), help="where checkpoints are drawn; needs a few GB")
     arguments = parser.parse_args()
