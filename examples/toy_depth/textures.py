@@ -136,12 +136,16 @@ def random_colour(random: np.random.Generator) -> tuple[float, float, float]:
 def random_texture(random: np.random.Generator, patterns: tuple[Pattern, ...], period: tuple[float, float]) -> Texture:
     pattern = patterns[random.integers(len(patterns))]
     low, high = period
+    first = random_colour(random)
+    # Most things are of nearly one colour, and where they are not a small network sees the pattern instead of the shape.
+    contrast = random.random() ** 2
+    red, green, blue = (one + contrast * (other - one) for one, other in zip(first, random_colour(random), strict=True))
     return Texture(
         pattern=pattern,
-        first=random_colour(random),
-        second=random_colour(random),
+        first=first,
+        second=(red, green, blue),
         period=float(np.exp(random.uniform(np.log(low), np.log(high)))),
         angle=float(random.choice((0.0, np.pi / 2, random.uniform(0, np.pi)))),
         offset=(float(random.uniform(0, 200)), float(random.uniform(0, 200))),
-        grain=float(random.choice((0.0, random.uniform(0.1, 0.7)))),
+        grain=float(random.choice((0.0, random.uniform(0.05, 0.3)))),
     )
