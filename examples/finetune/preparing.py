@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from model_defs.config import OutputConfig
-from muggle_convert.cli.depth import to_device
+from muggle_convert.cli.device import to_device
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.families.evidence import Evidence, Source

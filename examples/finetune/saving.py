@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor
 
 from model_defs.plain_values import leaves
@@ -30,10 +30,10 @@ def save(network: Predictor, matched: Match, training: str, changes: Mapping[str
     tensors = {**{name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, **_never_read(matched)}
     document = _described(network, matched, training, changes)
     with replacing(target) as part:
-        save_file(tensors, part, {"format": "pt", KEY: document.to_json()})
+        part.write_bytes(serialised(tensors, {"format": "pt", KEY: document.to_json()}))
         own = _fingerprint(open_checkpoint(part))
         document = replace(document, source={**document.source, "fingerprint": own})
-        save_file(tensors, part, {"format": "pt", KEY: document.to_json()})
+        part.write_bytes(serialised(tensors, {"format": "pt", KEY: document.to_json()}))
 
 
 def _described(network: Predictor, matched: Match, training: str, changes: Mapping[str, Evidence]) -> Document:

@@ -11,9 +11,9 @@ toy=fixtures/toy_depth_anything_v2_vit.pth
 python -m examples.toy_depth.folder --world unseen --seed 2000 --scenes 600 --out "$folder/scenes/train"
 python -m examples.toy_depth.folder --world unseen --seed 1000 --scenes 100 --out "$folder/scenes/val"
 
-python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --batch 2 --steps 1600 --every 800 \
+python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --batch 2 --steps 800 --every 400 \
     --run "$folder/full" --out "$folder/full.safetensors"
-python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --batch 2 --steps 1600 --every 800 --attention performer \
+python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --batch 2 --steps 800 --every 400 --attention performer \
     --run "$folder/performer" --out "$folder/performer.safetensors"
 
 python -m muggle_convert eval $toy "$folder/full.safetensors" "$folder/performer.safetensors" \

@@ -48,6 +48,13 @@ def test_the_file_loads_as_the_network_that_was_saved(attention: str | None, ori
     assert_same(back.state_dict(), model.state_dict())
 
 
+def test_whoever_may_read_other_new_files_may_read_it(original: Path, tmp_path: Path) -> None:
+    model, changes = learned(original)
+    save(model, read(original), "some steps", changes, tmp_path / "tuned.safetensors")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "tuned.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_it_says_what_it_was_made_from_and_what_was_done_to_it(original: Path, tmp_path: Path) -> None:
     model, changes = learned(original, "performer")
     save(model, read(original), "10 steps", changes, tmp_path / "tuned.safetensors")
