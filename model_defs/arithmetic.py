@@ -14,6 +14,9 @@ from torch import Tensor, nn
 ROWS = 1024  # queries at a time, so that memory does not grow with the square of the tokens
 LONG = 256  # tokens from which on attention is worth taking apart into matrix products
 
+# torch's own compiler calls these; they are not promised to users, so that a torch without them takes the plain road.
+HAS_OPERATORS = all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_convolution_pointwise"))
+
 
 class Linear(nn.Linear):
     """Every token times one matrix, plus a bias."""
@@ -76,7 +79,7 @@ _ACCELERATED: dict[type[nn.Module], type[nn.Module]] = {nn.Linear: Linear, nn.Co
 def goes_through_onednn(tokens: Tensor) -> bool:
     is_plain = tokens.device.type == "cpu" and tokens.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
     is_inference = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
-    return is_plain and is_inference and torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
+    return HAS_OPERATORS and is_plain and is_inference and torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
 
 
 def _onednn_linear(tokens: Tensor, weight: Tensor, bias: Tensor | None, activation: str = "none") -> Tensor:
