@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +29,7 @@ from muggle_convert.families.parts import (
     token_reassembly_of,
 )
 from muggle_convert.families.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
-from muggle_convert.families.tokens import read_heads
+from muggle_convert.families.tokens import read_heads, read_square_grid, size_by_positions
 from muggle_convert.families.transformers_layout.depth_anything import TRANSFORMERS
 from muggle_convert.rules import RuleSet, rename, split, unused
 
@@ -116,7 +115,7 @@ def _last_four(depth: int) -> tuple[int, ...]:
 
 
 def _configure(reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], output: OutputConfig) -> DPTConfig:
-    grid = _grid(reading, findings)
+    grid = read_square_grid(reading, findings)
     patch_size = reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[-1])
     return DPTConfig(
         family=reading.family,
@@ -149,21 +148,10 @@ def _encoder(
     )
 
 
-def _grid(reading: Reading, findings: Findings) -> tuple[int, int]:
-    patches = reading.shape("posenc.base_patch_embedding")[1]
-    side = math.isqrt(patches)
-    if side * side != patches:
-        raise Refusal(
-            f"{reading.file} has positions for {patches} patches; Depth-Anything has a square grid of them, such as 1369 = 37 x 37."
-        )
-    return findings.note("encoder.grid", (side, side), Source.SHAPE, reading.describe("posenc.base_patch_embedding"))
-
-
 def _image(reading: Reading, findings: Findings, patch_size: int, grid: tuple[int, int]) -> ImageConfig:
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
-    size = findings.note(
-        "image.size", grid[0] * patch_size, Source.SHAPE, f"{grid[0]} patches of {patch_size} pixels, the grid of the stored positions"
-    )
+    size, why = size_by_positions(grid, patch_size)
+    findings.note("image.size", size, Source.SHAPE, why)
     multiple = findings.note("image.multiple", patch_size, Source.SHAPE, "the patch size")
     image = ImageConfig(channels, size, True, "at least", multiple, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     return findings.rest(

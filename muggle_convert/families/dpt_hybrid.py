@@ -43,6 +43,7 @@ from muggle_convert.families.tokens import (
     read_reassembly,
     read_square_grid,
     read_taps,
+    size_by_positions,
 )
 from muggle_convert.families.transformers_layout.vit import HYBRID
 from muggle_convert.rules import Rule, RuleSet, rename
@@ -139,7 +140,7 @@ def _positions(reading: Reading, findings: Findings) -> Literal["bilinear", "bil
 
 
 def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[int, int]) -> ImageConfig:
-    size, why = grid[0] * STRIDE, f"{grid[0]} patches of {STRIDE} pixels, the grid of the stored positions"
+    size, why = size_by_positions(grid, STRIDE)
     image = read_image(reading, findings, head, "patch_embed.stem.weight", size, why)
     name = reading.checkpoint.path.name
     by_name = Evidence(Source.FILE_NAME, reading.file)

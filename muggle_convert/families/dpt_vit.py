@@ -39,6 +39,7 @@ from muggle_convert.families.tokens import (
     read_reassembly,
     read_square_grid,
     read_taps,
+    size_by_positions,
 )
 from muggle_convert.families.transformers_layout.vit import VIT
 
@@ -58,7 +59,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
         grid=grid,
         taps=read_taps(reading, findings, blocks["depth"], TAPS, KNOWN_TAPS),
     )
-    size, why = grid[0] * encoder.patch_size, f"{grid[0]} patches of {encoder.patch_size} pixels, the grid of the stored positions"
+    size, why = size_by_positions(grid, encoder.patch_size)
     head = read_head(reading, findings)
     return DPTConfig(
         family=reading.family,

@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
-from model_defs.config import DPTConfig, FusionConfig, ImageConfig
+from model_defs.config import DPTConfig, FusionConfig
 from model_defs.encoder_config import ResNeXtConfig
 from muggle_convert.errors import Contradiction
-from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
+from muggle_convert.families.ends import OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
+from muggle_convert.families.midas_v21_ends import layout, read_imagenet_image
 from muggle_convert.families.parts import (
     Inventory,
     depth_head_inventory,
-    fusion_drops,
     fusion_inventory,
-    fusion_rules,
     map_reassembly_of,
     normalized_convolution,
     read_depth_head,
     read_fusion,
     read_map_reassembly,
 )
-from muggle_convert.rules import RuleSet, rename
+from muggle_convert.rules import rename
 
 BLOCK, CONVERTED_BLOCK = "pretrained.{s:layer1.4|layer2|layer3|layer4}.{n}", "imgencoder.stages.{s}.{n}"
 
-ORIGINAL = RuleSet(
-    rules=(
-        rename("pretrained.layer1.0.weight", "patch_embed.proj.weight"),
-        rename("pretrained.layer1.1.{p:batch_norm}", "patch_embed.proj.norm.{p:batch_norm}"),
-        rename(BLOCK + ".{m:conv1|conv2|conv3}.weight", CONVERTED_BLOCK + ".{m:reduce|grouped|expand}.weight"),
-        rename(BLOCK + ".{m:bn1|bn2|bn3}.{p:batch_norm}", CONVERTED_BLOCK + ".{m:reduce|grouped|expand}.norm.{p:batch_norm}"),
-        rename(BLOCK + ".downsample.0.weight", CONVERTED_BLOCK + ".shortcut.weight"),
-        rename(BLOCK + ".downsample.1.{p:batch_norm}", CONVERTED_BLOCK + ".shortcut.norm.{p:batch_norm}"),
-        *fusion_rules(),
-        *DEPTH_HEAD_RULES,
-    ),
-    drops=fusion_drops(),
+ORIGINAL = layout(
+    rename(BLOCK + ".{m:conv1|conv2|conv3}.weight", CONVERTED_BLOCK + ".{m:reduce|grouped|expand}.weight"),
+    rename(BLOCK + ".{m:bn1|bn2|bn3}.{p:batch_norm}", CONVERTED_BLOCK + ".{m:reduce|grouped|expand}.norm.{p:batch_norm}"),
+    rename(BLOCK + ".downsample.0.weight", CONVERTED_BLOCK + ".shortcut.weight"),
+    rename(BLOCK + ".downsample.1.{p:batch_norm}", CONVERTED_BLOCK + ".shortcut.norm.{p:batch_norm}"),
 )
 
 
@@ -75,17 +66,6 @@ def _fusion(reading: Reading, findings: Findings) -> FusionConfig:
             f"{reading.file} looks like {reading.family} but its fusion is {fusion.widths} wide, where all blocks have one width."
         )
     return fusion
-
-
-def read_imagenet_image(reading: Reading, findings: Findings, size: int) -> ImageConfig:
-    """The pictures of MiDaS before DPT: inside a square, at ImageNet's mean and deviation."""
-    channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
-    image = ImageConfig(channels, size, True, "at most", 32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    if channels != 3:
-        image = replace(image, mean=(0.5,) * channels, std=(0.5,) * channels)
-        for path in ("image.mean", "image.std"):
-            findings.note(path, None, Source.ASSUMED, "ImageNet's are those of three channels")
-    return findings.rest("image", image, Source.CONVENTION, "how MiDaS v2.1 was trained: ImageNet's mean and deviation")
 
 
 def _inventory(config: DPTConfig) -> Inventory:

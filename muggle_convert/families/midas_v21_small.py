@@ -6,39 +6,30 @@ import re
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import EfficientNetLiteConfig
-from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
+from muggle_convert.families.ends import OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
-from muggle_convert.families.midas_v21 import read_imagenet_image
+from muggle_convert.families.midas_v21_ends import layout, read_imagenet_image
 from muggle_convert.families.parts import (
     Inventory,
     depth_head_inventory,
-    fusion_drops,
     fusion_inventory,
-    fusion_rules,
     map_reassembly_of,
     normalized_convolution,
     read_depth_head,
     read_fusion,
     read_map_reassembly,
 )
-from muggle_convert.rules import RuleSet, rename
+from muggle_convert.rules import rename
 
 FIRST, CONVERTED_FIRST = "pretrained.layer1.3.{n}", "imgencoder.stages.0.{n}"
 LATER, CONVERTED_LATER = "pretrained.{s:layer1.4|layer2.0|layer3.0|layer3.1|layer4.0|layer4.1}.{n}", "imgencoder.stages.{s+1}.{n}"
 
-ORIGINAL = RuleSet(
-    rules=(
-        rename("pretrained.layer1.0.weight", "patch_embed.proj.weight"),
-        rename("pretrained.layer1.1.{p:batch_norm}", "patch_embed.proj.norm.{p:batch_norm}"),
-        rename(FIRST + ".{m:conv_dw|conv_pw}.weight", CONVERTED_FIRST + ".{m:depthwise|project}.weight"),
-        rename(FIRST + ".{m:bn1|bn2}.{p:batch_norm}", CONVERTED_FIRST + ".{m:depthwise|project}.norm.{p:batch_norm}"),
-        rename(LATER + ".{m:conv_pw|conv_dw|conv_pwl}.weight", CONVERTED_LATER + ".{m:expand|depthwise|project}.weight"),
-        rename(LATER + ".{m:bn1|bn2|bn3}.{p:batch_norm}", CONVERTED_LATER + ".{m:expand|depthwise|project}.norm.{p:batch_norm}"),
-        *fusion_rules(),
-        *DEPTH_HEAD_RULES,
-    ),
-    drops=fusion_drops(),
+ORIGINAL = layout(
+    rename(FIRST + ".{m:conv_dw|conv_pw}.weight", CONVERTED_FIRST + ".{m:depthwise|project}.weight"),
+    rename(FIRST + ".{m:bn1|bn2}.{p:batch_norm}", CONVERTED_FIRST + ".{m:depthwise|project}.norm.{p:batch_norm}"),
+    rename(LATER + ".{m:conv_pw|conv_dw|conv_pwl}.weight", CONVERTED_LATER + ".{m:expand|depthwise|project}.weight"),
+    rename(LATER + ".{m:bn1|bn2|bn3}.{p:batch_norm}", CONVERTED_LATER + ".{m:expand|depthwise|project}.norm.{p:batch_norm}"),
 )
 
 STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of the paper's stages 2 to 8

@@ -110,6 +110,11 @@ def read_square_grid(reading: Reading, findings: Findings) -> tuple[int, int]:
     return findings.note("encoder.grid", (side, side), Source.SHAPE, reading.describe("posenc.base_patch_embedding"))
 
 
+def size_by_positions(grid: tuple[int, int], patch_size: int) -> tuple[int, str]:
+    """The side of the pictures in training, whose patches have a stored position each, and how it is known."""
+    return grid[0] * patch_size, f"{grid[0]} patches of {patch_size} pixels, the grid of the stored positions"
+
+
 def read_reassembly(reading: Reading, findings: Findings, scales: Sequence[str] = SCALES) -> ReassembleConfig:
     """The readout is asked for where there is no projection: ignoring and adding the class token look the same in a file."""
     features = read_reassembled_features(reading, findings, scales)
