@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import model_options, parse_settings
 from muggle_convert.errors import Refusal
 from muggle_convert.target import make_folder
 
 if TYPE_CHECKING:
     from muggle_convert.images.metres import Known
-    from muggle_convert.images.predict import Predictor
     from muggle_convert.images.seeing import Seer
 
 FORMATS = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": ".ply"}  # and what their files end in
@@ -95,17 +95,6 @@ def _seer(form: str, known: Known, model: str, compare: str | None, family: str 
     seer = Seer(tuple(models), names, more["size"], known, more["side_by_side"], not more["no_legend"])
     seer.check(form)
     return seer
-
-
-def to_device(model: Predictor, device: str | None) -> Predictor:
-    import torch
-
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as problem:
-        raise Refusal(f"the model cannot be moved to --device {device}: {' '.join(str(problem).split())}") from None
 
 
 def _format(form: str | None, out: Path) -> str:

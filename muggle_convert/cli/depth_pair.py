@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import parse_settings
 from muggle_convert.errors import Refusal
 from muggle_convert.target import check_folder_of
@@ -24,7 +25,6 @@ def pair(
     settings: tuple[str, ...],
     **more: Any,
 ) -> None:
-    from muggle_convert.cli.depth import to_device
     from muggle_convert.images.pairs import PairPredictor, write_pair
     from muggle_convert.images.saving import replacing
     from muggle_convert.loading import load_any_dpt

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import model_options, parse_settings
 from muggle_convert.target import check_folder_of, make_folder
 
@@ -109,7 +110,6 @@ def _row(
     size: int | None,
     device: str | None,
 ) -> Row:
-    from muggle_convert.cli.depth import to_device
     from muggle_convert.evaluation.results import Row
     from muggle_convert.evaluation.running import Sitting
     from muggle_convert.inspection import Inspection

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from muggle_convert.hashing import sha256_of
-from muggle_convert.hub.locate import cache_folder
+from muggle_convert.hub.cache import cache_folder
 
 
 def noted_sha256_of(path: Path) -> str:

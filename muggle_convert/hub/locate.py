@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.hub.cache import cache_folder
 from muggle_convert.hub.speaking import hub_problems, is_of_transport
 from muggle_convert.target import make_folder
 
@@ -87,13 +88,6 @@ def cached(published: Entry) -> Path:
             return target
     make_folder(target.parent)
     return download(published.place, target, published.size, published.hash_prefix)
-
-
-def cache_folder() -> Path:
-    """Beside the Hub's own cache, where people look for downloaded weights."""
-    from huggingface_hub.constants import HF_HOME
-
-    return Path(HF_HOME) / "muggle-convert"
 
 
 def _file_names(repository: str, revision: str | None) -> list[str] | None:

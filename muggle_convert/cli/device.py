@@ -1,0 +1,22 @@
+"""Where a network predicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from muggle_convert.errors import Refusal
+
+if TYPE_CHECKING:
+    from muggle_convert.images.predict import Predictor
+
+
+def to_device(model: Predictor, device: str | None) -> Predictor:
+    """The network on the device that was asked for, else on a graphics card where there is one."""
+    import torch
+
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as problem:
+        raise Refusal(f"the model cannot be moved to --device {device}: {' '.join(str(problem).split())}") from None
