@@ -7,7 +7,7 @@ from torch import Tensor
 from examples.losses.scale_and_shift_invariant import SCALES
 
 SMALLEST_MEAN = 1e-6
-SMALLEST_DEVIATION = 1e-3
+SMALLEST_VARIANCE = 1e-6
 
 
 def anchor(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -41,4 +41,4 @@ def correlation_loss(prediction: Tensor, target: Tensor, gradient_weight: float 
 
 def _standardised(values: Tensor) -> Tensor:
     centred = values - values.mean(dim=(1, 2), keepdim=True)
-    return centred / centred.square().mean(dim=(1, 2), keepdim=True).sqrt().clamp(min=SMALLEST_DEVIATION)
+    return centred / centred.square().mean(dim=(1, 2), keepdim=True).clamp(min=SMALLEST_VARIANCE).sqrt()
