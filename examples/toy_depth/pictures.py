@@ -18,7 +18,7 @@ from .render import Quality, develop, light_map
 from .scenes import TRAINING_WORLD, random_scene, room
 
 HEIGHT, WIDTH = 480, 640
-ROOM_SEED = (1000, 11)
+ROOM_SEED = (1000, 8)
 
 
 def rendered_room() -> NDArray[np.uint8]:

@@ -132,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True, help="what examples.toy_depth.pool rendered")
     parser.add_argument("--run", type=Path, required=True, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=18000)
+    parser.add_argument("--steps", type=int, default=16000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1)
