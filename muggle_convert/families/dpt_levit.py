@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from model_defs.config import SCALES, DPTConfig, ImageConfig
@@ -225,7 +226,7 @@ def _inventory(config: DPTConfig) -> Inventory:
         tensors |= _linear(f"{name}.shrink.q", keys, inputs) | _linear(f"{name}.shrink.kv", keys + values, inputs)
         tensors |= _linear(f"{name}.shrink.proj", outputs, values) | _mlp_inventory(name, outputs, encoder.shrinking_mlp_widths[stage])
     fusion_width, stem_widths = config.fusion.widths[0], encoder.transposed_stem_widths
-    for number, (inputs, outputs) in enumerate(zip((fusion_width, *stem_widths), stem_widths, strict=False)):
+    for number, (inputs, outputs) in enumerate(pairwise((fusion_width, *stem_widths))):
         tensors |= {
             f"transposed_stem.{2 * number}.weight": (inputs, outputs, 3, 3),
             **batch_norm(f"transposed_stem.{2 * number}.norm", outputs),
@@ -240,7 +241,7 @@ def _inventory(config: DPTConfig) -> Inventory:
 
 def _stem_inventory(name: str, channels: int, widths: tuple[int, ...]) -> Inventory:
     tensors: Inventory = {}
-    for number, (inputs, outputs) in enumerate(zip((channels, *widths), widths, strict=False)):
+    for number, (inputs, outputs) in enumerate(pairwise((channels, *widths))):
         tensors |= normalized_convolution(f"{name}.{2 * number}", outputs, inputs, 3)
     return tensors
 

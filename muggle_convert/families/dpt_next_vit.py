@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from model_defs.config import DPTConfig, ImageConfig
 from model_defs.encoder_config import NextViTConfig
@@ -108,7 +108,7 @@ def _stages(reading: Reading, count: int, transformers: Sequence[int]) -> list[r
             f"{reading.file} looks like {reading.family} but its blocks are not those of four stages, of which three end with attention."
         )
     ends = [embedded[0], reducing[0] + 1, reducing[-1] + 1, count]
-    return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    return [range(start, end) for start, end in pairwise([0, *ends])]
 
 
 def _widths(reading: Reading, findings: Findings, path: str, blocks: Sequence[int | None], layer: str) -> tuple[int, ...]:
@@ -138,11 +138,11 @@ def _inventory(config: DPTConfig) -> Inventory:
     encoder = config.encoder
     assert isinstance(encoder, NextViTConfig)
     tensors: Inventory = {}
-    for number, (inputs, outputs) in enumerate(zip((config.image.channels, *encoder.stem_widths), encoder.stem_widths, strict=False)):
+    for number, (inputs, outputs) in enumerate(pairwise((config.image.channels, *encoder.stem_widths))):
         tensors |= normalized_convolution(f"patch_embed.{2 * number}", outputs, inputs, 3)
     inputs = encoder.stem_widths[-1]
     ends = tuple(accumulate(encoder.depths))
-    for stage, (start, end) in enumerate(zip((0, *ends), ends, strict=False)):
+    for stage, (start, end) in enumerate(pairwise((0, *ends))):
         for number in range(start, end):
             block, halving = f"imgencoder.blocks.{number}", stage > 0 and number == start
             outputs = (encoder.transformer_widths if number in encoder.transformers else encoder.widths)[stage]

@@ -87,9 +87,10 @@ def token_reassembly_of(config: DPTConfig, width: int) -> Inventory:
 
 
 def map_reassembly_of(config: DPTConfig, widths: Sequence[int]) -> Inventory:
-    """The tensors of all scales where the encoder hands over maps."""
+    """The tensors of the scales, finest first, where the encoder hands over maps."""
     tensors: Inventory = {}
-    for name, width, fusion_width in zip(SCALES, widths, config.fusion.widths, strict=False):
+    count = len(widths)  # a hybrid has maps at the two finer scales only
+    for name, width, fusion_width in zip(SCALES[:count], widths, config.fusion.widths[:count], strict=True):
         tensors.update(convolution(f"reassemble.{name}.fuse_proj", fusion_width, width, 3, bias=False))
     return tensors
 

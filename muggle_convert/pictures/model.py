@@ -95,7 +95,7 @@ def _draw_outputs(drawing: Drawing, parts: Mapping[str, Part], levels: int) -> N
     known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")
     names = [*(name for name in parts if "." not in name and name not in known), "head"]
     places = spread(len(names) + 1, levels)
-    for name, place in zip(names, places, strict=False):
+    for name, place in zip(names, places[:-1], strict=True):
         draw_part(drawing, RIGHT, place, name, name, parts[name], parts[name].outputs[0])
     draw_picture(drawing, RIGHT, places[-1], "prediction", parts[""].outputs[0], ("#2b0f54", "#b0276b", "#f4a63a"))
     for begin, end in pairwise(places):
@@ -110,5 +110,5 @@ def _steps(encoder: Any) -> list[tuple[str, ...]]:
         return [(f"stage {number}", f"{depth} blocks") for number, depth in enumerate(encoder.depths)]
     what = "stage" if encoder.kind == "efficientnet_lite" else "block"
     firsts = [0, *(tap + 1 for tap in encoder.taps)]
-    runs = zip(firsts, encoder.taps, strict=False)
+    runs = zip(firsts[:-1], encoder.taps, strict=True)
     return stages + [(f"{what}s {first} to {last}" if first < last else f"{what} {last}",) for first, last in runs]

@@ -87,8 +87,8 @@ def _draw_decoder_blocks(drawing: Drawing, encoder: CroCoConfig, parts: Mapping[
     blocks = [part for name, part in parts.items() if name.startswith(f"decoder.{stack}.") and name.count(".") == 2]
     name = f"decoder.{stack}" if encoder.two_decoders else "decoder, for both"
     draw_heading(drawing, ENCODER, SLIM, name, _sum(blocks))
-    firsts = (0, *encoder.taps)
-    for level, (first, tap, shape) in enumerate(zip(firsts, encoder.taps, tapped, strict=False)):
+    firsts = (0, *encoder.taps[:-1])
+    for level, (first, tap, shape) in enumerate(zip(firsts, encoder.taps, tapped, strict=True)):
         y, part = TOP + ROW * level, "imgencoder" if tap == 0 else "decoder"
         label = "as encoded" if tap == 0 else f"block {first}" if tap == first + 1 else f"blocks {first} to {tap - 1}"
         drawing.box(ENCODER, y, SLIM, BOX, tint(part), COLOURS[part])
