@@ -50,10 +50,13 @@ def convolution(
     stride: tuple[int, ...] = (1, 1),
     padding: str | tuple[int, ...] = (0, 0),
     groups: int = 1,
+    channels_last: bool = True,
 ) -> Tensor:
-    """What `Convolution` does, for who makes the weight on the way."""
+    """What `Convolution` does, for who makes the weight on the way, or wants the map's channels one after the other as they come."""
     if goes_through_onednn(feature_map) and not isinstance(padding, str):
-        return _onednn_convolution(feature_map, weight, bias, stride, padding, groups)
+        # With a pixel's channels side by side oneDNN needs no other order inside, and what follows keeps that order.
+        pixels = feature_map.contiguous(memory_format=torch.channels_last) if channels_last else feature_map
+        return _onednn_convolution(pixels, weight, bias, stride, padding, groups)
     return F.conv2d(feature_map, weight, bias, stride, padding, groups=groups)
 
 
@@ -90,9 +93,7 @@ def _onednn_linear(tokens: Tensor, weight: Tensor, bias: Tensor | None, activati
 def _onednn_convolution(
     feature_map: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: tuple[int, ...], groups: int
 ) -> Tensor:
-    # With a pixel's channels side by side oneDNN needs no other order inside, and what follows keeps that order.
-    pixels = feature_map.contiguous(memory_format=torch.channels_last)
-    result: Tensor = torch.ops.mkldnn._convolution_pointwise(pixels, weight, bias, padding, stride, (1, 1), groups, "none", [], "")
+    result: Tensor = torch.ops.mkldnn._convolution_pointwise(feature_map, weight, bias, padding, stride, (1, 1), groups, "none", [], "")
     return result
 
 

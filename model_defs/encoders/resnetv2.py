@@ -33,9 +33,9 @@ class StandardizedConvolution(nn.Conv2d):
     def forward(self, feature_map: Tensor) -> Tensor:
         if self.halving_padding is not None:
             feature_map = F.pad(feature_map, self.halving_padding)
-        # With a pixel's channels side by side torch's group norm loses three times as much to rounding, and later stages multiply that.
         (weight,) = self.kept(self.standardized, self.weight)
-        return self.norm(convolution(feature_map, weight, None, self.stride, self.padding).contiguous())
+        # With a pixel's channels side by side torch's group norm loses three times as much to rounding, and later stages multiply that.
+        return self.norm(convolution(feature_map, weight, None, self.stride, self.padding, channels_last=False).contiguous())
 
     def standardized(self) -> tuple[Tensor]:
         # The variance of a filter gets lost in half precision.
