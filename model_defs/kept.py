@@ -23,8 +23,9 @@ class Kept:
         self._results: Results = ()
 
     def __call__(self, compute: Callable[[], Results], *sources: Tensor) -> Results:
-        own = isinstance(sources[0], nn.Parameter) and not any(source.is_inference() for source in sources)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not own:
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not isinstance(sources[0], nn.Parameter):
+            return compute()
+        if any(source.is_inference() for source in sources):  # such tensors do not count their changes
             return compute()
         states: list[tuple[object, ...]] = [(source.data_ptr(), source._version, source.dtype) for source in sources]
         if states != self._states:

@@ -33,15 +33,15 @@ class StandardizedConvolution(nn.Conv2d):
     def forward(self, feature_map: Tensor) -> Tensor:
         if self.halving_padding is not None:
             feature_map = F.pad(feature_map, self.halving_padding)
-        (weight,) = self.kept(self.standardized, self.weight)
+        (weight,) = self.kept(lambda: (self.standardized(),), self.weight)
         # With a pixel's channels side by side torch's group norm loses three times as much to rounding, and later stages multiply that.
         return self.norm(convolution(feature_map, weight, None, self.stride, self.padding, channels_last=False).contiguous())
 
-    def standardized(self) -> tuple[Tensor]:
+    def standardized(self) -> Tensor:
         # The variance of a filter gets lost in half precision.
         weight = self.weight.to(torch.promote_types(self.weight.dtype, torch.float32))
         variance, mean = torch.var_mean(weight, dim=(1, 2, 3), keepdim=True, correction=0)
-        return (((weight - mean) * torch.rsqrt(variance + 1e-8)).to(self.weight.dtype),)
+        return ((weight - mean) * torch.rsqrt(variance + 1e-8)).to(self.weight.dtype)
 
 
 class Bottleneck(nn.Module):

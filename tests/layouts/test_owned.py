@@ -8,6 +8,7 @@ import pytest
 
 from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import open_checkpoint
+from muggle_convert.errors import Refusal
 from muggle_convert.families import FAMILIES
 from muggle_convert.match import match
 from muggle_convert.rules import Drop, RuleSet
@@ -49,7 +50,12 @@ def test_it_does_at_released_sizes_with_its_classifier(case: Golden, tmp_path: P
 def test_whatever_a_layout_owns_is_one_of_its_drops(case: Golden, tmp_path: Path) -> None:
     matched = match(open_checkpoint(case.save(tmp_path)), **_told(case))
     for layout, rules in matched.family.every_layout.items():
-        for name in owned(rules, matched.config):
+        try:
+            its_own = owned(rules, matched.config)
+        except Refusal:  # the layout's code would resize positions otherwise, and owns nothing of such a model
+            assert layout != matched.layout
+            continue
+        for name in its_own:
             place = rules.of_original(name)
             segmentation = "auxiliary_head" in name or "auxlayer" in name
             assert (place is not None and isinstance(place.rule, Drop)) or (segmentation and "segmentation" not in layout), (layout, name)

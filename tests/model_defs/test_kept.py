@@ -70,6 +70,6 @@ def test_a_repeated_image_computes_nothing_again() -> None:
     layer = _learned(StandardizedConvolution(8, 32, 3))
     assert isinstance(layer, StandardizedConvolution)
     with torch.inference_mode():
-        (first,) = layer.kept(layer.standardized, layer.weight)
-        (second,) = layer.kept(layer.standardized, layer.weight)
+        (first,) = layer.kept(lambda: (layer.standardized(),), layer.weight)
+        (second,) = layer.kept(lambda: (layer.standardized(),), layer.weight)
     assert first is second
