@@ -18,8 +18,6 @@ from pathlib import Path
 
 from muggle_convert.cli import main
 
-LONGEST = 60  # seconds, after which the process says where it hangs and ends
-
 
 def run(*arguments: str) -> tuple[int | None, str]:
     """Exit status and standard error; None where something else than an exit escaped."""
@@ -36,14 +34,13 @@ def run(*arguments: str) -> tuple[int | None, str]:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()  # so that whoever ends this process with SIGABRT learns where it was
     for line in sys.stdin:
-        faulthandler.dump_traceback_later(LONGEST, exit=True)
         start = time.process_time()
         status, message = 0, ""
         for arguments in json.loads(line):
             if status == 0:
                 status, message = run(*arguments)
         seconds = time.process_time() - start
-        faulthandler.cancel_dump_traceback_later()
         peak = int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024  # type: ignore[index]
         print(json.dumps([status, message, seconds, peak]), flush=True)

@@ -10,8 +10,10 @@ import json
 import os
 import pickle
 import selectors
+import signal
 import subprocess
 import sys
+import tempfile
 import types
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ from tests.hostile.mutate import INDEX, Damaged, Mutator
 from tests.hostile.tiny import tiny_arrays
 
 MOST_SECONDS = 5  # of the processor
-LONGEST = 90  # seconds by the clock, after which the worker hangs
+LONGEST = 90  # waits of a second each, which a machine that stands still does not count, after which the worker hangs
 MOST_MEBIBYTES = 200
 LONGEST_MESSAGE = 1000
 
@@ -76,6 +78,7 @@ class Fuzzer:
         self.counts: Counter[tuple[str, str]] = Counter()  # of kinds of damage and what came of them
         self.slowest = self.largest = 0.0
         self.worker: subprocess.Popen[bytes] | None = None
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 - what a worker says when it ends by accident
         self.source.write_bytes(self.mutator.finished["zip"])
         assert self._convert()[0] == "converted"
         self.reference = self._written()
@@ -153,19 +156,25 @@ class Fuzzer:
         if self.worker is None:
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             line = [sys.executable, Path(__file__).with_name("fuzz_worker.py")]
-            self.worker = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+            self.said.truncate(0)
+            self.worker = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, env=environment)
         assert self.worker.stdin is not None
         assert self.worker.stdout is not None
         self.worker.stdin.write(json.dumps(commands, default=str).encode() + b"\n")
         self.worker.stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(self.worker.stdout, selectors.EVENT_READ)
-            answered = selector.select(timeout=LONGEST)
+            answered = any(selector.select(timeout=1) for _ in range(LONGEST))
         answer = self.worker.stdout.readline() if answered else b""
         if not answer:
-            status = self.worker.poll()
+            busy = Path(f"/proc/{self.worker.pid}/stat").read_text().rpartition(")")[2].split()
+            self.worker.send_signal(signal.SIGABRT)
+            self.worker.wait(LONGEST)
             self.close()
-            return ("hung" if not answered else "died"), f"the worker {'hung' if not answered else f'died with {status}'}", 0.0, 0.0
+            self.said.seek(0)
+            where = " / ".join(self.said.read().decode("utf-8", "replace").split("\n"))
+            outcome = "died" if answered else "hung"
+            return outcome, f"the worker {outcome} in state {busy[0]} after {busy[11]} + {busy[12]} ticks: {where}", 0.0, 0.0
         status, message, seconds, peak = json.loads(answer)
         return {0: "converted", 1: "refused"}.get(status, "crashed"), message, seconds, peak
 
