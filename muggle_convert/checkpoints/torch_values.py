@@ -138,8 +138,8 @@ class TorchMeaning:
             return self._dictionary(arguments[DICTIONARIES[name] :])
         if name == "torch.Size" and len(arguments) == 1 and type(arguments[0]) is tuple:
             return arguments[0]
-        if function.module == "torch._utils" and function.name in NO_VIEW_OF_BYTES:
-            return Unsupported(NO_VIEW_OF_BYTES[function.name])
+        if function.module == "torch._utils":  # all that torch pickles by functions of this module are tensors
+            return Unsupported(NO_VIEW_OF_BYTES.get(function.name) or f"a tensor that the unknown function {printable(name)} makes")
         if is_harmful(function):
             self.harmful.add(name)
         return Inert(function, arguments)

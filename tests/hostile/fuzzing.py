@@ -210,7 +210,8 @@ class Fuzzer:
                 loaded = torch.load(self.source, map_location="cpu", weights_only=False, pickle_module=SECOND_OPINION)
         except Exception:
             return None
-        while not all(isinstance(loaded.get(name), torch.Tensor) for name in self.arrays):
+        needed = {origin for places in self.places.values() for origin, _, _ in places}
+        while not all(isinstance(loaded.get(name), torch.Tensor) for name in needed):
             inner = [value for value in loaded.values() if isinstance(value, dict) and "pretrained.norm.bias" in value]
             if len(inner) != 1:
                 return None

@@ -368,6 +368,16 @@ def test_many_views_of_one_storage_count_each(hostile) -> None:
     assert "are allowed" in hostile.refused(torch_zip(mapping(whole | views), hostile.records))
 
 
+def test_a_tensor_that_an_unknown_function_of_torch_makes_is_refused_where_it_is_needed_only(hostile) -> None:
+    """Whether the network reads it or not: what is in a state dict is meant to be understood."""
+    strange = call(glob("torch._utils", "_rebuild_tensor_v9"), storage("0", 64), number(0), numbers([64]), numbers([1]))
+    hostile.converted(hostile.file(extra=strange))
+    hostile.target.unlink()
+    for name in ("pretrained.cls_token", "depth_head.scratch.refinenet4.resConfUnit1.conv1.bias"):
+        message = hostile.refused(torch_zip(mapping(hostile.state() | {name: strange}), hostile.records))
+        assert f"{name} is a tensor that the unknown function torch._utils._rebuild_tensor_v9 makes" in message
+
+
 # Row 7.
 
 KEYS = {
