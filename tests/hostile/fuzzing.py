@@ -6,6 +6,7 @@ the file says, and nothing in its format can tell, it converts to what torch or 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -77,6 +78,7 @@ class Fuzzer:
             self.mutator.add(f"zip of torch, protocol {protocol}", self.source.read_bytes())
         self.counts: Counter[tuple[str, str]] = Counter()  # of kinds of damage and what came of them
         self.slowest = self.largest = 0.0
+        self.interrupted = 0
         self.worker: subprocess.Popen[bytes] | None = None
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 - what a worker says when it ends by accident
         self.source.write_bytes(self.mutator.finished["zip"])
@@ -125,7 +127,9 @@ class Fuzzer:
         outcomes = sorted({outcome for _, outcome in self.counts})
         rows = [*((kind, {outcome: self.counts[kind, outcome] for outcome in outcomes}) for kind in kinds), ("all", self.total)]
         lines = [f"  {kind}: " + ", ".join(f"{count:,} {outcome}" for outcome, count in row.items() if count) for kind, row in rows]
-        return "\n".join([*lines, f"  at most {self.slowest:.2f} s and {self.largest:.0f} MiB"])
+        return "\n".join(
+            [*lines, f"  at most {self.slowest:.2f} s and {self.largest:.0f} MiB; {self.interrupted} interruptions from outside"]
+        )
 
     @property
     def total(self) -> Counter[str]:
@@ -139,7 +143,8 @@ class Fuzzer:
         if self.worker is not None:
             self.worker.kill()
             self.worker.wait()
-            self.worker.stdin.close()  # type: ignore[union-attr]
+            with contextlib.suppress(BrokenPipeError):
+                self.worker.stdin.close()  # type: ignore[union-attr]
             self.worker.stdout.close()  # type: ignore[union-attr]
             self.worker = None
 
@@ -153,6 +158,21 @@ class Fuzzer:
         )
 
     def _run(self, *commands: list[object]) -> tuple[str, str, float, float]:
+        """What somebody else stopped or ended is asked once more: where a file was the reason, such as by its hunger for memory, it will
+        be the reason again."""
+        answer = self._asked(*commands)
+        if answer[0] == "interrupted":
+            self.interrupted += 1
+            answer = self._asked(*commands)
+        return answer
+
+    def _state(self) -> tuple[str, int]:
+        """As the system has it: running, sleeping or stopped, and for how many ticks the worker had the processor."""
+        assert self.worker is not None
+        state, *fields = Path(f"/proc/{self.worker.pid}/stat").read_text().rpartition(")")[2].split()
+        return state, int(fields[10]) + int(fields[11])
+
+    def _asked(self, *commands: list[object]) -> tuple[str, str, float, float]:
         if self.worker is None:
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             line = [sys.executable, Path(__file__).with_name("fuzz_worker.py")]
@@ -160,21 +180,24 @@ class Fuzzer:
             self.worker = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, env=environment)
         assert self.worker.stdin is not None
         assert self.worker.stdout is not None
-        self.worker.stdin.write(json.dumps(commands, default=str).encode() + b"\n")
-        self.worker.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # its answer will be missing, too
+            self.worker.stdin.write(json.dumps(commands, default=str).encode() + b"\n")
+            self.worker.stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(self.worker.stdout, selectors.EVENT_READ)
             answered = any(selector.select(timeout=1) for _ in range(LONGEST))
         answer = self.worker.stdout.readline() if answered else b""
         if not answer:
-            busy = Path(f"/proc/{self.worker.pid}/stat").read_text().rpartition(")")[2].split()
-            self.worker.send_signal(signal.SIGABRT)
-            self.worker.wait(LONGEST)
+            state, ticks = self._state()
+            self.worker.send_signal(signal.SIGKILL if state == "T" else signal.SIGABRT)
+            status = self.worker.wait(LONGEST)
             self.close()
+            if state == "T" or status in (-signal.SIGKILL, -signal.SIGTERM):
+                return "interrupted", "somebody else stopped or ended the worker", 0.0, 0.0
             self.said.seek(0)
             where = " / ".join(self.said.read().decode("utf-8", "replace").split("\n"))
             outcome = "died" if answered else "hung"
-            return outcome, f"the worker {outcome} in state {busy[0]} after {busy[11]} + {busy[12]} ticks: {where}", 0.0, 0.0
+            return outcome, f"the worker {outcome} in state {state} with status {status} after {ticks} ticks: {where}", 0.0, 0.0
         status, message, seconds, peak = json.loads(answer)
         return {0: "converted", 1: "refused"}.get(status, "crashed"), message, seconds, peak
 
