@@ -117,9 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
             fault.times -= 1
             if fault.status:
                 self._read()
-                return self._send(
-                    fault.status, {"error": f"told to fail; {TOKEN}"}, {"X-Error-Code": fault.error_code} if fault.error_code else {}
-                )
+                headers = {"X-Error-Code": fault.error_code} if fault.error_code else {}
+                if fault.status == 429:
+                    headers["RateLimit"] = '"api";r=0;t=0'  # as the Hub says how long to wait
+                return self._send(fault.status, {"error": f"told to fail; {TOKEN}"}, headers)
             self.cut_after = fault.after
             if self.command in ("PUT", "POST"):
                 self.rfile.read(min(fault.after, int(self.headers.get("Content-Length", 0))))
