@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,22 @@ TORCH_TYPES = {
 
 
 def load_any_dpt(
-    path_or_repo: str | Path, family: str | None = None, *, revision: str | None = None, filename: str | None = None, **overrides: Any
+    path_or_repo: str | Path,
+    family: str | None = None,
+    *,
+    state: str | None = None,
+    drops: Sequence[str] = (),
+    revision: str | None = None,
+    filename: str | None = None,
+    **overrides: Any,
 ) -> Predictor:
     """A network in evaluation mode, from a checkpoint in any layout this project knows, original or converted.
 
-    A file, a folder, a repository on the Hugging Face Hub (with its revision and the name of a file in it), or `zoo:NAME`.
+    A file, a folder, a repository on the Hugging Face Hub (with its `revision` and the `filename` in it), or `zoo:NAME`. `family`, `state` and
+    `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
     """
-    return load(read(path_or_repo, Options(family=family, overrides=overrides, revision=revision, filename=filename)))
+    options = Options(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
+    return load(read(path_or_repo, options))
 
 
 def load(matched: Match) -> Predictor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.cli.device import to_device
-from muggle_convert.cli.options import model_options, parse_settings
+from muggle_convert.cli.options import parse_settings, reading_options
 from muggle_convert.errors import Refusal
 from muggle_convert.target import make_folder
 
@@ -24,7 +24,7 @@ FORMATS = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": 
 @click.argument("inputs", metavar="IMAGE_OR_FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-m", "--model", required=True, help="A checkpoint, original or converted: anything that load_any_dpt takes.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A folder to write to, or a file for a single picture.")
-@model_options
+@reading_options
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="What to write; by default what OUT ends in, or png, in colours.")
 @click.option("--side-by-side", is_flag=True, help="Put the picture beside its depth.")
 @click.option("--compare", metavar="MODEL", help="Draw what this other model predicts too, and the difference.")
@@ -82,14 +82,25 @@ def command(
     sys.exit(1 if progress.failures else 0)
 
 
-def _seer(form: str, known: Known, model: str, compare: str | None, family: str | None, settings: tuple[str, ...], **more: Any) -> Seer:
+def _seer(
+    form: str,
+    known: Known,
+    *,
+    model: str,
+    compare: str | None,
+    family: str | None,
+    settings: tuple[str, ...],
+    state: str | None,
+    drops: tuple[str, ...],
+    **more: Any,
+) -> Seer:
     from PIL import Image
 
     from muggle_convert.images.seeing import Seer
     from muggle_convert.loading import load_any_dpt
 
     Image.MAX_IMAGE_PIXELS = 1 << 29  # a panorama is no attack: whoever runs this chose the pictures
-    models = [to_device(load_any_dpt(model, family, **parse_settings(settings)), more["device"])]
+    models = [to_device(load_any_dpt(model, family, state=state, drops=drops, **parse_settings(settings)), more["device"])]
     models += [to_device(load_any_dpt(compare), more["device"])] if compare else []
     names = tuple(Path(name).name for name in (model, compare) if name)
     seer = Seer(tuple(models), names, more["size"], known, more["side_by_side"], not more["no_legend"])

@@ -23,6 +23,8 @@ def pair(
     model: str,
     family: str | None,
     settings: tuple[str, ...],
+    state: str | None,
+    drops: tuple[str, ...],
     **more: Any,
 ) -> None:
     from muggle_convert.images.pairs import PairPredictor, write_pair
@@ -34,7 +36,7 @@ def pair(
     check_folder_of(out)
     if out.resolve() in {path.resolve() for path in inputs}:
         raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
-    network = to_device(load_any_dpt(model, family, **parse_settings(settings)), more["device"])
+    network = to_device(load_any_dpt(model, family, state=state, drops=drops, **parse_settings(settings)), more["device"])
     if not isinstance(network, PairPredictor):
         raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
     if unused := [option for option in ("side_by_side", "compare") if more[option]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.cli.device import to_device
-from muggle_convert.cli.options import model_options, parse_settings
+from muggle_convert.cli.options import parse_settings, reading_options
 from muggle_convert.target import check_folder_of, make_folder
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ FOLDER = click.Path(path_type=Path)
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--images", required=True, type=FOLDER, help="The folder of pictures.")
 @click.option("--truth", required=True, type=FOLDER, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
-@model_options
+@reading_options
 @click.option(
     "--dataset", type=click.Choice(["kitti", "nyu", "plain"]), default="plain", show_default=True,
     help="Says what a step of a .png is (kitti: 1/256 m, nyu: 1 mm), the crop and the cap; plain takes .npy in metres, all of it.",
@@ -66,6 +66,8 @@ def command(
     as_json: bool,
     family: str | None,
     settings: tuple[str, ...],
+    state: str | None,
+    drops: tuple[str, ...],
     **more: Any,
 ) -> None:
     """Hold what each MODEL predicts against measured distances: the nine numbers of the field, one row for each."""
@@ -81,7 +83,8 @@ def command(
     known = DATASETS[dataset]
     rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
     pairs = find_pairs(images, truth)
-    matches = [read(model, Options(family=family, overrides=parse_settings(settings))) for model in models]  # a wrong one shows at once
+    options = Options(family=family, overrides=parse_settings(settings), state=state, drops=drops)
+    matches = [read(model, options) for model in models]  # a wrong one shows at once
     sittings = [(matched, aligner(matched.config.output, align)) for matched in matches]
     rows = [
         _row(Path(model).name, matched, how, rules, known, pairs, align_over == "set", worst, pictures, **more)

@@ -11,13 +11,11 @@ from muggle_convert.errors import Refusal
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_MODEL = (
+_READING = (
     click.option("--family", metavar="NAME", help="The family, where the file cannot tell."),
     click.option(
         "--set", "settings", metavar="KEY=VALUE", multiple=True, help="What no tensor tells, such as max_depth=20; may be repeated."
     ),
-)
-_READING = (
     click.option("--state", metavar="KEY", help="Which weights of a training checkpoint to take, such as ema."),
     click.option(
         "--drop", "drops", metavar="TEMPLATE", multiple=True, help="Leave out tensors with names like this, such as 'aux.{n}.weight'."
@@ -25,18 +23,11 @@ _READING = (
 )
 
 
-def model_options(command: Command) -> Command:
-    """Family and settings, as `load_any_dpt` takes them."""
-    for option in reversed(_MODEL):
-        command = option(command)
-    return command
-
-
 def reading_options(command: Command) -> Command:
     """Family, settings, state and drops."""
     for option in reversed(_READING):
         command = option(command)
-    return model_options(command)
+    return command
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from muggle_convert import load_any_dpt
@@ -107,6 +108,18 @@ def test_the_numbers_are_those_of_predict(depth: Run, model: Path, photographs: 
     assert done.returncode == 0, done.stderr
     expected = load_any_dpt(model).predict(photographs / "house.jpg", size=84)
     assert np.allclose(np.load(tmp_path / "depth.npy"), expected, atol=1e-5)
+
+
+def test_weights_among_others_are_chosen_and_what_does_not_belong_is_left_out(depth: Run, photographs: Path, tmp_path: Path) -> None:
+    weights = golden("depth_anything_v2").state_dict()
+    student = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+    torch.save({"student": student, "teacher": {**weights, "aux.0.weight": torch.ones(3)}}, tmp_path / "depth_anything_v2_vits.pth")
+    arguments = [photographs / "house.jpg", "-m", tmp_path / "depth_anything_v2_vits.pth", "-o", tmp_path / "depth.npy"]
+    assert "say which with --state KEY" in depth(*arguments).stderr
+    assert "leave it out with --drop 'aux.0.weight'" in depth(*arguments, "--state", "teacher").stderr
+    done = depth(*arguments, "--state", "teacher", "--drop", "aux.{n}.weight")
+    assert done.returncode == 0, done.stderr
+    assert np.ptp(np.load(tmp_path / "depth.npy")) > 0
 
 
 def test_side_by_side_and_comparison_widen_the_picture(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from muggle_convert import Refusal, convert, load_any_dpt
@@ -91,6 +92,16 @@ def test_the_original_and_its_conversion_have_the_same_numbers_and_float16_nearl
     original, converted, half = json.loads(done.stdout)["rows"]
     assert original["numbers"] == converted["numbers"] and original["fingerprint"] == half["fingerprint"]
     assert half["dtype"] == "F16" and half["numbers"] == pytest.approx(original["numbers"], rel=0.02, abs=1e-3)
+
+
+def test_the_weights_to_judge_are_chosen_as_for_a_conversion(folder: Path, model: Path, evaluate: Run) -> None:
+    weights = torch.load(model, weights_only=True)
+    student = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+    torch.save({"student": student, "teacher": {**weights, "aux.0.weight": torch.ones(3)}}, folder / model.name)
+    done = evaluate(folder / model.name, *options(folder), "--json", "--state", "teacher", "--drop", "aux.{n}.weight")
+    assert done.returncode == 0, done.stderr
+    alone = evaluate(model, *options(folder), "--json")
+    assert json.loads(done.stdout)["rows"][0]["numbers"] == json.loads(alone.stdout)["rows"][0]["numbers"]
 
 
 def test_numbers_are_those_of_the_predictions(folder: Path, model: Path, evaluate: Run) -> None:

@@ -1,0 +1,30 @@
+"""`load_any_dpt` as a user calls it; tests/hub has what comes from the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from muggle_convert import Refusal, load_any_dpt
+from tests.goldens import TOLERANCE, golden
+
+CASE = golden("depth_anything_v2")
+
+
+def test_which_of_two_models_to_take_can_be_said(tmp_path: Path) -> None:
+    weights = CASE.state_dict()
+    path = tmp_path / "depth_anything_v2_vits.pth"
+    torch.save({"student": {name: torch.zeros_like(tensor) for name, tensor in weights.items()}, "teacher": weights}, path)
+    with pytest.raises(Refusal, match="'student', 'teacher'; say which with --state KEY"):
+        load_any_dpt(path)
+    assert CASE.error(load_any_dpt(path, state="teacher")) <= TOLERANCE
+
+
+def test_tensors_that_do_not_belong_can_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "depth_anything_v2_vits.pth"
+    torch.save({**CASE.state_dict(), "auxiliary.0.weight": torch.ones(3)}, path)
+    with pytest.raises(Refusal, match=r"leave it out with --drop 'auxiliary\.0\.weight'"):
+        load_any_dpt(path)
+    assert CASE.error(load_any_dpt(path, drops=["auxiliary.{n}.weight"])) <= TOLERANCE
