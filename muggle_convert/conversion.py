@@ -57,11 +57,15 @@ class Report:
     largest_cast_error: float | None
 
 
-def read(source: str | Path, options: Options = Options()) -> Match:
-    """Open a checkpoint, which may also be on the Hub or in the zoo, and find out what it is."""
+def open_anywhere(source: str | Path, options: Options = Options()) -> Checkpoint:
+    """Open a checkpoint, which may also be on the Hub or in the zoo."""
     located = locate(source, options.revision, options.filename)
-    checkpoint = replace(open_checkpoint(located.path, options.state, options.limits), known_as=located.known_as)
-    return match(checkpoint, options.family, options.overrides, options.drops)
+    return replace(open_checkpoint(located.path, options.state, options.limits), known_as=located.known_as)
+
+
+def read(source: str | Path, options: Options = Options()) -> Match:
+    """Open a checkpoint and find out what it is."""
+    return match(open_anywhere(source, options), options.family, options.overrides, options.drops)
 
 
 def convert(source: str | Path, target: str | Path, options: Options | None = None, **more: Any) -> Report:

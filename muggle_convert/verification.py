@@ -9,8 +9,8 @@ from enum import Enum
 from pathlib import Path
 
 from muggle_convert.cast import TARGETS, Cast
-from muggle_convert.checkpoints import DType, TensorEntry, open_checkpoint, printable, same_bytes, tensor_chunks
-from muggle_convert.conversion import Options, read
+from muggle_convert.checkpoints import DType, TensorEntry, printable, same_bytes, tensor_chunks
+from muggle_convert.conversion import Options, open_anywhere, read
 from muggle_convert.dropped import check_one, is_exact
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.restore import kept_tensors, model_tensors
@@ -76,13 +76,13 @@ class Verification:
 
 def verify(original: str | Path, converted: str | Path, *, state: str | None = None, predict: bool = False) -> Verification:
     """Map the converted file back to the names of the original and compare; with `predict` also what the two networks predict."""
-    theirs = read(Path(converted), Options())
+    theirs = read(converted)
     if theirs.document is None:
         raise Refusal(
-            f"{printable(theirs.checkpoint.path)} is not a file that muggle-convert wrote (it is in the {theirs.layout} layout); "
+            f"{printable(theirs.checkpoint.name)} is not a file that muggle-convert wrote (it is in the {theirs.layout} layout); "
             "give the original first and the converted file second."
         )
-    ours = read_like(theirs, open_checkpoint(Path(original), state))
+    ours = read_like(theirs, open_anywhere(original, Options(state=state)))
     comparison = _Comparison(ours, theirs)
     verdicts = tuple(comparison.verdicts())
     predictions = None

@@ -10,12 +10,12 @@ from muggle_convert.cli.options import parse_settings, reading_options
 
 
 @click.command("export")
-@click.argument("converted", type=click.Path(path_type=Path))
+@click.argument("converted")
 @click.option("--to", type=click.Choice(["original", "transformers"]), required=True, help="Whose names and files to write.")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="A file, .pth or .safetensors; for transformers a folder."
 )
-@click.option("--with", "keeper", type=click.Path(path_type=Path), metavar="ORIGINAL", help="Take what the network never reads from here.")
+@click.option("--with", "keeper", metavar="ORIGINAL", help="Take what the network never reads from here.")
 @click.option("--fill-unused", is_flag=True, help="Write zeros for what the network never reads and nobody kept.")
 @click.option("--max-shard-size", metavar="SIZE", help="Split .safetensors files at this size, such as 5GB.")
 @reading_options
@@ -23,10 +23,10 @@ from muggle_convert.cli.options import parse_settings, reading_options
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
-    converted: Path,
+    converted: str,
     to: str,
     out: Path,
-    keeper: Path | None,
+    keeper: str | None,
     fill_unused: bool,
     max_shard_size: str | None,
     family: str | None,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 
 @click.command("verify")
-@click.argument("original", type=click.Path(path_type=Path))
-@click.argument("converted", type=click.Path(path_type=Path))
+@click.argument("original")
+@click.argument("converted")
 @click.option("--state", metavar="KEY", help="Which weights of a training checkpoint to compare with, such as ema.")
 @click.option("--predict", is_flag=True, help="Also run both and report the largest difference of their predictions.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict on every tensor as JSON.")
-def command(original: Path, converted: Path, state: str | None, predict: bool, as_json: bool) -> None:
+def command(original: str, converted: str, state: str | None, predict: bool, as_json: bool) -> None:
     """Map CONVERTED back to the names of ORIGINAL and compare every tensor bit for bit; exit status 1 if anything is lost unsaid."""
     from muggle_convert.cli.way_back import print_verification
     from muggle_convert.verification import verify

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.checkpoints import open_checkpoint, printable
-from muggle_convert.conversion import Options, check_not_source, read
+from muggle_convert.checkpoints import printable
+from muggle_convert.conversion import Options, check_not_source, open_anywhere, read
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.files import FileOut, TextFile, TorchFile, write_files
@@ -52,10 +52,10 @@ def export(
     zeros, in the original layout only with `fill_unused`. Further keywords are fields of `Options`.
     """
     target, options = Path(target), replace(options or Options(), **more)
-    matched = read(Path(source), options)
+    matched = read(source, options)
     check_dropped(matched)
     layout, rules = layout_for(matched, to)
-    keepers = [read_like(matched, open_checkpoint(Path(keeper)))] if keeper is not None else []
+    keepers = [read_like(matched, open_anywhere(keeper))] if keeper is not None else []
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
     refuse_too_much(restored, options.limits)
     files = _folder(matched, target, restored, max_shard_size) if to == "transformers" else _file(target, restored, max_shard_size)

@@ -63,6 +63,14 @@ def test_the_name_of_a_repository_is_evidence(hub: Hub, tmp_path: Path, run: Com
     assert found["evidence"]["family"] == ["file name", "LiheYoung/depth_anything_vits14/pytorch_model.bin"]
 
 
+def test_what_was_pushed_is_verified_and_exported_from_the_hub(run: Command, converted: Path, tmp_path: Path) -> None:
+    assert run("push", converted, "me/model", "--license", "mit").returncode == 0
+    done = run("verify", tmp_path / "depth_anything_v2_vits.pth", "me/model")
+    assert done.returncode == 0 and "holds the original" in done.stdout, done.stderr
+    done = run("export", "me/model", "--to", "transformers", "-o", "folder")
+    assert done.returncode == 0 and (tmp_path / "folder" / "config.json").exists(), done.stderr
+
+
 def test_what_a_model_is_shown_is_fetched_with_its_weights(hub: Hub, tmp_path: Path, weights: bytes) -> None:
     files = {"depth_anything_v2__pth": weights, "preprocessor_config__json": b"{}", "tokenizer__json": b"{}"}
     publish(hub, "you/depth_anything_v2", **files)

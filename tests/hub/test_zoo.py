@@ -53,6 +53,21 @@ def test_a_checkpoint_is_fetched_and_converted(hub: Hub, run: Command, own: dict
     assert "licence" in run("inspect", tmp_path / "out" / f"{own['name']}.safetensors").stdout
 
 
+def test_every_command_takes_the_name_of_a_published_checkpoint(run: Command, own: dict[str, str], tmp_path: Path) -> None:
+    name, table = f"zoo:{own['name']}", {"MUGGLE_CONVERT_ZOO": own["table"]}
+    for arguments in (
+        [name, "-o", "kept.safetensors"],
+        ["inspect", name],
+        ["verify", name, "kept.safetensors"],
+        ["export", name, "--to", "original", "-o", "same.pth"],
+        ["export", "kept.safetensors", "--to", "original", "--with", name, "-o", "back.pth"],
+        ["push", name, "me/model", "--licence", "mit", "--dry-run"],
+    ):
+        done = run(*arguments, **table)
+        assert done.returncode == 0, done.stderr
+    assert run("verify", "back.pth", "kept.safetensors").stdout.startswith("239 tensors")
+
+
 def test_an_interrupted_download_goes_on_where_it_ended(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
     hub.faults = [Fault("GET", "/releases/", after=1_500_000)]
     first = run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"])
