@@ -59,7 +59,7 @@ ORIGINAL = RuleSet(
 )
 
 V2_TAPS: Mapping[int, tuple[int, ...]] = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
-V2_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)|^depth_anything_v2_vit[sblg]\.", re.IGNORECASE)
+V2_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)|(^|/)depth_anything_v2_vit[sblg]\.", re.IGNORECASE)
 METRIC_DEPTHS = {"hypersim": 20.0, "vkitti": 80.0}  # metres: rooms, and streets
 
 

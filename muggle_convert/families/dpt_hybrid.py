@@ -18,7 +18,7 @@ from muggle_convert.families.efficient_attention import (
 )
 from muggle_convert.families.efficient_attention import REASSEMBLY_RULES as FORK_REASSEMBLY_RULES
 from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory, read_head, read_image, read_output
-from muggle_convert.families.evidence import Evidence, Findings, Source
+from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import (
     Inventory,
@@ -142,23 +142,21 @@ def _positions(reading: Reading, findings: Findings) -> Literal["bilinear", "bil
 def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[int, int]) -> ImageConfig:
     size, why = size_by_positions(grid, STRIDE)
     image = read_image(reading, findings, head, "patch_embed.stem.weight", size, why)
-    name = reading.checkpoint.path.name
-    by_name = Evidence(Source.FILE_NAME, reading.file)
-    if head.kind == "depth" and (told := METRIC_FILE.search(name)):
-        rows, columns = NET_SIZES[told["data"].lower()]
-        findings.evidence |= {"image.size": by_name, "image.size_across": by_name}
+    if head.kind == "depth" and (named := reading.named(METRIC_FILE)) is not None:
+        rows, columns = NET_SIZES[named[1]["data"].lower()]
+        findings.evidence |= {"image.size": named[0], "image.size_across": named[0]}
         return replace(image, size=rows, size_across=columns)
-    if head.channels == 3 and (told := OMNIDATA_FILE.search(name)) and told["task"].lower() == "normal":
-        findings.evidence |= {"image.mean": by_name, "image.std": by_name}
+    if head.channels == 3 and (named := reading.named(OMNIDATA_FILE)) is not None and named[1]["task"].lower() == "normal":
+        findings.evidence |= {"image.mean": named[0], "image.std": named[0]}
         return replace(image, mean=(0.0,) * image.channels, std=(1.0,) * image.channels)  # its pictures are not normalised
     return image
 
 
 def _output(reading: Reading, findings: Findings, head: HeadConfig) -> OutputConfig:
     output = read_output(reading, findings, head, None if is_of_fork(reading) else METRIC_FILE)  # the fork inverts nothing
-    told = OMNIDATA_FILE.search(reading.checkpoint.path.name)
-    if output.kind == "relative inverse depth" and told and told["task"].lower() == "depth":
-        return replace(output, kind=findings.note("output.kind", "relative depth", Source.FILE_NAME, reading.file))
+    named = reading.named(OMNIDATA_FILE)
+    if output.kind == "relative inverse depth" and named is not None and named[1]["task"].lower() == "depth":
+        return replace(output, kind=findings.note("output.kind", "relative depth", named[0].source, named[0].detail))
     return output
 
 

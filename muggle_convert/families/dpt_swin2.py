@@ -97,8 +97,8 @@ def _read_window(reading: Reading, findings: Findings, held: tuple[tuple[int, in
     if held:
         buffers = stored_by_stage(reading, TABLE) or stored_by_stage(reading, INDEX)
         return findings.note(path, max(map(max, held)), Source.BUFFER, describe_stored(buffers))
-    if name := KNOWN_FILE.search(reading.checkpoint.path.name):
-        return findings.note(path, KNOWN_WINDOWS[name["size"].lower().replace("-", "_")], Source.FILE_NAME, reading.file)
+    if (named := reading.named(KNOWN_FILE)) is not None:
+        return findings.note(path, KNOWN_WINDOWS[named[1]["size"].lower().replace("-", "_")], named[0].source, named[0].detail)
     if known := KNOWN_SIZES.get((stages["width"], stages["depths"])):
         why = f"that of dpt_swin2_{known}, which has this width and these depths; --set window=… would tell"
         return findings.note(path, KNOWN_WINDOWS[known], Source.ASSUMED, why)

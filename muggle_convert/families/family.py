@@ -148,12 +148,19 @@ class Reading:
             return Evidence(Source.FLAG, f"{key}={self.overrides[key]}"), self.overrides[key]
         if self.said.get(key) is not None:
             return Evidence(Source.METADATA, f"{key} in config.json"), self.said[key]
-        if file_name is not None and (known := published_name(self.checkpoint)) and (match := file_name.search(known)):
-            return Evidence(Source.KNOWN_FILE, known), match
+        named = self.named(file_name) if file_name is not None else None
+        if named is not None and named[0].source is Source.KNOWN_FILE:
+            return named
         for spelling in (key, key.replace("_", "-")):
             if self.checkpoint.arguments.get(spelling) is not None:
                 return Evidence(Source.ARGUMENTS, f"{spelling}={self.checkpoint.arguments[spelling]}"), self.checkpoint.arguments[spelling]
-        if file_name is not None and (match := file_name.search(self.checkpoint.name)):
+        return named
+
+    def named(self, pattern: re.Pattern[str]) -> tuple[Evidence, re.Match[str]] | None:
+        """What the name of the file tells: the one it was published under, else the one it has now."""
+        if (known := published_name(self.checkpoint)) and (match := pattern.search(known)):
+            return Evidence(Source.KNOWN_FILE, known), match
+        if match := pattern.search(self.checkpoint.name):
             return Evidence(Source.FILE_NAME, self.file), match
         return None
 

@@ -157,7 +157,6 @@ def _grid(
 ) -> tuple[tuple[int, int], Evidence]:
     largest = max(map(max, held), default=0)
     whole = [(stage, size) for stage, size in enumerate(held) if max(size) < largest]
-    name = SIZED_FILE.search(reading.checkpoint.path.name)
     if (told := reading.told("size", SIZE)) is not None:
         return _patches(encoder, told[0]), told[1]
     if masks := stored_by_stage(reading, MASK):
@@ -166,8 +165,10 @@ def _grid(
         stage, (rows, columns) = whole[0]
         why = f"stage {stage} has windows of {rows} x {columns} where others have {largest} x {largest}, so one is its whole grid"
         return (rows << stage, columns << stage), Evidence(Source.SHAPE, why)
-    if name is not None and windows_fit(encoder, grid := _patches(encoder, (int(name["size"]), int(name["size"])))):
-        return grid, Evidence(Source.FILE_NAME, reading.file)
+    if (named := reading.named(SIZED_FILE)) is not None:
+        side = int(named[1]["size"]) // encoder.patch_size
+        if windows_fit(encoder, (side, side)):
+            return (side, side), named[0]
     return (usual, usual), Evidence(Source.ASSUMED, f"usual for windows of {max(largest_windows(encoder))}; --set size=PIXELS would tell")
 
 
