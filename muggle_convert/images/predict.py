@@ -74,16 +74,19 @@ class Predictor(Network):
 
 def with_predict(network: Network, able_to: type[Predictor] = Predictor) -> Predictor:
     """The same network, of the same parts, as one that also takes pictures; its tensors keep their names, and it still is what it was."""
+    if isinstance(network, able_to):
+        return network
     able = _blank(type(network), able_to)
     able.__dict__.update(network.__dict__)
     return able
 
 
 def _blank(network: type[Network], able_to: type[Predictor]) -> Predictor:
-    if network not in _COMBINED:
-        _COMBINED[network] = cast(type[Predictor], type(network.__name__, (able_to, network), {}))
-    kind = _COMBINED[network]
+    both = able_to, network
+    if both not in _COMBINED:
+        _COMBINED[both] = cast(type[Predictor], type(network.__name__ + able_to.__name__, both, {}))
+    kind = _COMBINED[both]
     return kind.__new__(kind)
 
 
-_COMBINED: dict[type, type[Predictor]] = {}
+_COMBINED: dict[tuple[type, type], type[Predictor]] = {}

@@ -16,7 +16,8 @@ from PIL import Image
 from model_defs.build import build
 from model_defs.dpt import DPT
 from muggle_convert import Refusal, load_any_dpt
-from muggle_convert.images.predict import Predictor
+from muggle_convert.images.predict import Predictor, with_predict
+from tests.configurations import SMALL
 from tests.goldens import GOLDENS, TOLERANCE, golden, goldens, uint8_picture
 
 CASES = GOLDENS.parent / "predict"
@@ -93,6 +94,24 @@ def test_a_network_that_predicts_is_still_the_network_it_was(model: Predictor) -
     assert isinstance(model, type(plain))
     assert list(model.state_dict()) == list(plain.state_dict())
     assert not model.training
+
+
+def test_its_class_is_named_after_the_network_and_after_what_it_gained(model: Predictor) -> None:
+    assert type(model).__name__ == "PlainDPTPredictor"
+    assert type(copy.deepcopy(model)) is type(model)
+
+
+def test_one_kind_of_network_can_gain_different_things() -> None:
+    class Other(Predictor):
+        pass
+
+    with torch.device("meta"):
+        one, other = (with_predict(build(SMALL["depth_anything_v2"].config), able_to) for able_to in (Predictor, Other))
+    assert isinstance(other, Other) and not isinstance(one, Other)
+
+
+def test_a_network_that_predicts_already_stays_as_it_is(model: Predictor) -> None:
+    assert with_predict(model) is model
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copied", "pickled"])
