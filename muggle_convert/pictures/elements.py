@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from muggle_convert.pictures.measure import Part, Shape
 from muggle_convert.pictures.svg import PALE, Drawing
@@ -12,12 +13,25 @@ COLOURS = {
     "reassemble": "#57a773", "fusion": "#9a76c9", "head": "#d1607c",
 }  # fmt: skip
 OTHER = "#9aa0a6"
+PICTURE, PREDICTION = ("#b9d3ee", "#7fa56f", "#c7b18d"), ("#2b0f54", "#b0276b", "#f4a63a")  # from far to near
 FOOTNOTE = "Shapes are without the batch. FLOPs are those of convolutions and matrix products, two for each multiplication with addition."
 COUNTS, WORK = ("", " thousand", " million", " billion"), (" FLOPs", " kFLOPs", " MFLOPs", " GFLOPs", " TFLOPs")
 TOP, ROW, BOX = 148.0, 116.0, 84.0  # where the first row begins, and how high rows and boxes are
 HEADING = TOP - 32  # what stands above the columns
 LEFT, ENCODER, REASSEMBLE, FUSION, RIGHT = 30.0, 260.0, 512.0, 752.0, 992.0  # where each column begins
 WIDTH, SLIM = 184.0, 140.0  # of boxes, and of the encoder
+
+
+def draw_title(drawing: Drawing, whole: Part, seen: str) -> None:
+    drawing.text(LEFT, 40, drawing.title, size=21, bold=True)
+    summary = f"{short(whole.parameters, COUNTS)} parameters, {short(whole.flops, WORK)} for {seen}"
+    drawing.text(LEFT, 66, summary, size=14, fill=PALE)
+
+
+def draw_tap(drawing: Drawing, y: float, shape: Shape) -> None:
+    """From a row of the encoder's column to the reassembly, with what is handed on."""
+    draw_across(drawing, y, ENCODER + SLIM, REASSEMBLE)
+    drawing.text((ENCODER + SLIM + REASSEMBLE) / 2, y + BOX / 2 - 8, spelled(shape), size=11.5, anchor="middle", fill=PALE)
 
 
 def draw_decoder(drawing: Drawing, parts: Mapping[str, Part], levels: Sequence[str]) -> None:
@@ -27,14 +41,20 @@ def draw_decoder(drawing: Drawing, parts: Mapping[str, Part], levels: Sequence[s
         y, block = TOP + ROW * level, f"fusion.blocks.{level}"
         draw_part(drawing, REASSEMBLE, y, "reassemble", name.partition(".")[2], parts[name], parts[name].outputs[0])
         draw_part(drawing, FUSION, y, "fusion", f"blocks.{level}", parts[block], parts[block].outputs[0])
-        drawing.arrow((REASSEMBLE + WIDTH, y + BOX / 2), (FUSION - 2, y + BOX / 2))
+        draw_across(drawing, y, REASSEMBLE + WIDTH, FUSION)
         if level:
-            draw_step(drawing, FUSION + WIDTH / 2, y, y - ROW)
+            draw_steps(drawing, FUSION + WIDTH / 2, (y, y - ROW))
 
 
-def draw_step(drawing: Drawing, x: float, begin: float, end: float) -> None:
-    """From the box that begins at one height to the one that begins at another."""
-    drawing.arrow((x, begin + BOX), (x, end - 3)) if begin < end else drawing.arrow((x, begin), (x, end + BOX + 3))
+def draw_steps(drawing: Drawing, x: float, places: Sequence[float]) -> None:
+    """From the box that begins at the first height to the one that begins at the second, and so on."""
+    for begin, end in pairwise(places):
+        drawing.arrow((x, begin + BOX), (x, end - 3)) if begin < end else drawing.arrow((x, begin), (x, end + BOX + 3))
+
+
+def draw_across(drawing: Drawing, y: float, begin: float, end: float) -> None:
+    """From where one box ends to where the next one in its row begins."""
+    drawing.arrow((begin, y + BOX / 2), (end - 2, y + BOX / 2))
 
 
 def draw_heading(drawing: Drawing, x: float, width: float, name: str, part: Part, y: float = HEADING) -> None:

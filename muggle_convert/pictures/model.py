@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 from model_defs.config import DPTConfig
 from muggle_convert.pictures.elements import (
     BOX,
     COLOURS,
-    COUNTS,
     ENCODER,
     FUSION,
     HEADING,
     LEFT,
-    REASSEMBLE,
+    PICTURE,
+    PREDICTION,
     RIGHT,
     ROW,
     SLIM,
     TOP,
     WIDTH,
-    WORK,
+    draw_across,
     draw_decoder,
     draw_heading,
     draw_part,
     draw_picture,
     draw_shares,
-    draw_step,
-    short,
-    spelled,
+    draw_steps,
+    draw_tap,
+    draw_title,
     spread,
     tint,
 )
 from muggle_convert.pictures.measure import Part, Shape
-from muggle_convert.pictures.svg import PALE, Drawing
+from muggle_convert.pictures.svg import Drawing
 
 
 def draw(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, title: str) -> str:
@@ -42,10 +41,7 @@ def draw(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, 
     levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
     bottom = TOP + ROW * len(levels)
     drawing = Drawing(RIGHT + WIDTH + 30, bottom + 246, title)
-    whole = parts[""]
-    drawing.text(LEFT, 40, title, size=21, bold=True)
-    summary = f"{short(whole.parameters, COUNTS)} parameters, {short(whole.flops, WORK)} for a picture of {rows} × {columns} pixels"
-    drawing.text(LEFT, 66, summary, size=14, fill=PALE)
+    draw_title(drawing, parts[""], f"a picture of {rows} × {columns} pixels")
     _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
     _draw_encoder(drawing, config, parts, len(levels))
     draw_decoder(drawing, parts, levels)
@@ -59,12 +55,11 @@ def _draw_inputs(drawing: Drawing, parts: Mapping[str, Part], image: Shape, leve
     names = [name for name in ("patch_embed", "posenc") if name in parts]
     first = len(parts["patch_embed"].outputs) - 1
     places = [TOP + ROW * row for row in range(first + 1)] if first else spread(len(names) + 1, levels)[::-1]
-    draw_picture(drawing, LEFT, places[0], "picture", image, ("#b9d3ee", "#7fa56f", "#c7b18d"))
+    draw_picture(drawing, LEFT, places[0], "picture", image, PICTURE)
     for name, place in zip(names, places[1:], strict=True):
         draw_part(drawing, LEFT, place, name, name, parts[name], parts[name].outputs[0])
-    for begin, end in pairwise(places):
-        draw_step(drawing, LEFT + WIDTH / 2, begin, end)
-    drawing.arrow((LEFT + WIDTH, places[-1] + BOX / 2), (ENCODER - 2, places[-1] + BOX / 2))
+    draw_steps(drawing, LEFT + WIDTH / 2, places)
+    draw_across(drawing, places[-1], LEFT + WIDTH, ENCODER)
 
 
 def _draw_encoder(drawing: Drawing, config: DPTConfig, parts: Mapping[str, Part], levels: int) -> None:
@@ -86,8 +81,7 @@ def _draw_encoder(drawing: Drawing, config: DPTConfig, parts: Mapping[str, Part]
             drawing.text(ENCODER + SLIM / 2, y + 47 - 9 * (len(label) - 1) + 18 * number, line, size=13, anchor="middle", bold=number == 0)
         if level > len(early):
             drawing.line((ENCODER + 14, y - 16), (ENCODER + SLIM - 14, y - 16), stroke=COLOURS["imgencoder"], width=1)
-        drawing.arrow((ENCODER + SLIM, y + BOX / 2), (REASSEMBLE - 2, y + BOX / 2))
-        drawing.text((ENCODER + SLIM + REASSEMBLE) / 2, y + BOX / 2 - 8, spelled(shape), size=11.5, anchor="middle", fill=PALE)
+        draw_tap(drawing, y, shape)
 
 
 def _draw_outputs(drawing: Drawing, parts: Mapping[str, Part], levels: int) -> None:
@@ -97,10 +91,9 @@ def _draw_outputs(drawing: Drawing, parts: Mapping[str, Part], levels: int) -> N
     places = spread(len(names) + 1, levels)
     for name, place in zip(names, places[:-1], strict=True):
         draw_part(drawing, RIGHT, place, name, name, parts[name], parts[name].outputs[0])
-    draw_picture(drawing, RIGHT, places[-1], "prediction", parts[""].outputs[0], ("#2b0f54", "#b0276b", "#f4a63a"))
-    for begin, end in pairwise(places):
-        draw_step(drawing, RIGHT + WIDTH / 2, begin, end)
-    drawing.arrow((FUSION + WIDTH, TOP + BOX / 2), (RIGHT - 2, TOP + BOX / 2))
+    draw_picture(drawing, RIGHT, places[-1], "prediction", parts[""].outputs[0], PREDICTION)
+    draw_steps(drawing, RIGHT + WIDTH / 2, places)
+    draw_across(drawing, TOP, FUSION + WIDTH, RIGHT)
 
 
 def _steps(encoder: Any) -> list[tuple[str, ...]]:

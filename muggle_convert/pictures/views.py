@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import CroCoConfig
 from muggle_convert.pictures.elements import (
     BOX,
     COLOURS,
-    COUNTS,
     ENCODER,
     FUSION,
     LEFT,
-    REASSEMBLE,
+    PICTURE,
+    PREDICTION,
     RIGHT,
     ROW,
     SLIM,
     TOP,
     WIDTH,
-    WORK,
+    draw_across,
     draw_decoder,
     draw_heading,
     draw_part,
     draw_picture,
     draw_shares,
-    draw_step,
-    short,
+    draw_steps,
+    draw_tap,
+    draw_title,
     spelled,
     spread,
     tint,
@@ -37,7 +37,6 @@ from muggle_convert.pictures.measure import Part, Shape
 from muggle_convert.pictures.svg import PALE, Drawing
 
 APART = 64.0  # between the first view's last row and the second one's headings
-PICTURE, POINTS = ("#b9d3ee", "#7fa56f", "#c7b18d"), ("#2b0f54", "#b0276b", "#f4a63a")
 BEHIND = ("reassemble", "fusion", "head")  # what each view has behind its decoder
 
 
@@ -48,10 +47,7 @@ def draw_views(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns:
     levels = len(encoder.taps)
     height = ROW * levels + APART
     drawing = Drawing(RIGHT + WIDTH + 30, TOP + 2 * height - APART + 246, title)
-    whole = parts[""]
-    drawing.text(LEFT, 40, title, size=21, bold=True)
-    summary = f"{short(whole.parameters, COUNTS)} parameters, {short(whole.flops, WORK)} for two pictures of {rows} × {columns} pixels"
-    drawing.text(LEFT, 66, summary, size=14, fill=PALE)
+    draw_title(drawing, parts[""], f"two pictures of {rows} × {columns} pixels")
     for number, view in enumerate(("first", "second")):
         with drawing.moved(0, number * height):
             _draw_inputs(drawing, parts, view, (config.image.channels, rows, columns), levels)
@@ -76,9 +72,8 @@ def _draw_inputs(drawing: Drawing, parts: Mapping[str, Part], view: str, image: 
             drawing.text(LEFT + 12, place + 24, name, size=14, bold=True)
             drawing.text(LEFT + 12, place + 46, f"→ {spelled(parts[name].outputs[0])}", size=13)
             drawing.text(LEFT + 12, place + 69, "the same, counted above", size=11.5, fill=PALE)
-    for begin, end in pairwise(places):
-        draw_step(drawing, LEFT + WIDTH / 2, begin, end)
-    drawing.arrow((LEFT + WIDTH, places[-1] + BOX / 2), (ENCODER - 2, places[-1] + BOX / 2))
+    draw_steps(drawing, LEFT + WIDTH / 2, places)
+    draw_across(drawing, places[-1], LEFT + WIDTH, ENCODER)
 
 
 def _draw_decoder_blocks(drawing: Drawing, encoder: CroCoConfig, parts: Mapping[str, Part], view: str, tapped: Sequence[Shape]) -> None:
@@ -94,9 +89,8 @@ def _draw_decoder_blocks(drawing: Drawing, encoder: CroCoConfig, parts: Mapping[
         drawing.box(ENCODER, y, SLIM, BOX, tint(part), COLOURS[part])
         drawing.text(ENCODER + SLIM / 2, y + 47, label, size=13, anchor="middle", bold=True)
         if level:
-            draw_step(drawing, ENCODER + SLIM / 2, y - ROW, y)
-        drawing.arrow((ENCODER + SLIM, y + BOX / 2), (REASSEMBLE - 2, y + BOX / 2))
-        drawing.text((ENCODER + SLIM + REASSEMBLE) / 2, y + BOX / 2 - 8, spelled(shape), size=11.5, anchor="middle", fill=PALE)
+            draw_steps(drawing, ENCODER + SLIM / 2, (y - ROW, y))
+        draw_tap(drawing, y, shape)
 
 
 def _draw_behind(drawing: Drawing, parts: Mapping[str, Part], view: str, levels: int) -> None:
@@ -106,10 +100,10 @@ def _draw_behind(drawing: Drawing, parts: Mapping[str, Part], view: str, levels:
     head, prediction = spread(2, levels)
     draw_part(drawing, RIGHT, head, "head", "head", own["head"], own["head"].outputs[0])
     points, trust = parts[view.removesuffix(".")].outputs
-    draw_picture(drawing, RIGHT, prediction, "points", points, POINTS)
+    draw_picture(drawing, RIGHT, prediction, "points", points, PREDICTION)
     drawing.text(RIGHT + WIDTH / 2, prediction + BOX + 12, f"confidence, {spelled(trust)}", size=12, anchor="middle")
-    draw_step(drawing, RIGHT + WIDTH / 2, head, prediction)
-    drawing.arrow((FUSION + WIDTH, TOP + BOX / 2), (RIGHT - 2, TOP + BOX / 2))
+    draw_steps(drawing, RIGHT + WIDTH / 2, (head, prediction))
+    draw_across(drawing, TOP, FUSION + WIDTH, RIGHT)
 
 
 def _draw_exchange(drawing: Drawing, height: float) -> None:
