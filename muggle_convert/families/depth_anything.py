@@ -9,6 +9,7 @@ from typing import Any
 from model_defs.config import DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.encoder_config import DINOv2Config
 from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.families import papers
 from muggle_convert.families.efficient_attention import attention_inventory, full_attention
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
@@ -218,6 +219,7 @@ def _released(pattern: str, sizes: Mapping[str, int], **more: Any) -> tuple[Rele
 DEPTH_ANYTHING_V1 = Family(
     name="depth_anything_v1",
     title="Depth-Anything V1",
+    citations=(papers.DEPTH_ANYTHING_V1, papers.DPT),
     encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v1,
@@ -231,6 +233,7 @@ DEPTH_ANYTHING_V1 = Family(
 DEPTH_ANYTHING_V2 = Family(
     name="depth_anything_v2",
     title="Depth-Anything V2",
+    citations=(papers.DEPTH_ANYTHING_V2, papers.DPT),
     encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v2,

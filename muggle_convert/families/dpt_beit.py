@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import BEiTConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory, read_head, read_image, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
@@ -157,6 +158,7 @@ _BASE = {**_ALL, "encoder.width": 768, "encoder.depth": 12, "reassemble.features
 DPT_BEIT = Family(
     name="dpt_beit",
     title="DPT with BEiT",
+    citations=(papers.MIDAS_V31, papers.MIDAS, papers.DPT),
     encoder=BEiTConfig,
     layouts=LAYOUTS,
     configure=_configure,

@@ -9,6 +9,7 @@ from typing import Literal
 from model_defs.config import SCALES, DPTConfig, HeadConfig, ImageConfig, OutputConfig
 from model_defs.encoder_config import HybridConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.families import papers
 from muggle_convert.families.efficient_attention import (
     MEMORY_COMPRESSED_RULES,
     PERFORMER_RULES,
@@ -216,6 +217,7 @@ _FULL = {
 DPT_HYBRID = Family(
     name="dpt_hybrid",
     title="DPT, hybrid of a convolutional network and a vision transformer",
+    citations=(papers.DPT, papers.MIDAS),
     encoder=HybridConfig,
     layouts=LAYOUTS,
     configure=_configure,

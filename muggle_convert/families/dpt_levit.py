@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from model_defs.config import SCALES, DPTConfig, ImageConfig
 from model_defs.encoder_config import LeViTConfig
 from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.families import papers
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released, Setting
@@ -257,6 +258,7 @@ def _linear(name: str, outputs: int, inputs: int) -> Inventory:
 DPT_LEVIT = Family(
     name="dpt_levit",
     title="DPT, LeViT",
+    citations=(papers.MIDAS_V31, papers.MIDAS, papers.DPT),
     encoder=LeViTConfig,
     layouts={"original": ORIGINAL, "every block": EVERY_BLOCK},
     configure=_configure,

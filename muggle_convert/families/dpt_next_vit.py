@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise
 from model_defs.config import DPTConfig, ImageConfig
 from model_defs.encoder_config import NextViTConfig
 from muggle_convert.errors import Contradiction
+from muggle_convert.families import papers
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
@@ -190,6 +191,7 @@ def _convolutional_inventory(block: str, width: int, outputs: int, mlp_width: in
 DPT_NEXT_VIT = Family(
     name="dpt_next_vit",
     title="DPT, Next-ViT",
+    citations=(papers.MIDAS_V31, papers.MIDAS, papers.DPT),
     encoder=NextViTConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,

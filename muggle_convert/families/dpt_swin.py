@@ -9,6 +9,7 @@ from dataclasses import replace
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import SwinConfig
 from muggle_convert.errors import Contradiction
+from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS
 from muggle_convert.families.evidence import Findings
 from muggle_convert.families.family import Family, Reading, Released
@@ -77,6 +78,7 @@ RELEASED = {"encoder.width": 192, "encoder.depths": (2, 2, 18, 2), "encoder.wind
 DPT_SWIN = Family(
     name="dpt_swin",
     title="DPT, Swin",
+    citations=(papers.MIDAS_V31, papers.MIDAS, papers.DPT),
     encoder=SwinConfig,
     layouts=LAYOUTS,
     configure=_configure,

@@ -13,6 +13,7 @@ from model_defs.encoder_config import Swin2Config
 from model_defs.window_layout import windows_fit
 from muggle_convert.checkpoints import TensorEntry, as_array
 from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released, Setting
@@ -172,6 +173,7 @@ def _released(width: int, depths: tuple[int, ...], size: str) -> Released:
 DPT_SWIN2 = Family(
     name="dpt_swin2",
     title="DPT, Swin V2",
+    citations=(papers.MIDAS_V31, papers.MIDAS, papers.DPT),
     encoder=Swin2Config,
     layouts=LAYOUTS,
     configure=_configure,

@@ -6,6 +6,7 @@ import re
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import ViTConfig
+from muggle_convert.families import papers
 from muggle_convert.families.efficient_attention import attention_inventory, full_attention
 from muggle_convert.families.ends import (
     OUTPUT_SETTINGS,
@@ -103,6 +104,7 @@ _LARGE = {
 DPT_VIT = Family(
     name="dpt_vit",
     title="DPT, plain vision transformer",
+    citations=(papers.DPT, papers.MIDAS),
     encoder=ViTConfig,
     layouts=LAYOUTS,
     configure=_configure,

@@ -11,6 +11,7 @@ from typing import Any
 from model_defs.config import SCALES, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.encoder_config import CroCoConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.families import papers
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Family, Reading, Released, Setting
 from muggle_convert.families.parts import (
@@ -259,6 +260,7 @@ _FULL = {"encoder.width": 1024, "encoder.depth": 24, "encoder.decoder_width": 76
 DUST3R = Family(
     name="dust3r",
     title="DUSt3R, points in space from two views",
+    citations=(papers.DUST3R, papers.DPT),
     encoder=CroCoConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,

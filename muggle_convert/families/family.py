@@ -51,6 +51,7 @@ class Family:
 
     name: str
     title: str
+    citations: tuple[str, ...]
     encoder: type[Any]  # the configuration of the encoder that all its models have
     layouts: Mapping[str, RuleSet]
     configure: Callable[[Reading, Findings], DPTConfig]

@@ -7,6 +7,7 @@ import re
 from model_defs.config import DPTConfig, FusionConfig
 from model_defs.encoder_config import ResNeXtConfig
 from muggle_convert.errors import Contradiction
+from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
@@ -89,6 +90,7 @@ def _inventory(config: DPTConfig) -> Inventory:
 MIDAS_V21 = Family(
     name="midas_v21",
     title="MiDaS v2.1",
+    citations=(papers.MIDAS,),
     encoder=ResNeXtConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,

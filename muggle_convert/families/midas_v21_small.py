@@ -6,6 +6,7 @@ import re
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import EfficientNetLiteConfig
+from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
@@ -88,6 +89,7 @@ def _inventory(config: DPTConfig) -> Inventory:
 MIDAS_V21_SMALL = Family(
     name="midas_v21_small",
     title="MiDaS v2.1 small",
+    citations=(papers.MIDAS,),
     encoder=EfficientNetLiteConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,

@@ -9,7 +9,6 @@ from muggle_convert.evaluation.results import Results
 from muggle_convert.inspection import Inspection
 from muggle_convert.meaning import meaning
 from muggle_convert.publishing.evaluated import evaluation_table, model_index
-from muggle_convert.publishing.papers import citations
 
 PIPELINES = {"classes": "image-segmentation", "points": "image-to-3d"}  # the rest is depth estimation
 
@@ -47,7 +46,7 @@ def card(inspection: Inspection, provenance: Provenance, evaluation: Results | N
         "## Licence\n",
         _licence(provenance),
         "## Citation\n",
-        "".join(f"```bibtex\n{citation}\n```\n\n" for citation in citations(match.family.name)),
+        "".join(f"```bibtex\n{citation}\n```\n\n" for citation in match.family.citations),
     ]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 

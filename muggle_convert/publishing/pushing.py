@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,20 +72,42 @@ class Pushed:
     licence_from: str
 
 
-def push(source: str | Path, repository: str, options: PushOptions = PushOptions(), reading: Options = Options(), **more: Any) -> Pushed:
-    """Put a checkpoint on the Hub, converted on the way where it is not yet. Keywords are fields of `PushOptions`."""
-    options = replace(options, **more)
+def push(
+    source: str | Path,
+    repository: str,
+    *,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    state: str | None = None,
+    drops: Sequence[str] = (),
+    licence: str | None = None,
+    private: bool = False,
+    revision: str | None = None,
+    create_pr: bool = False,
+    commit_message: str | None = None,
+    token: str | None = None,
+    overwrite_card: bool = False,
+    results: Path | None = None,
+    dry_run: bool = False,
+) -> Pushed:
+    """Put a checkpoint on the Hub, converted first if it is not yet.
+
+    `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. All else is about the push, under the names of `hf upload`:
+    `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote.
+    """
+    reading = Options(family=family, overrides=overrides, state=state, drops=tuple(drops))
+    options = PushOptions(private, revision, create_pr, commit_message, token, licence, overwrite_card, results, dry_run)
     _check_name(repository)
     with ExitStack() as stack:
         matched = read(source, reading)
-        licence, licence_from = _licence(matched, options)
+        found, found_in = _licence(matched, options)
         if matched.layout == CONVERTED:
             (weights,) = matched.checkpoint.files
         else:
             weights = Path(stack.enter_context(tempfile.TemporaryDirectory())) / WEIGHTS
-            convert(source, weights, replace(reading, licence=licence, sync=False))
+            convert(source, weights, family=family, overrides=overrides, state=state, drops=drops, licence=found, sync=False)
             matched = read(weights)
-        return _push(weights, matched, repository, options, licence, licence_from)
+        return _push(weights, matched, repository, options, found, found_in)
 
 
 def _check_name(repository: str) -> None:
