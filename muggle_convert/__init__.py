@@ -8,16 +8,44 @@ from muggle_convert.errors import Refusal
 from muggle_convert.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from muggle_convert.conversion import convert
-    from muggle_convert.exporting import export
-    from muggle_convert.inspection import inspect
+    from muggle_convert.checkpoints import Limits
+    from muggle_convert.conversion import Report, convert
+    from muggle_convert.exporting import Exported, export
+    from muggle_convert.images.pairs import PairPredictor
+    from muggle_convert.images.predict import Predictor
+    from muggle_convert.inspection import Inspection, inspect
     from muggle_convert.loading import load_any_dpt
-    from muggle_convert.publishing.pushing import push
-    from muggle_convert.verification import verify
+    from muggle_convert.publishing.pushing import Pushed, push
+    from muggle_convert.verification import Verification, verify
 
-__all__ = ["Refusal", "__version__", "convert", "export", "inspect", "load_any_dpt", "push", "verify"]
+__all__ = [
+    "Exported",
+    "Inspection",
+    "Limits",
+    "PairPredictor",
+    "Predictor",
+    "Pushed",
+    "Refusal",
+    "Report",
+    "Verification",
+    "__version__",
+    "convert",
+    "export",
+    "inspect",
+    "load_any_dpt",
+    "push",
+    "verify",
+]
 
 _HOMES = {  # torch is imported only by those who load
+    "Exported": "exporting",
+    "Inspection": "inspection",
+    "Limits": "checkpoints",
+    "PairPredictor": "images.pairs",
+    "Predictor": "images.predict",
+    "Pushed": "publishing.pushing",
+    "Report": "conversion",
+    "Verification": "verification",
     "convert": "conversion",
     "export": "exporting",
     "inspect": "inspection",
@@ -33,3 +61,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

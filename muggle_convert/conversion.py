@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +34,8 @@ class Options:
     overrides: Mapping[str, Any] | None = None
     state: str | None = None
     drops: tuple[str, ...] = ()
+    revision: str | None = None  # of a repository on the Hub
+    filename: str | None = None  # in it
     dtype: str | None = None
     keep_unused: bool = False
     licence: str | None = None
@@ -41,8 +43,6 @@ class Options:
     sha256: bool = False
     sync: bool = True
     force: bool = False
-    revision: str | None = None  # of a repository on the Hub
-    filename: str | None = None  # in it
     limits: Limits = Limits()
 
 
@@ -68,9 +68,47 @@ def read(source: str | Path, options: Options = Options()) -> Match:
     return match(open_anywhere(source, options), options.family, options.overrides, options.drops)
 
 
-def convert(source: str | Path, target: str | Path, options: Options | None = None, **more: Any) -> Report:
-    """Write a checkpoint of any known family as one safetensors file in the model's own names. Keywords are fields of `Options`."""
-    target, options = Path(target), replace(options or Options(), **more)
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    state: str | None = None,
+    drops: Sequence[str] = (),
+    revision: str | None = None,
+    filename: str | None = None,
+    dtype: str | None = None,
+    keep_unused: bool = False,
+    licence: str | None = None,
+    strict_finite: bool = False,
+    sha256: bool = False,
+    sync: bool = True,
+    force: bool = False,
+    limits: Limits = Limits(),
+) -> Report:
+    """Write a checkpoint of any known family as one safetensors file in the model's own names.
+
+    Most keywords are options of the command line. `overrides` are the settings of `--set`, `drops` the templates of `--drop`; `revision` and
+    `filename` say which file of a repository on the Hub is meant; `sync=False` leaves it to the system when the file reaches the disk.
+    """
+    options = Options(
+        family=family,
+        overrides=overrides,
+        state=state,
+        drops=tuple(drops),
+        revision=revision,
+        filename=filename,
+        dtype=dtype,
+        keep_unused=keep_unused,
+        licence=licence,
+        strict_finite=strict_finite,
+        sha256=sha256,
+        sync=sync,
+        force=force,
+        limits=limits,
+    )
+    target = Path(target)
     if target.suffix != ".safetensors":
         raise Refusal(
             f"{printable(target)} does not end in .safetensors, by which other programs know such files; "

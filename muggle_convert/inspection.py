@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from model_defs.plain_values import to_dict
+from muggle_convert.checkpoints import Limits
 from muggle_convert.conversion import Options, read
 from muggle_convert.families.evidence import as_json_value
 from muggle_convert.fingerprint import promised_fingerprint
@@ -85,6 +87,19 @@ class Inspection:
         }
 
 
-def inspect(source: str | Path, options: Options | None = None, **more: Any) -> Inspection:
-    """Look at a checkpoint: no tensor is read and nothing is written. Keywords are fields of `Options`."""
-    return Inspection(plan(read(source, replace(options or Options(), **more))))
+def inspect(
+    source: str | Path,
+    *,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    state: str | None = None,
+    drops: Sequence[str] = (),
+    revision: str | None = None,
+    filename: str | None = None,
+    limits: Limits = Limits(),
+) -> Inspection:
+    """Look at a checkpoint: no tensor is read and nothing is written. The keywords are those of `convert`."""
+    options = Options(
+        family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename, limits=limits
+    )
+    return Inspection(plan(read(source, options)))

@@ -27,7 +27,16 @@ from muggle_convert.cli.options import parse_settings, reading_options
 @click.option("--max-output", type=click.IntRange(min=1), metavar="GIB", help="Refuse files that would become larger than this (64).")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(checkpoint: str, out: Path | None, settings: tuple[str, ...], dry_run: bool, as_json: bool, **more: Any) -> None:
+def command(
+    checkpoint: str,
+    out: Path | None,
+    settings: tuple[str, ...],
+    no_sync: bool,
+    max_output: int | None,
+    dry_run: bool,
+    as_json: bool,
+    **more: Any,
+) -> None:
     """Convert CHECKPOINT, a file or a folder, to one safetensors file in the model's own names."""
     from muggle_convert.checkpoints import Limits
     from muggle_convert.cli.report import print_plan, print_report
@@ -35,10 +44,9 @@ def command(checkpoint: str, out: Path | None, settings: tuple[str, ...], dry_ru
 
     if out is None and not dry_run:
         raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run")
-    gibibytes = more.pop("max_output")
-    limits = Limits() if gibibytes is None else Limits(output_bytes=gibibytes << 30)
-    options = Options(overrides=parse_settings(settings), sync=not more.pop("no_sync"), limits=limits, **more)
+    limits = Limits() if max_output is None else Limits(output_bytes=max_output << 30)
+    options = {**more, "overrides": parse_settings(settings), "limits": limits}
     if dry_run or out is None:
-        print_plan(preview(checkpoint, options), as_json)
+        print_plan(preview(checkpoint, Options(**options)), as_json)
     else:
-        print_report(convert(checkpoint, out, options), as_json)
+        print_report(convert(checkpoint, out, sync=not no_sync, **options), as_json)

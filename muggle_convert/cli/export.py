@@ -38,7 +38,6 @@ def command(
     as_json: bool,
 ) -> None:
     """Write CONVERTED back in the original layout, or as a folder that transformers loads. It may also be a checkpoint of any layout."""
-    from muggle_convert.conversion import Options
     from muggle_convert.exporting import export
     from muggle_convert.exporting.shards import size_in_bytes
 
@@ -49,7 +48,12 @@ def command(
         keeper=keeper,
         fill_unused=fill_unused,
         max_shard_size=size_in_bytes(max_shard_size) if max_shard_size else None,
-        options=Options(family=family, overrides=parse_settings(settings), state=state, drops=drops, sync=not no_sync, force=force),
+        family=family,
+        overrides=parse_settings(settings),
+        state=state,
+        drops=drops,
+        sync=not no_sync,
+        force=force,
     )
     from muggle_convert.cli.way_back import print_export
 

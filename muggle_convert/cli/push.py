@@ -29,24 +29,19 @@ from muggle_convert.cli.options import parse_settings, reading_options
 def command(
     checkpoint: str,
     repository: str,
-    family: str | None,
     settings: tuple[str, ...],
-    state: str | None,
-    drops: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     **more: Any,
 ) -> None:
     """Put CHECKPOINT on the Hugging Face Hub as USER/REPO, converted where it is not yet, with its configuration and a card."""
-    from muggle_convert.conversion import Options
     from muggle_convert.publishing.pushing import push
 
     if quiet or as_json:
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
         disable_progress_bars()
-    reading = Options(family=family, overrides=parse_settings(settings), state=state, drops=drops)
-    done = push(checkpoint, repository, reading=reading, **more)
+    done = push(checkpoint, repository, overrides=parse_settings(settings), **more)
     if as_json:
         import json
 

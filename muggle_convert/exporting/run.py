@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints import Limits, printable
 from muggle_convert.conversion import Options, check_not_source, open_anywhere, read
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
@@ -39,33 +39,43 @@ def export(
     source: str | Path,
     target: str | Path,
     to: str = "original",
-    options: Options | None = None,
     *,
     keeper: str | Path | None = None,
     fill_unused: bool = False,
     max_shard_size: int | None = None,
-    **more: Any,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    state: str | None = None,
+    drops: Sequence[str] = (),
+    revision: str | None = None,
+    filename: str | None = None,
+    sync: bool = True,
+    force: bool = False,
+    limits: Limits = Limits(),
 ) -> Exported:
     """Write `source` as the original code reads it (`to="original"`, a file) or as transformers does (`to="transformers"`, a folder).
 
     What the network never reads is taken from the converted file if it kept it, else from `keeper`, another checkpoint; else it is
-    zeros, in the original layout only with `fill_unused`. Further keywords are fields of `Options`.
+    zeros, in the original layout only with `fill_unused`. The other keywords are those of `convert`.
     """
-    target, options = Path(target), replace(options or Options(), **more)
+    target = Path(target)
+    options = Options(
+        family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename, limits=limits
+    )
     matched = read(source, options)
     check_dropped(matched)
     layout, rules = layout_for(matched, to)
     keepers = [read_like(matched, open_anywhere(keeper))] if keeper is not None else []
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
-    refuse_too_much(restored, options.limits)
+    refuse_too_much(restored, limits)
     files = _folder(matched, target, restored, max_shard_size) if to == "transformers" else _file(target, restored, max_shard_size)
     for path in files:
         for match in (matched, *keepers):
             check_not_source(match.checkpoint, path)
     with _made(target) if to == "transformers" else nullcontext():
         for path in files:
-            check_target(path, options.force)
-        write_files(files, force=options.force, sync=options.sync)
+            check_target(path, force)
+        write_files(files, force=force, sync=sync)
     return Exported(layout, tuple(files), restored)
 
 

@@ -96,18 +96,28 @@ def push(
     `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote.
     """
     reading = Options(family=family, overrides=overrides, state=state, drops=tuple(drops))
-    options = PushOptions(private, revision, create_pr, commit_message, token, licence, overwrite_card, results, dry_run)
+    options = PushOptions(
+        private=private,
+        revision=revision,
+        create_pr=create_pr,
+        commit_message=commit_message,
+        token=token,
+        licence=licence,
+        overwrite_card=overwrite_card,
+        results=results,
+        dry_run=dry_run,
+    )
     _check_name(repository)
     with ExitStack() as stack:
         matched = read(source, reading)
-        found, found_in = _licence(matched, options)
+        licence, licence_from = _licence(matched, options)
         if matched.layout == CONVERTED:
             (weights,) = matched.checkpoint.files
         else:
             weights = Path(stack.enter_context(tempfile.TemporaryDirectory())) / WEIGHTS
-            convert(source, weights, family=family, overrides=overrides, state=state, drops=drops, licence=found, sync=False)
+            convert(source, weights, family=family, overrides=overrides, state=state, drops=drops, licence=licence, sync=False)
             matched = read(weights)
-        return _push(weights, matched, repository, options, found, found_in)
+        return _push(weights, matched, repository, options, licence, licence_from)
 
 
 def _check_name(repository: str) -> None:
