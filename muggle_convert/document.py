@@ -95,7 +95,7 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         return parse_object(text.encode())
     except Refusal as problem:
-        raise ValueError(str(problem)) from None
+        raise ValueError(str(problem).removesuffix(".")) from None
 
 
 def _count(value: Any) -> int:

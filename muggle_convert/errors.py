@@ -9,7 +9,13 @@ if TYPE_CHECKING:
 
 
 class Refusal(Exception):
-    """One sentence that says what was found, what was expected and what to do."""
+    """One sentence that says what was found, what was expected and what to do.
+
+    Many are put together from the refusal of a part, so the full stop is set here, where the sentence ends.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence if sentence.endswith(".") else f"{sentence}.")
 
 
 class Contradiction(Refusal):

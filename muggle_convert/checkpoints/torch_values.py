@@ -88,7 +88,7 @@ class TorchMeaning:
     def warnings(self) -> tuple[str, ...]:
         names = [printable(name) for name in sorted(self.harmful)[:MOST_NAMED]]
         more = f" and {len(self.harmful) - MOST_NAMED} more" if len(self.harmful) > MOST_NAMED else ""
-        said = f"torch.load or pickle would call {', '.join(names)}{more}, as malicious files do; nothing was run here, but load it nowhere else"
+        said = f"torch.load or pickle would call {', '.join(names)}{more}, as malicious files do; nothing was run here, but load it nowhere else."
         return (said,) if names else ()
 
     def persistent(self, identity: Value) -> Value:

@@ -54,7 +54,7 @@ class _Archive:
             raise Refusal(f"its {file.size:,} bytes would inflate to {inflated:,}, as weights never do")
         # torch.serialization.set_crc32_options(False) leaves every checksum zero, which is no promise.
         self.has_checksums = any(member.crc32 for member in members.values())
-        self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be noticed",)
+        self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be noticed.",)
         version = self.small("version").strip() if "version" in self.members else b"3"
         if not version.isdigit() or len(version) > 2 or int(version) not in VERSIONS:
             raise Refusal(f"is a torch file of the unknown version {shown(version.decode('latin-1'))}; save it again with a current torch")

@@ -43,7 +43,7 @@ def command(
     from muggle_convert.conversion import Options, convert, preview
 
     if out is None and not dry_run:
-        raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run")
+        raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run.")
     limits = Limits() if max_output is None else Limits(output_bytes=max_output << 30)
     options = {**more, "overrides": parse_settings(settings), "limits": limits}
     if dry_run or out is None:

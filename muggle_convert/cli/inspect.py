@@ -36,7 +36,7 @@ def command(
     from muggle_convert.inspection import inspect
 
     if size is not None and picture is None:
-        raise click.UsageError("--size says what --picture draws; give both or neither")
+        raise click.UsageError("--size says what --picture draws; give both or neither.")
     inspection = inspect(checkpoint, family=family, overrides=parse_settings(settings), state=state, drops=drops)
     if picture is not None:
         _draw(inspection.match, picture, size)
