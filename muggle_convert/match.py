@@ -114,7 +114,7 @@ def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[st
         config = replace(config, image=pictures_said_by(checkpoint.preprocessor, config.image, findings))
         findings.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {candidate.layout} layout")
         _account(reading, candidate.family.inventory(config))
-        config = _apply(candidate.family, config, overrides, findings.evidence)
+        config = _apply(candidate.family, config, overrides, findings)
         return Attempt(
             candidate, Match(checkpoint, candidate.family, candidate.layout, config, findings.evidence, translation, left_out=left_out)
         )
@@ -149,13 +149,13 @@ def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapp
         raise Refusal(
             f"{printable(checkpoint.name)} was converted as {found.name}, not as {family}; convert the original again to change that."
         )
-    evidence = dict(document.evidence)
+    findings = Findings(document.evidence)
     translation = translate(checkpoint, None, left_out)
     shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
     shown |= {alias: shown[owner] for alias, owner in document.aliases.items() if owner in shown}
     _account(_reading(checkpoint, found, Translation(shown, {}), overrides, None), _described(found, document.config, checkpoint))
-    config = _apply(found, document.config, overrides, evidence)
-    return Match(checkpoint, found, CONVERTED, config, evidence, translation, document, left_out)
+    config = _apply(found, document.config, overrides, findings)
+    return Match(checkpoint, found, CONVERTED, config, findings.evidence, translation, document, left_out)
 
 
 def _described(family: Family, config: DPTConfig, checkpoint: Checkpoint) -> Mapping[str, Shape]:
@@ -173,7 +173,7 @@ def _described(family: Family, config: DPTConfig, checkpoint: Checkpoint) -> Map
         raise refusal from None
 
 
-def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], evidence: dict[str, Evidence]) -> DPTConfig:
+def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], findings: Findings) -> DPTConfig:
     """What flags change, on top of what was read."""
     for key, value in overrides.items():
         if key not in family.settings:
@@ -182,8 +182,8 @@ def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], evid
         setting = family.settings[key]
         before, config = leaves(config), setting.apply(config, setting.parse(value))
         for path, now in leaves(config).items():
-            if path not in before or before[path] != now or evidence.get(path) is None:
-                evidence[path] = Evidence(Source.FLAG, f"{key}={value}")
+            if path not in before or before[path] != now or path not in findings.evidence:
+                findings.because(Evidence(Source.FLAG, f"{key}={value}"), path)
     check_output(config.output)
     return config
 

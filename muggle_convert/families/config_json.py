@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from model_defs.config import ImageConfig
 from muggle_convert.errors import Refusal
-from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.evidence import Evidence, Findings, Source
 
 BACKBONES = ("dinov2", "beit", "swinv2")  # of transformers, whose own part of a config.json tells what the encoder is like
 
@@ -61,7 +61,7 @@ def pictures_said_by(preprocessor: Mapping[str, Any], image: ImageConfig, findin
     ):
         return image
     for path, key in (("image.mean", "image_mean"), ("image.std", "image_std")):
-        findings.note(path, None, Source.METADATA, f"{key} in preprocessor_config.json")
+        findings.because(Evidence(Source.METADATA, f"{key} in preprocessor_config.json"), path)
     return replace(image, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
 
 

@@ -69,9 +69,10 @@ def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
     if depth < 4:
         raise Refusal(f"{reading.file} has {depth} transformer blocks; Depth-Anything V1 taps the last four, so it has four at least.")
     taps = findings.convention("encoder.taps", _last_four(depth), "V1 taps the last four blocks")
-    if (told := reading.told("taps", TAPS)) is not None and told[0] != taps:
+    if (told := reading.told("taps", TAPS)) is not None and told.value != taps:
         raise Contradiction(
-            f"{reading.file} taps the blocks {list(told[0])} ({told[1]}), where Depth-Anything V1 taps the last four.", because=told[1]
+            f"{reading.file} taps the blocks {list(told.value)} ({told.evidence}), where Depth-Anything V1 taps the last four.",
+            because=told.evidence,
         )
     if reading.said.get("max_depth") is not None:
         raise Contradiction(
@@ -101,14 +102,14 @@ def _told_taps_v2(reading: Reading, findings: Findings, depth: int) -> tuple[int
     told = reading.told("taps", TAPS)
     if told is None:
         return None
-    taps: tuple[int, ...] = told[0]
+    taps: tuple[int, ...] = told.value
     check_taps(taps, 4, depth)
     is_v1 = taps == _last_four(depth) and depth in V2_TAPS and reading.said.get("max_depth") is None
-    if is_v1 and told[1].source is Source.METADATA:
+    if is_v1 and told.evidence.source is Source.METADATA:
         raise Contradiction(
-            f"{reading.file} taps the last four blocks ({told[1]}), as Depth-Anything V1 does and V2 does not.", because=told[1]
+            f"{reading.file} taps the last four blocks ({told.evidence}), as Depth-Anything V1 does and V2 does not.", because=told.evidence
         )
-    return findings.note("encoder.taps", taps, told[1].source, told[1].detail)
+    return told.noted(findings, "encoder.taps", taps)
 
 
 def _last_four(depth: int) -> tuple[int, ...]:
@@ -171,12 +172,10 @@ def _output_v2(reading: Reading, findings: Findings) -> OutputConfig:
             "output.kind", output.kind, Source.ASSUMED, "nothing says that it is metric; --set max_depth=20 (rooms) or 80 (streets) would"
         )
     else:
-        evidence, value = told
-        data = value["data"] if isinstance(value, re.Match) else None
-        if data or not isinstance(value, re.Match):
-            output = metric(output, METRIC_DEPTHS[data.lower()] if data else MAX_DEPTH.parse(value))
-        findings.note("output.kind", output.kind, evidence.source, evidence.detail)
-        findings.note("output.max_depth", output.max_depth, evidence.source, evidence.detail)
+        data = told.value["data"] if isinstance(told.value, re.Match) else None
+        if data or not isinstance(told.value, re.Match):
+            output = metric(output, METRIC_DEPTHS[data.lower()] if data else MAX_DEPTH.parse(told.value))
+        findings.because(told.evidence, "output.kind", "output.max_depth")
     return findings.rest(
         "output", output, Source.CONVENTION, "a sigmoid in metric models, a rectifier in relative ones; enlarged with aligned corners"
     )

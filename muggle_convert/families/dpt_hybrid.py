@@ -144,11 +144,11 @@ def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[i
     size, why = size_by_positions(grid, STRIDE)
     image = read_image(reading, findings, head, "patch_embed.stem.weight", size, why)
     if head.kind == "depth" and (named := reading.named(METRIC_FILE)) is not None:
-        rows, columns = NET_SIZES[named[1]["data"].lower()]
-        findings.evidence |= {"image.size": named[0], "image.size_across": named[0]}
+        rows, columns = NET_SIZES[named.value["data"].lower()]
+        findings.because(named.evidence, "image.size", "image.size_across")
         return replace(image, size=rows, size_across=columns)
-    if head.channels == 3 and (named := reading.named(OMNIDATA_FILE)) is not None and named[1]["task"].lower() == "normal":
-        findings.evidence |= {"image.mean": named[0], "image.std": named[0]}
+    if head.channels == 3 and (named := reading.named(OMNIDATA_FILE)) is not None and named.value["task"].lower() == "normal":
+        findings.because(named.evidence, "image.mean", "image.std")
         return replace(image, mean=(0.0,) * image.channels, std=(1.0,) * image.channels)  # its pictures are not normalised
     return image
 
@@ -156,8 +156,8 @@ def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[i
 def _output(reading: Reading, findings: Findings, head: HeadConfig) -> OutputConfig:
     output = read_output(reading, findings, head, None if is_of_fork(reading) else METRIC_FILE)  # the fork inverts nothing
     named = reading.named(OMNIDATA_FILE)
-    if output.kind == "relative inverse depth" and named is not None and named[1]["task"].lower() == "depth":
-        return replace(output, kind=findings.note("output.kind", "relative depth", named[0].source, named[0].detail))
+    if output.kind == "relative inverse depth" and named is not None and named.value["task"].lower() == "depth":
+        return replace(output, kind=named.noted(findings, "output.kind", "relative depth"))
     return output
 
 

@@ -109,11 +109,15 @@ EVERY_BLOCK = RuleSet((*_block_rules("{2*b}", "{2*b+1}"), *_ENDS), _DROPS)
 def _apply_taps(config: DPTConfig, hooks: tuple[int, ...]) -> DPTConfig:
     encoder = config.encoder
     assert isinstance(encoder, LeViTConfig)
-    stages = _stages(_shrinking(encoder), sum(encoder.depths) + 2)
+    return replace(config, encoder=replace(encoder, taps=_tapped(hooks, _stages(_shrinking(encoder), sum(encoder.depths) + 2))))
+
+
+def _tapped(hooks: tuple[int, ...], stages: Sequence[range]) -> tuple[int, ...]:
+    """The blocks of MLPs, as the original counts, refused where there is not one of each stage."""
     if len(hooks) != 3 or any(hook % 2 == 0 or hook // 2 not in stage for hook, stage in zip(hooks, stages, strict=True)):
         possible = "; ".join(", ".join(str(2 * block + 1) for block in stage) for stage in stages)
         raise Refusal(f"taps {','.join(map(str, hooks))} do not fit: one is needed of each of {possible}, the MLPs of the three stages.")
-    return replace(config, encoder=replace(encoder, taps=tuple(hook // 2 for hook in hooks)))
+    return tuple(hook // 2 for hook in hooks)
 
 
 TAPS = Setting("the three MLPs whose outputs are used, as the original counts, such as 3,11,21", whole_numbers, _apply_taps)
@@ -191,10 +195,12 @@ def _per_head(reading: Reading, findings: Findings, path: str, names: Sequence[s
 
 def _taps(reading: Reading, findings: Findings, stages: Sequence[range]) -> tuple[int, ...]:
     """MiDaS's own three where each is in its stage; of other depths, the last of each stage, as with every other encoder with stages."""
-    asked = reading.flag("taps", TAPS)
+    told = reading.told("taps", TAPS)
     known = all(tap in stage for tap, stage in zip(KNOWN_TAPS, stages, strict=True))
-    if reading.stored(_UNREAD + "qkv.c.weight") and (max(asked, default=0) >= FIRST_UNREAD if asked is not None else not known):
+    if reading.stored(_UNREAD + "qkv.c.weight") and (max(told.value, default=0) >= FIRST_UNREAD if told is not None else not known):
         raise Contradiction(f"{reading.file} looks like {reading.family} but the original's blocks from {FIRST_UNREAD} on are read, too.")
+    if told is not None:
+        return told.noted(findings, "encoder.taps", _tapped(told.value, stages))
     if known:
         return findings.convention("encoder.taps", KNOWN_TAPS, "MiDaS taps what it counts as 3, 11 and 21")
     last = tuple(stage[-1] for stage in stages)

@@ -92,14 +92,14 @@ def _held_windows(reading: Reading) -> tuple[tuple[int, int], ...]:
 def _read_window(reading: Reading, findings: Findings, held: tuple[tuple[int, int], ...], stages: Mapping[str, Any]) -> int:
     path, masks = "encoder.window", stored_by_stage(reading, MASK)
     if (told := reading.told("window", WINDOW)) is not None:
-        return findings.note(path, int(told[0]), told[1].source, told[1].detail)
+        return told.noted(findings, path, int(told.value))
     if masks:
         return findings.note(path, max(map(_window, masks.values())), Source.BUFFER, describe_stored(masks))
     if held:
         buffers = stored_by_stage(reading, TABLE) or stored_by_stage(reading, INDEX)
         return findings.note(path, max(map(max, held)), Source.BUFFER, describe_stored(buffers))
     if (named := reading.named(KNOWN_FILE)) is not None:
-        return findings.note(path, KNOWN_WINDOWS[named[1]["size"].lower().replace("-", "_")], named[0].source, named[0].detail)
+        return named.noted(findings, path, KNOWN_WINDOWS[named.value["size"].lower().replace("-", "_")])
     if known := KNOWN_SIZES.get((stages["width"], stages["depths"])):
         why = f"that of dpt_swin2_{known}, which has this width and these depths; --set window=… would tell"
         return findings.note(path, KNOWN_WINDOWS[known], Source.ASSUMED, why)
@@ -117,7 +117,7 @@ def _window(mask: TensorEntry) -> int:
 def _read_pretrained(reading: Reading, findings: Findings, window: int, held: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
     path, tables = "encoder.pretrained_windows", stored_by_stage(reading, TABLE)
     if (told := reading.told("pretrained_windows", PRETRAINED_WINDOWS)) is not None:
-        return findings.note(path, tuple(told[0]), told[1].source, told[1].detail)
+        return told.noted(findings, path, tuple(told.value))
     if len(tables) == STAGES:
         read = tuple(pretrained_window(float(as_array(tables[stage]).max()), max(held[stage])) for stage in range(STAGES))
         return findings.note(path, read, Source.BUFFER, f"the largest numbers in {describe_stored(tables)}")

@@ -12,7 +12,7 @@ from model_defs.config import SCALES, DPTConfig, ImageConfig, OutputConfig, Reas
 from model_defs.encoder_config import CroCoConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families import papers
-from muggle_convert.families.evidence import Evidence, Findings, Source
+from muggle_convert.families.evidence import Evidence, Findings, Source, Told
 from muggle_convert.families.family import Family, Reading, Released, Setting
 from muggle_convert.families.parts import (
     Inventory,
@@ -29,7 +29,7 @@ from muggle_convert.families.parts import (
     token_reassembly,
 )
 from muggle_convert.families.settings import HEADS, whole_number
-from muggle_convert.families.training_call import Told, told_by_training
+from muggle_convert.families.training_call import told_by_training
 from muggle_convert.rules import Drop, Rule, RuleSet, duplicate, rename, unused
 from muggle_convert.rules.templates import Template
 
@@ -131,7 +131,7 @@ def _first_view(reading: Reading) -> Reading:
     )
 
 
-def _encoder(reading: Reading, findings: Findings, told: Mapping[str, Told]) -> CroCoConfig:
+def _encoder(reading: Reading, findings: Findings, told: Mapping[str, Told[Any]]) -> CroCoConfig:
     depth, decoder_depth = reading.count("imgencoder.blocks.{n}.norm1.weight"), reading.count("decoder.first.{n}.norm1.weight")
     width = reading.measure(findings, "encoder.width", "patch_embed.proj.weight", lambda shape: shape[0])
     decoder_width = reading.measure(findings, "encoder.decoder_width", "decoder.embed.weight", lambda shape: shape[0])
@@ -156,11 +156,11 @@ def _encoder(reading: Reading, findings: Findings, told: Mapping[str, Told]) -> 
     )
 
 
-def _heads(reading: Reading, findings: Findings, told: Mapping[str, Told], key: str, trained: str, width: int) -> int:
+def _heads(reading: Reading, findings: Findings, told: Mapping[str, Told[Any]], key: str, trained: str, width: int) -> int:
     path = f"encoder.{key}"
     heads = findings.convention(path, width // 64, "64 features for each head")
-    if (flag := reading.flag(key, HEADS)) is not None:
-        heads = findings.note(path, flag, Source.FLAG, f"{key}={flag}")
+    if (stated := reading.told(key, HEADS)) is not None:
+        heads = stated.noted(findings, path, stated.value)
     elif trained in told:
         heads = told[trained].noted(findings, path, whole_number(told[trained].value))
     if heads < 1 or width % (4 * heads):
@@ -171,7 +171,7 @@ def _heads(reading: Reading, findings: Findings, told: Mapping[str, Told], key: 
     return heads
 
 
-def _rotation_base(reading: Reading, findings: Findings, told: Mapping[str, Told]) -> float:
+def _rotation_base(reading: Reading, findings: Findings, told: Mapping[str, Told[Any]]) -> float:
     positions = told.get("pos_embed")
     if positions is None:
         return findings.convention("encoder.rotation_base", 100.0, "every released DUSt3R was trained with RoPE100")
@@ -182,7 +182,7 @@ def _rotation_base(reading: Reading, findings: Findings, told: Mapping[str, Told
     return positions.noted(findings, "encoder.rotation_base", float(base[1]))
 
 
-def _image(reading: Reading, findings: Findings, told: Mapping[str, Told]) -> ImageConfig:
+def _image(reading: Reading, findings: Findings, told: Mapping[str, Told[Any]]) -> ImageConfig:
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
     multiple = reading.measure(findings, "image.multiple", "patch_embed.proj.weight", lambda shape: shape[2])
     size = findings.convention("image.size", 512, "the released model with DPT heads was trained with a long side of 512")
@@ -194,7 +194,7 @@ def _image(reading: Reading, findings: Findings, told: Mapping[str, Told]) -> Im
     )
 
 
-def _output(reading: Reading, findings: Findings, told: Mapping[str, Told]) -> OutputConfig:
+def _output(reading: Reading, findings: Findings, told: Mapping[str, Told[Any]]) -> OutputConfig:
     why = Evidence(Source.CONVENTION, "how every released DUSt3R makes points and confidences")
     for key, known in {"depth_mode": ("exp", -math.inf, math.inf), "conf_mode": ("exp", 1, math.inf)}.items():
         if key in told:

@@ -70,7 +70,7 @@ def read_head(reading: Reading, findings: Findings) -> HeadConfig:
     if not reading.has(scores):
         return read_depth_head(reading, findings, "double")
     return HeadConfig(
-        kind=reading.measure(findings, "head.kind", "head.refine.1.weight", lambda shape: "segmentation"),
+        kind=findings.note("head.kind", "segmentation", Source.SHAPE, reading.describe("head.refine.1.weight")),
         upsampler_width=reading.measure(findings, "head.upsampler_width", refine, lambda shape: shape[0]),
         projection_width=reading.measure(findings, "head.projection_width", scores, lambda shape: shape[1]),
         channels=reading.measure(findings, "head.channels", scores, lambda shape: shape[0]),
@@ -115,28 +115,27 @@ def read_output(reading: Reading, findings: Findings, head: HeadConfig, metric_f
         channels = OutputConfig(kind="channels", activation=activation)
         return findings.rest("output", channels, Source.CONVENTION, "nothing tells what more than one channel means")
     told = reading.clue("invert", metric_file)
-    if told is None or (not isinstance(told[1], re.Match) and not INVERT.parse(told[1])):
+    if told is None or (not isinstance(told.value, re.Match) and not INVERT.parse(told.value)):
         source, detail = (Source.ASSUMED, "nothing says that it is metric; --set scale=… --set shift=… --set invert=true would")
         if told is not None:
-            source, detail = told[0].source, told[0].detail
+            source, detail = told.evidence.source, told.evidence.detail
         return findings.rest("output", OutputConfig(kind="relative inverse depth", activation=activation), source, detail)
     scale = _constant(reading, findings, "scale", SCALE, metric_file)
     shift = _constant(reading, findings, "shift", SHIFT, metric_file)
     metres = OutputConfig(kind="metric depth", activation=activation, scale=scale, shift=shift, invert=True)
-    return findings.rest("output", metres, told[0].source, told[0].detail)
+    return findings.rest("output", metres, told.evidence.source, told.evidence.detail)
 
 
 def _activation(reading: Reading, findings: Findings) -> Any:
     told = reading.clue("non_negative")
     if told is None:
         return findings.convention("output.activation", "relu", "every released model of MiDaS and DPT ends in a ReLU")
-    return findings.note("output.activation", "relu" if NON_NEGATIVE.parse(told[1]) else "none", told[0].source, told[0].detail)
+    return told.noted(findings, "output.activation", "relu" if NON_NEGATIVE.parse(told.value) else "none")
 
 
 def _constant(reading: Reading, findings: Findings, name: str, setting: Setting, metric_file: re.Pattern[str] | None) -> Any:
     told = reading.clue(name, metric_file)
     if told is None:
         raise Refusal(f"{reading.file} is to be inverted, but nothing says with which {name}: pass --set {name}=NUMBER too.")
-    evidence, value = told
-    number = INVERSIONS[value["data"].lower()][name] if isinstance(value, re.Match) else setting.parse(value)
-    return findings.note(f"output.{name}", number, evidence.source, evidence.detail)
+    number = INVERSIONS[told.value["data"].lower()][name] if isinstance(told.value, re.Match) else setting.parse(told.value)
+    return told.noted(findings, f"output.{name}", number)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from model_defs.plain_values import leaves
 
 Value = TypeVar("Value")
 Config = TypeVar("Config")
+Said = TypeVar("Said")
 
 
 class Source(Enum):
@@ -43,20 +44,41 @@ def as_json_value(evidence: Mapping[str, Evidence]) -> dict[str, list[str]]:
     return {path: [one.source.value, one.detail] for path, one in evidence.items()}
 
 
-@dataclass
+@dataclass(frozen=True)
+class Told(Generic[Said]):
+    """What somebody or something says, and the evidence that it is."""
+
+    value: Said
+    evidence: Evidence
+
+    def noted(self, findings: Findings, path: str, value: Value) -> Value:
+        """A value of the configuration, known from this."""
+        return findings.note(path, value, self.evidence.source, self.evidence.detail)
+
+
 class Findings:
     """Hands every value through and notes, under its dotted path in the configuration, where it was found."""
 
-    evidence: dict[str, Evidence] = field(default_factory=dict)
+    def __init__(self, known: Mapping[str, Evidence] | None = None) -> None:
+        self._evidence = dict(known or {})
+
+    @property
+    def evidence(self) -> Mapping[str, Evidence]:
+        return self._evidence
+
+    def because(self, evidence: Evidence, *paths: str) -> None:
+        """One reason for some values."""
+        for path in paths:
+            self._evidence[path] = evidence
 
     def note(self, path: str, value: Value, source: Source, detail: str) -> Value:
-        self.evidence[path] = Evidence(source, detail)
+        self.because(Evidence(source, detail), path)
         return value
 
     def rest(self, path: str, config: Config, source: Source, detail: str) -> Config:
         """One reason for every value of a part of the configuration that has none yet."""
         for name in leaves(config, path):
-            self.evidence.setdefault(name, Evidence(source, detail))
+            self._evidence.setdefault(name, Evidence(source, detail))
         return config
 
     def convention(self, path: str, value: Value, why: str) -> Value:

@@ -13,7 +13,7 @@ from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.config_json import said_by
-from muggle_convert.families.evidence import Evidence, Findings, Source, Value
+from muggle_convert.families.evidence import Evidence, Findings, Source, Told, Value
 from muggle_convert.hub.known import published_name
 from muggle_convert.rules import Drop, RuleSet, Shape
 from muggle_convert.rules.templates import Template
@@ -143,38 +143,36 @@ class Reading:
         compiled = Template(pattern)
         return [self.checkpoint.tensors[name] for name in self.dropped if compiled.match(name) is not None]
 
-    def clue(self, key: str, file_name: re.Pattern[str] | None = None) -> tuple[Evidence, Any] | None:
-        """The most trusted word on something no tensor tells: the evidence, and the value or the match of the file's name."""
-        if key in self.overrides:
-            return Evidence(Source.FLAG, f"{key}={self.overrides[key]}"), self.overrides[key]
-        if self.said.get(key) is not None:
-            return Evidence(Source.METADATA, f"{key} in config.json"), self.said[key]
+    def clue(self, key: str, file_name: re.Pattern[str] | None = None) -> Told[Any] | None:
+        """The most trusted word on something no tensor tells: unread as it was said, or the match of the file's name."""
+        if (stated := self._stated(key)) is not None:
+            return stated
         named = self.named(file_name) if file_name is not None else None
-        if named is not None and named[0].source is Source.KNOWN_FILE:
+        if named is not None and named.evidence.source is Source.KNOWN_FILE:
             return named
         for spelling in (key, key.replace("_", "-")):
-            if self.checkpoint.arguments.get(spelling) is not None:
-                return Evidence(Source.ARGUMENTS, f"{spelling}={self.checkpoint.arguments[spelling]}"), self.checkpoint.arguments[spelling]
+            if (value := self.checkpoint.arguments.get(spelling)) is not None:
+                return Told(value, Evidence(Source.ARGUMENTS, f"{spelling}={value}"))
         return named
 
-    def named(self, pattern: re.Pattern[str]) -> tuple[Evidence, re.Match[str]] | None:
-        """What the name of the file tells: the one it was published under, else the one it has now."""
-        if (known := published_name(self.checkpoint)) and (match := pattern.search(known)):
-            return Evidence(Source.KNOWN_FILE, known), match
-        if match := pattern.search(self.checkpoint.name):
-            return Evidence(Source.FILE_NAME, self.file), match
+    def told(self, key: str, setting: Setting) -> Told[Any] | None:
+        """What a flag or a config.json says, read, where training arguments of that name would mean something else."""
+        stated = self._stated(key)
+        return None if stated is None else Told(setting.parse(stated.value), stated.evidence)
+
+    def _stated(self, key: str) -> Told[Any] | None:
+        if key in self.overrides:
+            return Told(self.overrides[key], Evidence(Source.FLAG, f"{key}={self.overrides[key]}"))
+        if self.said.get(key) is not None:
+            return Told(self.said[key], Evidence(Source.METADATA, f"{key} in config.json"))
         return None
 
-    def flag(self, key: str, setting: Setting) -> Any | None:
-        """What a flag says, read; None where it was not given."""
-        return setting.parse(self.overrides[key]) if key in self.overrides else None
-
-    def told(self, key: str, setting: Setting) -> tuple[Any, Evidence] | None:
-        """What a flag or a config.json says, read, where training arguments of that name would mean something else."""
-        if key in self.overrides:
-            return setting.parse(self.overrides[key]), Evidence(Source.FLAG, f"{key}={self.overrides[key]}")
-        if self.said.get(key) is not None:
-            return setting.parse(self.said[key]), Evidence(Source.METADATA, f"{key} in config.json")
+    def named(self, pattern: re.Pattern[str]) -> Told[re.Match[str]] | None:
+        """What the name of the file tells: the one it was published under, else the one it has now."""
+        if (known := published_name(self.checkpoint)) and (match := pattern.search(known)):
+            return Told(match, Evidence(Source.KNOWN_FILE, known))
+        if match := pattern.search(self.checkpoint.name):
+            return Told(match, Evidence(Source.FILE_NAME, self.file))
         return None
 
 

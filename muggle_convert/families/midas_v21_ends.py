@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from model_defs.config import ImageConfig
 from muggle_convert.families.ends import DEPTH_HEAD_RULES
-from muggle_convert.families.evidence import Findings, Source
+from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Reading
 from muggle_convert.families.parts import fusion_drops, fusion_rules
 from muggle_convert.rules import Rule, RuleSet, rename
@@ -27,6 +27,5 @@ def read_imagenet_image(reading: Reading, findings: Findings, size: int) -> Imag
     image = ImageConfig(channels, size, True, "at most", 32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     if channels != 3:
         image = replace(image, mean=(0.5,) * channels, std=(0.5,) * channels)
-        for path in ("image.mean", "image.std"):
-            findings.note(path, None, Source.ASSUMED, "ImageNet's are those of three channels")
+        findings.because(Evidence(Source.ASSUMED, "ImageNet's are those of three channels"), "image.mean", "image.std")
     return findings.rest("image", image, Source.CONVENTION, "how MiDaS v2.1 was trained: ImageNet's mean and deviation")

@@ -131,7 +131,7 @@ def read_fusion(reading: Reading, findings: Findings, resize: str, scales: Seque
 def read_depth_head(reading: Reading, findings: Findings, resize: str) -> HeadConfig:
     first, last = "head.proj_1ch.0.weight", "head.proj_1ch.2.weight"
     return HeadConfig(
-        kind=reading.measure(findings, "head.kind", "head.spatial_upsampler.0.weight", lambda shape: "depth"),
+        kind=findings.note("head.kind", "depth", Source.SHAPE, reading.describe("head.spatial_upsampler.0.weight")),
         upsampler_width=reading.measure(findings, "head.upsampler_width", "head.spatial_upsampler.0.weight", lambda shape: shape[0]),
         projection_width=reading.measure(findings, "head.projection_width", first, lambda shape: shape[0]),
         channels=reading.measure(findings, "head.channels", last, lambda shape: shape[0]),

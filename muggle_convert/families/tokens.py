@@ -77,8 +77,8 @@ def read_blocks(reading: Reading, findings: Findings) -> dict[str, Any]:
 def read_taps(reading: Reading, findings: Findings, depth: int, setting: Setting, known: Mapping[int, tuple[int, ...]]) -> tuple[int, ...]:
     """The blocks that released models of this depth tap; for another depth somebody has to say."""
     if (told := reading.clue("taps")) is not None:
-        taps: tuple[int, ...] = setting.parse(told[1])
-        return findings.note("encoder.taps", taps, told[0].source, told[0].detail)
+        taps: tuple[int, ...] = setting.parse(told.value)
+        return told.noted(findings, "encoder.taps", taps)
     if depth not in known:
         released = " and ".join(map(str, known))
         raise Refusal(
@@ -90,8 +90,8 @@ def read_taps(reading: Reading, findings: Findings, depth: int, setting: Setting
 
 def read_heads(reading: Reading, findings: Findings, width: int) -> int:
     if (told := reading.clue("heads")) is not None:
-        heads: int = HEADS.parse(told[1])
-        return findings.note("encoder.heads", heads, told[0].source, told[0].detail)
+        heads: int = HEADS.parse(told.value)
+        return told.noted(findings, "encoder.heads", heads)
     if width % 64:
         raise Refusal(
             f"{reading.file} has {width} features; {reading.family} has 64 for each attention head, which does not divide them: "
@@ -125,5 +125,5 @@ def read_reassembly(reading: Reading, findings: Findings, scales: Sequence[str] 
                 f"{reading.file} has no readout projection, and no tensor tells whether the class token is ignored or added: "
                 "pass --set readout=ignore or --set readout=add."
             )
-        readout = findings.note("reassemble.readout", READOUT.parse(told[1]), told[0].source, told[0].detail)
+        readout = told.noted(findings, "reassemble.readout", READOUT.parse(told.value))
     return ReassembleConfig(features, readout)

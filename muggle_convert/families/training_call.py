@@ -5,26 +5,14 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.families.evidence import Evidence, Findings, Source, Value
+from muggle_convert.families.evidence import Evidence, Source, Told
 from muggle_convert.families.family import Reading
 
 
-@dataclass(frozen=True)
-class Told:
-    """One word of it."""
-
-    value: Any
-    evidence: Evidence
-
-    def noted(self, findings: Findings, path: str, value: Value) -> Value:
-        return findings.note(path, value, self.evidence.source, self.evidence.detail)
-
-
-def told_by_training(reading: Reading) -> Mapping[str, Told]:
+def told_by_training(reading: Reading) -> Mapping[str, Told[Any]]:
     """The keywords of the call under `model` in the training arguments, or the entries of a config.json, which are trusted more."""
     told = {}
     text = reading.checkpoint.arguments.get("model")

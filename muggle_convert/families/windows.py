@@ -14,7 +14,7 @@ from model_defs.window_layout import largest_windows, window_layout, windows_fit
 from muggle_convert.checkpoints import TensorEntry, as_array, printable
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, read_output
-from muggle_convert.families.evidence import Evidence, Findings, Source
+from muggle_convert.families.evidence import Evidence, Findings, Source, Told
 from muggle_convert.families.family import Reading, Setting
 from muggle_convert.families.parts import (
     Inventory,
@@ -142,34 +142,33 @@ def read_grid(
 
     `held` are the sides of windows that the file has something for, where it has: a stage with less than others had one for its whole grid.
     """
-    grid, evidence = _grid(reading, encoder, held, usual)
-    if not windows_fit(encoder, grid):
+    told = _grid(reading, encoder, held, usual)
+    if not windows_fit(encoder, told.value):
         sides = ", ".join(map(str, largest_windows(encoder)))
         raise Contradiction(
-            f"{reading.file} has windows of {sides}, which do not fit a grid of {grid[0]} x {grid[1]} patches ({evidence})."
+            f"{reading.file} has windows of {sides}, which do not fit a grid of {told.value[0]} x {told.value[1]} patches ({told.evidence})."
         )
-    findings.evidence["image.size"] = findings.evidence["image.size_across"] = evidence
-    return findings.note("encoder.grid", grid, evidence.source, evidence.detail)
+    findings.because(told.evidence, "encoder.grid", "image.size", "image.size_across")
+    return told.value
 
 
-def _grid(
-    reading: Reading, encoder: SwinConfig | Swin2Config, held: Sequence[tuple[int, int]], usual: int
-) -> tuple[tuple[int, int], Evidence]:
+def _grid(reading: Reading, encoder: SwinConfig | Swin2Config, held: Sequence[tuple[int, int]], usual: int) -> Told[tuple[int, int]]:
     largest = max(map(max, held), default=0)
     whole = [(stage, size) for stage, size in enumerate(held) if max(size) < largest]
     if (told := reading.told("size", SIZE)) is not None:
-        return _patches(encoder, told[0]), told[1]
+        return Told(_patches(encoder, told.value), told.evidence)
     if masks := stored_by_stage(reading, MASK):
-        return _masked_grid(reading, encoder, masks), Evidence(Source.BUFFER, describe_stored(masks))
+        return Told(_masked_grid(reading, encoder, masks), Evidence(Source.BUFFER, describe_stored(masks)))
     if whole:
         stage, (rows, columns) = whole[0]
         why = f"stage {stage} has windows of {rows} x {columns} where others have {largest} x {largest}, so one is its whole grid"
-        return (rows << stage, columns << stage), Evidence(Source.SHAPE, why)
+        return Told((rows << stage, columns << stage), Evidence(Source.SHAPE, why))
     if (named := reading.named(SIZED_FILE)) is not None:
-        side = int(named[1]["size"]) // encoder.patch_size
+        side = int(named.value["size"]) // encoder.patch_size
         if windows_fit(encoder, (side, side)):
-            return (side, side), named[0]
-    return (usual, usual), Evidence(Source.ASSUMED, f"usual for windows of {max(largest_windows(encoder))}; --set size=PIXELS would tell")
+            return Told((side, side), named.evidence)
+    why = f"usual for windows of {max(largest_windows(encoder))}; --set size=PIXELS would tell"
+    return Told((usual, usual), Evidence(Source.ASSUMED, why))
 
 
 def _masked_grid(reading: Reading, encoder: SwinConfig | Swin2Config, masks: Mapping[int, TensorEntry]) -> tuple[int, int]:

@@ -186,6 +186,13 @@ def test_taps_may_be_asked_for_as_the_original_counts_them(tmp_path: Path) -> No
     assert matched.evidence["encoder.taps"].source is Source.FLAG
 
 
+def test_taps_in_a_config_json_are_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"taps": [1, 9, 17]}')
+    matched = match_file(saved(configuration(depths=(2, 3, 4)), tmp_path / "model.pt"))
+    assert matched.config == configuration(depths=(2, 3, 4), taps=(0, 4, 8))
+    assert matched.evidence["encoder.taps"].source is Source.METADATA
+
+
 def test_taps_beyond_those_of_midas_bring_back_the_blocks_they_need(tmp_path: Path) -> None:
     config = configuration(depths=(4, 4, 4), taps=(3, 8, 13))
     file = save_original(build(config), EVERY_BLOCK, tmp_path / "model.pt")
