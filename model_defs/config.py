@@ -7,6 +7,8 @@ from typing import Literal
 
 from model_defs.encoder_config import EncoderConfig
 
+FusionResize = Literal["to next", "double", "double and crop"]  # coarser paths are brought to the size of the next finer map, or doubled
+HeadResize = Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # of the decoder's maps, finest first
 
 
@@ -23,7 +25,7 @@ class FusionConfig:
     """From maps of four scales to one."""
 
     widths: tuple[int, ...]  # channels of each fusion block, finest first
-    resize: Literal["to next", "double", "double and crop"]  # coarser paths are brought to the size of the next finer map, or doubled
+    resize: FusionResize
     batch_norm: bool = False
     bias: bool = True  # of the convolutions in the residual units
 
@@ -36,7 +38,7 @@ class HeadConfig:
     upsampler_width: int  # channels after the first convolution
     projection_width: int  # channels before the last convolution
     channels: int  # of the prediction
-    resize: Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
+    resize: HeadResize
 
 
 @dataclass(frozen=True)

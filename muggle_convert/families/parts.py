@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from model_defs.config import SCALES, DPTConfig, FusionConfig, HeadConfig, ReassembleConfig
+from model_defs.config import SCALES, DPTConfig, FusionConfig, FusionResize, HeadConfig, HeadResize, ReassembleConfig
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading
 from muggle_convert.rules import Drop, Rule, Shape, rename, unused
@@ -115,27 +115,27 @@ def depth_head_inventory(head: HeadConfig, fusion_width: int) -> Inventory:
     }
 
 
-def read_fusion(reading: Reading, findings: Findings, resize: str, scales: Sequence[str] = SCALES) -> FusionConfig:
+def read_fusion(reading: Reading, findings: Findings, resize: FusionResize, scales: Sequence[str] = SCALES) -> FusionConfig:
     """Widths from the projection into each block, batch norm and bias from whether there is any."""
     tensors = [f"reassemble.{name}.fuse_proj.weight" for name in scales]
     widths = reading.measure_all(findings, "fusion.widths", tensors, lambda shape: shape[0])
     unit = f"fusion.blocks.{len(widths) - 1}.scale_proj_seq.0.resconv_seq.1"
     return FusionConfig(
         widths=widths,
-        resize=findings.convention("fusion.resize", resize, "how this family's code runs"),  # type: ignore[arg-type]
+        resize=findings.convention("fusion.resize", resize, "how this family's code runs"),
         batch_norm=_presence(reading, findings, "fusion.batch_norm", f"{unit}.norm.weight"),
         bias=_presence(reading, findings, "fusion.bias", f"{unit}.bias"),
     )
 
 
-def read_depth_head(reading: Reading, findings: Findings, resize: str) -> HeadConfig:
+def read_depth_head(reading: Reading, findings: Findings, resize: HeadResize) -> HeadConfig:
     first, last = "head.proj_1ch.0.weight", "head.proj_1ch.2.weight"
     return HeadConfig(
         kind=findings.note("head.kind", "depth", Source.SHAPE, reading.describe("head.spatial_upsampler.0.weight")),
         upsampler_width=reading.measure(findings, "head.upsampler_width", "head.spatial_upsampler.0.weight", lambda shape: shape[0]),
         projection_width=reading.measure(findings, "head.projection_width", first, lambda shape: shape[0]),
         channels=reading.measure(findings, "head.channels", last, lambda shape: shape[0]),
-        resize=findings.convention("head.resize", resize, "how this family's code runs"),  # type: ignore[arg-type]
+        resize=findings.convention("head.resize", resize, "how this family's code runs"),
     )
 
 
