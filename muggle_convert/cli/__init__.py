@@ -51,6 +51,8 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # None where it was closed
             stream.reconfigure(errors="backslashreplace")  # for terminals that cannot show every letter
     try:
+        if os.name != "posix":
+            raise Refusal("this needs Linux or macOS; on Windows, run it in WSL.")
         if sys.stdout is None:
             raise Refusal("standard output is closed; send it to a file or to /dev/null.")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import ssl
 import urllib.error
@@ -16,7 +17,7 @@ from typing import IO, Any
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.hub.hashes import noted_sha256_of
-from muggle_convert.hub.part import part, release
+from muggle_convert.hub.part import part
 from muggle_convert.version import VERSION
 
 CHUNK = 1 << 20
@@ -39,7 +40,7 @@ def download(
             except Refusal:
                 file.truncate(0)
                 raise
-            release(file)
+            os.fsync(file.fileno())
             partial.replace(target)
             stamp.unlink(missing_ok=True)
     except urllib.error.HTTPError as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +11,6 @@ from typing import IO
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-
-try:
-    import fcntl
-except ImportError:  # Windows, where nobody can rename a file that another process holds open
-    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -25,25 +21,12 @@ def part(path: Path) -> Iterator[IO[bytes]]:
         try:
             yield file
         finally:
-            if not file.closed:
-                file.flush()
-                if _is(file, path) and path.stat().st_size == 0:
-                    if fcntl is None:
-                        file.close()
-                    path.unlink()
-
-
-def release(file: IO[bytes]) -> None:
-    """Everything on the disk, and the file ready to get its name; the lock is kept where that does not hinder it."""
-    file.flush()
-    os.fsync(file.fileno())
-    if fcntl is None:
-        file.close()
+            file.flush()
+            if _is(file, path) and path.stat().st_size == 0:
+                path.unlink()
 
 
 def _lock(file: IO[bytes], path: Path) -> None:
-    if fcntl is None:
-        return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -28,6 +28,13 @@ def test_a_reader_that_leaves_is_no_error_to_speak_of(arguments: list[str]) -> N
     assert subprocess.run(["sh", "-c", line], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}).stderr == ""
 
 
+def test_a_system_it_is_not_made_for_is_refused_in_one_line() -> None:
+    script = "import os; from muggle_convert.cli import main; os.name = 'nt'; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "muggle-convert: this needs Linux or macOS; on Windows, run it in WSL.\n"
+
+
 def test_letters_that_a_terminal_cannot_show_are_escaped(tmp_path: Path, muggle_convert: Command) -> None:
     path = CASE.save(tmp_path, "depth_anything_v2_größe.pth")
     done = muggle_convert("inspect", path, env={"PYTHONIOENCODING": "ascii"})
