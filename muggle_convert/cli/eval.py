@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetName
 from muggle_convert.target import check_folder_of, make_folder
 
 if TYPE_CHECKING:
@@ -29,17 +30,21 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--truth", required=True, type=FOLDER, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
 @reading_options
 @click.option(
-    "--dataset", type=click.Choice(["kitti", "nyu", "plain"]), default="plain", show_default=True,
+    "--dataset", type=click.Choice(get_args(DatasetName)), default="plain", show_default=True,
     help="Says what a step of a .png is (kitti: 1/256 m, nyu: 1 mm), the crop and the cap; plain takes .npy in metres, all of it.",
 )  # fmt: skip
-@click.option("--crop", type=click.Choice(["garg", "eigen", "none"]), help="Where pixels count; by default kitti: garg, nyu: eigen.")
+@click.option("--crop", type=click.Choice(get_args(Crop)), help="Where pixels count; by default kitti: garg, nyu: eigen.")
 @click.option("--kb-crop", is_flag=True, help="Show the model KITTI's lowest 352 rows and middle 1216 columns.")
 @click.option(
-    "--align", type=click.Choice(["none", "median", "scale-shift"]),
+    "--align", type=click.Choice(get_args(Align)),
     help="How predictions become metres; by default none for metric models, scale-shift (robust, in inverse depth) for relative ones.",
 )  # fmt: skip
 @click.option(
-    "--align-over", type=click.Choice(["image", "set"]), default="image", show_default=True, help="One alignment per image or one for all."
+    "--align-over",
+    type=click.Choice(get_args(AlignOver)),
+    default="image",
+    show_default=True,
+    help="One alignment per image or one for all.",
 )
 @click.option(
     "--cap", type=click.FloatRange(0, min_open=True), metavar="METRES", help="Leave out what is farther; by default kitti: 80, nyu: 10."
@@ -54,11 +59,11 @@ def command(
     models: tuple[str, ...],
     images: Path,
     truth: Path,
-    dataset: str,
-    crop: str | None,
+    dataset: DatasetName,
+    crop: Crop | None,
     kb_crop: bool,
-    align: str | None,
-    align_over: str,
+    align: Align | None,
+    align_over: AlignOver,
     cap: float | None,
     worst: int,
     pictures: Path | None,

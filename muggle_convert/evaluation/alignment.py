@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from model_defs.config import OutputConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.evaluation.choices import Align
 from muggle_convert.images.scales import DEPTH
 
 Values = npt.NDArray[np.float64]
 
-ALIGNMENTS = ("none", "median", "scale-shift")
 ROUNDS = 20
 LINES, SEEN = 500, 1000  # lines that are tried, and pixels each is held against
 TUKEY = 4.685  # deviations from which on a pixel has no say; 95 % as good as plain squares where nothing is an outlier
@@ -31,7 +31,7 @@ class Alignment:
 class Aligner:
     """How the numbers of one model become metres."""
 
-    how: str  # one of ALIGNMENTS
+    how: Align
     kind: str  # of prediction
 
     def fit(self, prediction: Values, truth: Values) -> Alignment:
@@ -69,7 +69,7 @@ class Aligner:
         return _inverse(prediction) if self.kind == "relative inverse depth" else prediction
 
 
-def aligner(output: OutputConfig, how: str | None) -> Aligner:
+def aligner(output: OutputConfig, how: Align | None) -> Aligner:
     """For a model; without a word on it metres stay as they are and relative predictions get scale and shift."""
     if output.kind not in DEPTH:
         raise Refusal(f"the model predicts {output.kind}, which cannot be held against measured distances.")

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.evaluation.choices import Crop, DatasetName
 from muggle_convert.images.jobs import PICTURES
 
 Truth = npt.NDArray[np.float32]  # (height, width) in metres; zero where nothing was measured
@@ -22,14 +23,14 @@ Truth = npt.NDArray[np.float32]  # (height, width) in metres; zero where nothing
 class Dataset:
     """What is agreed on for a data set."""
 
-    name: str
+    name: DatasetName
     title: str
     steps: float | None  # of a 16-bit PNG, to the metre
-    crop: str
+    crop: Crop
     cap: float | None  # metres up to which distances count
 
 
-DATASETS: Mapping[str, Dataset] = {
+DATASETS: Mapping[DatasetName, Dataset] = {
     "kitti": Dataset("kitti", "KITTI", 256.0, "garg", 80.0),
     "nyu": Dataset("nyu", "NYU Depth v2", 1000.0, "eigen", 10.0),
     "plain": Dataset("plain", "own pictures", None, "none", None),

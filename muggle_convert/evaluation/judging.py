@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.alignment import Aligner, Alignment, Values
+from muggle_convert.evaluation.choices import Crop, DatasetName
 from muggle_convert.evaluation.metrics import Numbers, measure
 from muggle_convert.evaluation.regions import counted, kitti_window
 from muggle_convert.images.metres import Prediction
@@ -21,8 +22,8 @@ LOWEST = 0.001  # metres
 class Rules:
     """What counts, for every image of a data set."""
 
-    dataset: str
-    crop: str
+    dataset: DatasetName
+    crop: Crop
     kb_crop: bool
     cap: float | None  # metres
 

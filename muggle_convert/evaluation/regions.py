@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from muggle_convert.errors import Refusal
+from muggle_convert.evaluation.choices import Crop, DatasetName
 from muggle_convert.images.sizes import Size
 
 Window = tuple[slice, slice]
 
 KITTI = (352, 1216)
-CROPS = ("garg", "eigen", "none")
 
 
-def counted(size: Size, crop: str, dataset: str) -> npt.NDArray[np.bool_]:
+def counted(size: Size, crop: Crop, dataset: DatasetName) -> npt.NDArray[np.bool_]:
     """Where a crop looks, in an image of some size."""
     rows, columns = size
     if crop == "none":

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from muggle_convert.evaluation.alignment import Aligner, Alignment
+from muggle_convert.evaluation.choices import DatasetName
 from muggle_convert.evaluation.datasets import DATASETS, read_truth
 from muggle_convert.evaluation.judging import Rules, measured
 from muggle_convert.evaluation.metrics import NAMES, Numbers, mean, measure
@@ -70,3 +71,7 @@ def test_one_wrong_scale_for_all_pixels_is_nothing_to_the_scale_invariant_error(
 def test_every_image_counts_the_same_in_the_mean() -> None:
     one, other = measure(np.ones(1), np.full(1, 2.0)), measure(np.ones(1000), np.ones(1000))
     assert mean([one, other])["abs_rel"] == 0.5
+
+
+def test_every_data_set_that_can_be_chosen_is_known_under_its_name() -> None:
+    assert {name: dataset.name for name, dataset in DATASETS.items()} == {name: name for name in get_args(DatasetName)}
