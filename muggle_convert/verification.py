@@ -138,7 +138,7 @@ class _Comparison:
             if not (entry.dtype in ROUNDED_FROM and made.dtype in TARGETS.values()):
                 return Verdict(entry.name, Fared.DIFFERENT, detail)
             cast = self.casts.setdefault(made.dtype, Cast(made.dtype))
-            chunks = (cast(printable(entry.name), entry.dtype, part) for part in _whole_elements(chunks, entry.dtype.size))
+            chunks = (cast(printable(entry.name), entry.dtype, part) for part in tensor_chunks(entry))
             fared = Fared.ROUNDED
         return Verdict(entry.name, fared if same_bytes(chunks, chunks_of(made)) else Fared.DIFFERENT, detail)
 
@@ -157,15 +157,3 @@ class _Comparison:
         if drop.fate is Fate.DUPLICATE:
             return Verdict(name, Fared.REPEATED, drop.why(dict(place.fields)))
         return Verdict(name, Fared.COMPUTED if is_exact(self.ours, name) else Fared.COMPUTED_CLOSELY, drop.reason)
-
-
-def _whole_elements(chunks: Iterator[bytes | memoryview], size: int) -> Iterator[bytes | memoryview]:
-    """Inflated data comes in pieces of any length."""
-    rest = b""
-    for chunk in chunks:
-        if rest or len(chunk) % size:
-            chunk = rest + bytes(chunk)
-            whole = len(chunk) // size * size
-            chunk, rest = chunk[:whole], chunk[whole:]
-        if chunk:
-            yield chunk

@@ -127,14 +127,9 @@ class _Stream:
         self._target = target
         self.cast = Cast(cast_to) if cast_to is not None else None
         self._done = 0
-        self._rest = b""
 
     def feed(self, part: bytes | memoryview) -> None:
         size = self.entry.dtype.size
-        if self._rest or len(part) % size:  # inflated data comes in pieces of any length
-            part = self._rest + bytes(part)
-            whole = len(part) // size * size
-            part, self._rest = part[:whole], part[whole:]
         if not part:
             return
         if not self._is_promised:

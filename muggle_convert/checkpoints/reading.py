@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 CHUNK = 4 << 20
 COMPRESSED_CHUNK = 64 << 10
+WORD = 8  # bytes of the largest element; tensors of a record begin at elements, so chunks of whole words cut none
 
 
 def record_chunks(record: Record, chunk_size: int = CHUNK) -> Iterator[memoryview]:
-    """All bytes of a record in order. Each chunk is valid until the next is asked for. After the last one the checksum
-    and the file itself were found unchanged, or a `Refusal` was raised."""
+    """All bytes of a record in order, in chunks of whole words but for the last. Each chunk is valid until the next is asked
+    for. After the last one the checksum and the file itself were found unchanged, or a `Refusal` was raised."""
     with SourceFile(record.file, record.stamp) as file:
         yield from chunks_within(file, record, chunk_size)
 
@@ -55,23 +56,30 @@ def _inflated(file: SourceFile, record: Record, chunk_size: int) -> Iterator[mem
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     done = 0
     fed = 0
+    rest = b""  # what is left of a word that inflated data ended in
     try:
         while not inflater.eof:
             compressed = inflater.unconsumed_tail
             if not compressed and fed < record.stored_size:
                 compressed = file.read(record.offset + fed, min(COMPRESSED_CHUNK, record.stored_size - fed))
                 fed += len(compressed)
-            chunk = inflater.decompress(compressed, min(chunk_size, record.size - done + 1))
-            done += len(chunk)
-            if done > record.size or not (chunk or compressed):
+            inflated = inflater.decompress(compressed, min(chunk_size - len(rest), record.size - done + 1))
+            done += len(inflated)
+            if done > record.size or not (inflated or compressed):
                 break
-            yield memoryview(chunk)
+            chunk = rest + inflated
+            whole = len(chunk) // WORD * WORD
+            rest = chunk[whole:]
+            if whole:
+                yield memoryview(chunk)[:whole]
     except zlib.error:
         raise Refusal(f"record {printable(record.name)} is damaged: its compressed data cannot be inflated; get the file again") from None
     if not inflater.eof or done != record.size or inflater.unused_data or fed != record.stored_size:
         raise Refusal(
             f"record {printable(record.name)} does not inflate to the {record.size:,} bytes that the file promises; get the file again"
         )
+    if rest:
+        yield memoryview(rest)
 
 
 def read_tensor(entry: TensorEntry) -> bytes:
@@ -103,8 +111,8 @@ def gathered(chunks: Iterable[bytes | memoryview]) -> bytearray:
 
 
 def tensor_chunks(entry: TensorEntry, chunk_size: int = CHUNK) -> Iterator[bytes | memoryview]:
-    """Like `record_chunks` for the elements of one tensor, row-major and little endian. Only a tensor that is stored in
-    another order holds its part of the record in memory."""
+    """Like `record_chunks` for the elements of one tensor, row-major and little endian, and none of them cut. Only a tensor
+    that is stored in another order holds its part of the record in memory."""
     if not entry.count:
         return
     if entry.is_in_order:
@@ -119,22 +127,22 @@ def element_chunks(entry: TensorEntry, start: int, count: int) -> Iterator[bytes
     begin, end = start * size, (start + count) * size
     if entry.is_in_order and count:
         yield from _part(entry.record, entry.offset + begin, entry.offset + end, CHUNK)
-        return
-    position = 0
-    for chunk in tensor_chunks(entry) if count else ():
-        wanted = chunk[max(begin - position, 0) : max(end - position, 0)]
-        position += len(chunk)
-        if wanted:
-            yield wanted
+    elif count:
+        yield from _between(tensor_chunks(entry), begin, end)
 
 
-def _part(record: Record, begin: int, end: int, chunk_size: int) -> Iterator[memoryview]:
+def _part(record: Record, begin: int, end: int, chunk_size: int) -> Iterator[bytes | memoryview]:
     """Some bytes of a record; where a checksum covers the whole record, the whole record is read for it."""
     if record.crc32 is None and not record.deflated:
         yield from record_chunks(replace(record, offset=record.offset + begin, stored_size=end - begin, size=end - begin), chunk_size)
-        return
+    else:
+        yield from _between(record_chunks(record, chunk_size), begin, end)
+
+
+def _between(chunks: Iterable[bytes | memoryview], begin: int, end: int) -> Iterator[bytes | memoryview]:
+    """Some bytes of a stream, which is read to its end all the same: only then its checksum is known to hold."""
     position = 0
-    for chunk in record_chunks(record, chunk_size):
+    for chunk in chunks:
         wanted = chunk[max(begin - position, 0) : max(end - position, 0)]
         position += len(chunk)
         if wanted:

@@ -119,6 +119,20 @@ def test_a_deflated_record_is_inflated_in_chunks(tmp_path, size, chunk_size) -> 
     assert all(len(piece) <= chunk_size for piece in pieces)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+def test_no_element_of_a_deflated_tensor_is_cut_by_the_end_of_a_chunk(tmp_path, dtype) -> None:
+    tensor = torch.rand(200_001).to(dtype)  # more than is inflated at once
+    torch.save({"x": tensor, "y": tensor[1:]}, tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "x.pth") as stored, zipfile.ZipFile(tmp_path / "deflated.pth", "w", zipfile.ZIP_DEFLATED) as deflated:
+        for name in stored.namelist():
+            deflated.writestr(name, stored.read(name))
+    opened = open_checkpoint(tmp_path / "deflated.pth")
+    for name, expected in (("x", tensor), ("y", tensor[1:])):
+        pieces = [bytes(chunk) for chunk in tensor_chunks(opened.tensors[name], 1000)]
+        assert b"".join(pieces) == expected.numpy().tobytes()
+        assert all(len(piece) % dtype.itemsize == 0 for piece in pieces)
+
+
 @pytest.mark.parametrize("promised", [0, 50, 99, 101, 1 << 40])
 def test_a_deflated_record_that_is_longer_or_shorter_than_promised_is_refused(tmp_path, promised) -> None:
     deflater = zlib.compressobj(wbits=-15)
