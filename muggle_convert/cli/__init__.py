@@ -37,11 +37,10 @@ def muggle_convert() -> None:
     """Convert depth checkpoints (MiDaS, DPT, Depth-Anything) to safe files with readable names.
 
     \b
-    muggle-convert CHECKPOINT -o OUT.safetensors     convert
-    muggle-convert inspect CHECKPOINT                say what it is
-    muggle-convert verify ORIGINAL CONVERTED         compare them, bit for bit
-    muggle-convert export CONVERTED --to original    write the original again
-    muggle-convert depth PHOTO -m MODEL -o OUT.png   see depth
+    muggle-convert CHECKPOINT -o OUT.safetensors
+
+    Every CHECKPOINT, MODEL, ORIGINAL or CONVERTED is a file, a folder, a repository on the Hugging Face Hub (USER/REPO) or a published
+    checkpoint (zoo:NAME).
     """
 
 

@@ -11,7 +11,7 @@ from muggle_convert.cast import TARGETS
 from muggle_convert.cli.options import parse_settings, reading_options
 
 
-@click.command("convert")
+@click.command("convert", short_help="Convert a checkpoint to one safetensors file; the default.")
 @click.argument("checkpoint")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The file to write, ending in .safetensors.")
 @reading_options
@@ -19,12 +19,12 @@ from muggle_convert.cli.options import parse_settings, reading_options
 @click.option(
     "--keep-unused", is_flag=True, help="Keep tensors that the network never reads, so that the original can be made again exactly."
 )
-@click.option("--licence", "--license", "licence", metavar="NAME", help="The licence of the weights, to be carried in the file.")
+@click.option("--licence", "--license", "licence", metavar="NAME", help="The licence of the weights, which the file then carries.")
 @click.option("--strict-finite", is_flag=True, help="Refuse weights that are NaN or infinite.")
 @click.option("--sha256", is_flag=True, help="Also record the SHA-256 of the whole source.")
-@click.option("--no-sync", is_flag=True, help="Do not wait until the disk has it all.")
+@click.option("--no-sync", is_flag=True, help="Do not fsync the file.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-@click.option("--max-output", type=click.IntRange(min=1), metavar="GIB", help="Refuse files that would become larger than this (64).")
+@click.option("--max-output", type=click.IntRange(min=1), metavar="GIB", help="Refuse to write a file larger than this; 64 by default.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
@@ -37,7 +37,7 @@ def command(
     as_json: bool,
     **more: Any,
 ) -> None:
-    """Convert CHECKPOINT, a file or a folder, to one safetensors file in the model's own names."""
+    """Convert CHECKPOINT to one safetensors file in the model's own names."""
     from muggle_convert.checkpoints import Limits
     from muggle_convert.cli.report import print_plan, print_report
     from muggle_convert.conversion import Options, convert, preview

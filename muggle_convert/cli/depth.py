@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FORMATS = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": ".ply"}  # and what their files end in
 
 
-@click.command("depth")
+@click.command("depth", short_help="Predict depth for pictures, folders and videos.")
 @click.argument("inputs", metavar="IMAGE_OR_FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-m", "--model", required=True, help="A checkpoint, original or converted: anything that load_any_dpt takes.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A folder to write to, or a file for a single picture.")
@@ -30,12 +30,12 @@ FORMATS = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": 
 @click.option("--compare", metavar="MODEL", help="Draw what this other model predicts too, and the difference.")
 @click.option("--no-legend", is_flag=True, help="Nothing but the colours, at the size of the picture.")
 @click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training.")
-@click.option("--known", metavar="X,Y=METRES", multiple=True, help="How far a pixel is away; two or more turn relative depth into metres.")
+@click.option("--known", metavar="X,Y=METRES", multiple=True, help="How far away a pixel is; two or more turn relative depth into metres.")
 @click.option("--fov", type=click.FloatRange(1, 170), default=60.0, show_default=True, help="Degrees the camera saw, for ply.")
-@click.option("--confidence", type=float, default=3.0, show_default=True, help="Of two views, leave out points trusted less, for ply.")
-@click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames a second to take of a video; by default all.")
+@click.option("--confidence", type=float, default=3.0, show_default=True, help="Leave out less trusted points of two views, for ply.")
+@click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
 @click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
-@click.option("--force", is_flag=True, help="Predict again what is there already.")
+@click.option("--force", is_flag=True, help="Predict again and replace existing files.")
 def command(
     inputs: tuple[Path, ...],
     out: Path,
@@ -49,8 +49,8 @@ def command(
 ) -> None:
     """Predict depth for pictures, folders of pictures and videos.
 
-    A folder that is partly done is gone on with: what is there stays. What could not be done is listed at the end. A model of two views makes
-    one file of points from two pictures: -o POINTS.ply.
+    Finished files are kept, so an interrupted run resumes. Pictures that fail are listed at the end. A model of two views makes one file of
+    points from two pictures: -o POINTS.ply.
     """
     from muggle_convert.cli.depth_pair import pair
     from muggle_convert.cli.depth_progress import Progress
@@ -76,7 +76,7 @@ def command(
                     make_folder(folder)
                 work(seer, left, Wishes(form, fov, fps), progress.events)
     except KeyboardInterrupt:
-        click.echo("muggle-convert: interrupted; what was done stays, and the same command goes on from there.", err=True)
+        click.echo("muggle-convert: interrupted; finished files are kept, and the same command resumes.", err=True)
         sys.exit(130)
     progress.summarise(out)
     sys.exit(1 if progress.failures else 0)

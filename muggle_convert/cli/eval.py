@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER = click.Path(path_type=Path)
 
 
-@click.command("eval")
+@click.command("eval", short_help="Compare predictions with measured distances.")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--images", required=True, type=FOLDER, help="The folder of pictures.")
 @click.option("--truth", required=True, type=FOLDER, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
@@ -75,7 +75,7 @@ def command(
     drops: tuple[str, ...],
     **more: Any,
 ) -> None:
-    """Hold what each MODEL predicts against measured distances: the nine numbers of the field, one row for each."""
+    """Compare each MODEL's predictions with measured distances: the nine numbers that papers print, one row per model."""
     from muggle_convert.cli.eval_tables import show
     from muggle_convert.conversion import Options, read
     from muggle_convert.evaluation.alignment import aligner

@@ -9,7 +9,7 @@ import click
 from muggle_convert.cli.options import parse_settings, reading_options
 
 
-@click.command("export")
+@click.command("export", short_help="Write the original layout again, or a folder for transformers.")
 @click.argument("converted")
 @click.option("--to", type=click.Choice(["original", "transformers"]), required=True, help="Whose names and files to write.")
 @click.option(
@@ -19,7 +19,7 @@ from muggle_convert.cli.options import parse_settings, reading_options
 @click.option("--fill-unused", is_flag=True, help="Write zeros for what the network never reads and nobody kept.")
 @click.option("--max-shard-size", metavar="SIZE", help="Split .safetensors files at this size, such as 5GB.")
 @reading_options
-@click.option("--no-sync", is_flag=True, help="Do not wait until the disk has it all.")
+@click.option("--no-sync", is_flag=True, help="Do not fsync the files.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from muggle_convert.match import Match
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="Show what a checkpoint is and how each value is known.")
 @click.argument("checkpoint")
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--picture", metavar="OUT.svg", type=click.Path(path_type=Path), help="Also draw the network: shapes, parameters and FLOPs.")
-@click.option("--size", metavar="ROWSxCOLUMNS", help="Of the input that is drawn; by default as in training.")
+@click.option("--size", metavar="ROWSxCOLUMNS", help="The size of the input for --picture; by default as in training.")
 def command(
     checkpoint: str,
     family: str | None,
@@ -32,7 +32,7 @@ def command(
     picture: Path | None,
     size: str | None,
 ) -> None:
-    """Say what CHECKPOINT is, how large, and how each value of its configuration is known."""
+    """Say what CHECKPOINT is, how large it is, and how each value of its configuration is known."""
     from muggle_convert.inspection import inspect
 
     if size is not None and picture is None:

@@ -11,7 +11,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.cli.options import parse_settings, reading_options
 
 
-@click.command("push")
+@click.command("push", short_help="Upload a model to the Hugging Face Hub, with a card.")
 @click.argument("checkpoint")
 @click.argument("repository", metavar="USER/REPO")
 @reading_options
@@ -34,7 +34,7 @@ def command(
     quiet: bool,
     **more: Any,
 ) -> None:
-    """Put CHECKPOINT on the Hugging Face Hub as USER/REPO, converted where it is not yet, with its configuration and a card."""
+    """Put CHECKPOINT on the Hugging Face Hub as USER/REPO, converting it first if needed, with its configuration and a card."""
     from muggle_convert.publishing.pushing import push
 
     if quiet or as_json:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from muggle_convert.hub.zoo import Entry
 
 
-@click.group("zoo", invoke_without_command=True)
+@click.group("zoo", short_help="List the published checkpoints, or fetch one.", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
@@ -52,7 +52,7 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.option("--convert", "is_converted", is_flag=True, help="Also convert it; the original is kept.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
-    """Fetch the checkpoint NAME, going on where an earlier attempt ended."""
+    """Fetch the checkpoint NAME, resuming an interrupted download."""
     from muggle_convert.hub.zoo import entry as find
 
     entry = find(name)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from muggle_convert.cli import COMMANDS
 from tests.conftest import ROOT, Command
 from tests.goldens import golden
 
@@ -26,6 +28,22 @@ def test_output_that_cannot_be_written_is_one_line_on_standard_error(arguments: 
 def test_a_reader_that_leaves_is_no_error_to_speak_of(arguments: list[str]) -> None:
     line = f"{sys.executable} -m muggle_convert {' '.join(arguments)} | true"
     assert subprocess.run(["sh", "-c", line], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}).stderr == ""
+
+
+def test_the_help_names_every_command_in_a_whole_sentence(muggle_convert: Command) -> None:
+    shown = muggle_convert("--help").stdout.partition("Commands:")[2]
+    listed = dict(re.findall(r"^  (\w+)\*? +(\S.*\.)$", shown, re.MULTILINE))
+    assert tuple(listed) == COMMANDS and "..." not in shown
+
+
+def test_the_help_needs_nothing_that_takes_time_to_import() -> None:
+    script = (
+        "import sys; from muggle_convert.cli import muggle_convert as group\n"
+        "group(['--help'], standalone_mode=False)\n"
+        "assert not {'torch', 'numpy', 'PIL', 'rich', 'huggingface_hub'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_system_it_is_not_made_for_is_refused_in_one_line() -> None:
