@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +14,10 @@ from muggle_convert.evaluation.alignment import Aligner, Alignment
 from muggle_convert.evaluation.datasets import Dataset, Pair, Truth, read_truth
 from muggle_convert.evaluation.judging import Measured, Rules, measured
 from muggle_convert.evaluation.metrics import Numbers, mean
+from muggle_convert.images.ahead import ahead
 from muggle_convert.images.predict import Predictor
 from muggle_convert.images.reading import Pixels, read_picture
 
-AHEAD = 4  # pairs that are read before their turn
 SAMPLES = 5000  # pixels of each image, when all images share one alignment
 
 
@@ -74,7 +73,7 @@ class Sitting:
 
     def _all(self, pairs: Sequence[Pair], on_image: Callable[[], None]) -> Iterator[tuple[Pair, Measured]]:
         with ThreadPoolExecutor(2) as readers:
-            for pair, coming in _ahead(readers, pairs, self.dataset):
+            for pair, coming in ahead(pairs, lambda pair: readers.submit(read_pair, pair, self.dataset)):
                 picture, truth = coming.result()
                 try:
                     yield pair, measured(truth, self.predict(picture), self.rules)
@@ -84,15 +83,6 @@ class Sitting:
 
     def predict(self, picture: Pixels) -> np.ndarray:
         return self.model.predict(np.ascontiguousarray(self.rules.shown(picture)), self.size)
-
-
-def _ahead(readers: ThreadPoolExecutor, pairs: Sequence[Pair], dataset: Dataset) -> Iterator[tuple[Pair, Future[tuple[Pixels, Truth]]]]:
-    coming: deque[tuple[Pair, Future[tuple[Pixels, Truth]]]] = deque()
-    for pair in pairs:
-        coming.append((pair, readers.submit(read_pair, pair, dataset)))
-        if len(coming) > AHEAD:
-            yield coming.popleft()
-    yield from coming
 
 
 def read_pair(pair: Pair, dataset: Dataset) -> tuple[Pixels, Truth]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.images.ahead import ahead
 from muggle_convert.images.jobs import Events, Job
 from muggle_convert.images.products import save, save_film
 from muggle_convert.images.reading import Pixels, read_picture
 from muggle_convert.images.seeing import Seer
 from muggle_convert.images.video import open_film
 
-AHEAD = 4  # pictures that are read before their turn, and predictions that wait to be written
 FAILURES = (Refusal, ValueError, RuntimeError, MemoryError)  # of one picture; the last two are torch's for what does not fit
 
 
@@ -30,23 +29,10 @@ class Wishes:
 
 def work(seer: Seer, jobs: Iterable[Job], wishes: Wishes, events: Events) -> None:
     """Do every job; one that fails is told of and does not stop the rest."""
-    results: deque[tuple[Job, Future[None]]] = deque()
     with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-        for job, picture in _ahead(readers, jobs):
-            results.append((job, _result(seer, job, picture, wishes, events, writers)))
-            if len(results) > AHEAD:
-                _tell(*results.popleft(), events)
-        while results:
-            _tell(*results.popleft(), events)
-
-
-def _ahead(readers: ThreadPoolExecutor, jobs: Iterable[Job]) -> Iterator[tuple[Job, Future[Pixels] | None]]:
-    coming: deque[tuple[Job, Future[Pixels] | None]] = deque()
-    for job in jobs:
-        coming.append((job, None if job.is_film else readers.submit(read_picture, job.source)))
-        if len(coming) > AHEAD:
-            yield coming.popleft()
-    yield from coming
+        pictures = ahead(jobs, lambda job: None if job.is_film else readers.submit(read_picture, job.source))
+        for (job, _), result in ahead(pictures, lambda coming: _result(seer, *coming, wishes, events, writers)):
+            _tell(job, result, events)
 
 
 def _result(
