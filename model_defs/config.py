@@ -9,6 +9,7 @@ from model_defs.encoder_config import EncoderConfig
 
 FusionResize = Literal["to next", "double", "double and crop"]  # coarser paths are brought to the size of the next finer map, or doubled
 HeadResize = Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of its three channels
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # of the decoder's maps, finest first
 
 

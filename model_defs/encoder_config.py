@@ -63,6 +63,9 @@ class BEiTConfig:
     kind: Literal["beit"] = "beit"
 
 
+HYBRID_STRIDE = 16  # pixels between patches: the stem, its pooling and two of the three stages halve the map
+
+
 @dataclass(frozen=True)
 class HybridConfig:
     """A plain vision transformer whose patches come out of a convolutional network with three stages."""

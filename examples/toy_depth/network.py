@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.dpt import DPT
 from model_defs.encoder_config import DINOv2Config
 
@@ -34,8 +34,8 @@ CONFIG = DPTConfig(
         keep_aspect=True,
         fit="at least",
         multiple=PATCH,
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
     ),
     output=OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned"),
 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from model_defs.config import DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.encoder_config import DINOv2Config
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families import papers
@@ -30,7 +30,7 @@ from muggle_convert.families.parts import (
     token_reassembly_of,
 )
 from muggle_convert.families.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
-from muggle_convert.families.tokens import read_heads, read_square_grid, size_by_positions
+from muggle_convert.families.tokens import position_inventory, read_heads, read_square_grid, size_by_positions
 from muggle_convert.families.transformers_layout.depth_anything import TRANSFORMERS
 from muggle_convert.rules import RuleSet, rename, split, unused
 
@@ -155,7 +155,7 @@ def _image(reading: Reading, findings: Findings, patch_size: int, grid: tuple[in
     size, why = size_by_positions(grid, patch_size)
     findings.note("image.size", size, Source.SHAPE, why)
     multiple = findings.note("image.multiple", patch_size, Source.SHAPE, "the patch size")
-    image = ImageConfig(channels, size, True, "at least", multiple, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    image = ImageConfig(channels, size, True, "at least", multiple, IMAGENET_MEAN, IMAGENET_STD)
     return findings.rest(
         "image",
         image,
@@ -184,18 +184,17 @@ def _output_v2(reading: Reading, findings: Findings) -> OutputConfig:
 def _inventory(config: DPTConfig) -> Inventory:
     encoder = config.encoder
     assert isinstance(encoder, DINOv2Config)
-    width, rows, columns = encoder.width, *encoder.grid
+    width = encoder.width
     tensors: Inventory = {
         "patch_embed.cls_token": (1, 1, width),
         **convolution("patch_embed.proj", width, config.image.channels, encoder.patch_size),
-        "posenc.cls_embedding": (1, 1, width),
-        "posenc.base_patch_embedding": (1, rows * columns, width),
+        **position_inventory(width, encoder.grid),
         **norm("imgencoder.outnorm", width),
     }
     for number in range(encoder.depth):
         block = f"imgencoder.blocks.{number}"
         tensors |= {f"{block}.scale_attn": (width,), f"{block}.scale_mlp": (width,)}
-        tensors |= norm(f"{block}.norm1", width) | norm(f"{block}.norm2", width)
+        tensors |= norm(f"{block}.norm1", width) | norm(f"{block}.norm2", width)  # both first, as in every file written so far
         tensors |= attention_inventory(f"{block}.attn", encoder)
         if encoder.mlp == "swiglu":
             tensors |= linear(f"{block}.mlp.gate_and_value", 2 * encoder.mlp_width, width) | linear(

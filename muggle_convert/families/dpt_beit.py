@@ -11,10 +11,11 @@ from model_defs.config import DPTConfig
 from model_defs.encoder_config import BEiTConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families import papers
-from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory, read_head, read_image, read_output
+from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import (
+    CLASSIFIER,
     Inventory,
     convolution,
     fusion_drops,
@@ -22,11 +23,10 @@ from muggle_convert.families.parts import (
     fusion_rules,
     linear,
     norm,
-    read_fusion,
     token_reassembly_of,
 )
 from muggle_convert.families.settings import READOUT, TAPS
-from muggle_convert.families.tokens import BLOCK_RULES, DROPS, REASSEMBLY_RULES, block_inventory, read_blocks, read_reassembly, read_taps
+from muggle_convert.families.tokens import BLOCK_RULES, DROPS, REASSEMBLY_RULES, block_inventory, read_blocks, read_taps, read_token_network
 from muggle_convert.families.transformers_layout.beit import TRANSFORMERS
 from muggle_convert.rules import derivable, rename, split, stack, unused
 
@@ -37,6 +37,8 @@ _BLOCK, _BLOCK_HERE, _BIAS_HERE = "pretrained.model.blocks.{n}", "imgencoder.blo
 _BEIT_RULES = (
     *BLOCK_RULES,
     rename(_BLOCK + ".gamma_{i+1}", _BLOCK_HERE + ".{i:scale_attn|scale_mlp}"),
+    rename(_BLOCK + ".attn.qkv.weight", _BLOCK_HERE + ".attn.qkv.weight"),
+    rename(_BLOCK + ".attn.proj.{p:parameter}", _BLOCK_HERE + ".attn.proj.{p:parameter}"),
     stack((_BLOCK + ".attn.q_bias", _BLOCK + ".attn.v_bias"), _BLOCK_HERE + ".attn.qkv.bias", parts=(0, None, 1)),  # keys have none
     split(
         _BLOCK + ".attn.relative_position_bias_table",
@@ -66,7 +68,7 @@ def _derive_index(config: Any, fields: Mapping[str, int]) -> np.ndarray[Any, Any
 
 _DROPS = (
     derivable(_BLOCK + ".attn.relative_position_index", "the index follows from the grid of patches", _derive_index),
-    unused("pretrained.model.fc_norm.{p:parameter}", "the norm before the classifier of the encoder's own training"),
+    unused("pretrained.model.fc_norm.{p:parameter}", f"the norm before {CLASSIFIER}"),
     *DROPS,
     *fusion_drops(),
 )
@@ -89,16 +91,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
     encoder = _encoder(reading, findings)
     rows = encoder.grid[0]
     size, why = rows * encoder.patch_size, f"{rows} patches of {encoder.patch_size} pixels, whose distances the tables hold"
-    head = read_head(reading, findings)
-    return DPTConfig(
-        family=reading.family,
-        encoder=encoder,
-        reassemble=read_reassembly(reading, findings),
-        fusion=read_fusion(reading, findings, "to next"),
-        head=head,
-        image=read_image(reading, findings, head, "patch_embed.proj.weight", size, why),
-        output=read_output(reading, findings, head),
-    )
+    return read_token_network(reading, findings, encoder, size, why)
 
 
 def _encoder(reading: Reading, findings: Findings) -> BEiTConfig:

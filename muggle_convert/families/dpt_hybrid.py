@@ -7,18 +7,26 @@ from dataclasses import replace
 from typing import Literal
 
 from model_defs.config import SCALES, DPTConfig, HeadConfig, ImageConfig, OutputConfig
-from model_defs.encoder_config import HybridConfig
+from model_defs.encoder_config import HYBRID_STRIDE, HybridConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families import papers
 from muggle_convert.families.efficient_attention import (
     MEMORY_COMPRESSED_RULES,
     PERFORMER_RULES,
-    attention_inventory,
+    blocks_inventory,
     is_of_fork,
     read_attention,
 )
 from muggle_convert.families.efficient_attention import REASSEMBLY_RULES as FORK_REASSEMBLY_RULES
-from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory, read_head, read_image, read_output
+from muggle_convert.families.ends import (
+    INVERSIONS,
+    OUTPUT_SETTINGS,
+    depth_and_segmentation,
+    head_inventory,
+    read_head,
+    read_image,
+    read_output,
+)
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import (
@@ -34,10 +42,10 @@ from muggle_convert.families.parts import (
 )
 from muggle_convert.families.settings import HEADS, LAST_TAPS, READOUT
 from muggle_convert.families.tokens import (
+    ATTENTION_RULES,
     DROPS,
     REASSEMBLY_RULES,
     VIT_RULES,
-    block_inventory,
     encoder_owned,
     position_inventory,
     read_blocks,
@@ -58,7 +66,6 @@ _RESNET_RULES = (
     rename(_STAGE + ".downsample.conv.weight", _STAGE_HERE + ".shortcut.weight"),
     rename(_STAGE + ".downsample.norm.{p:parameter}", _STAGE_HERE + ".shortcut.norm.{p:parameter}"),
 )
-_WITHOUT_ATTENTION = tuple(rule for rule in VIT_RULES if ".attn." not in str(rule))
 
 
 def _layouts(positions: str, *rules: Rule) -> dict[str, RuleSet]:
@@ -73,22 +80,21 @@ def _layouts(positions: str, *rules: Rule) -> dict[str, RuleSet]:
             )
         return encoder_owned(config)
 
-    return depth_and_segmentation((*_RESNET_RULES, *rules, *fusion_rules()), (*DROPS, *fusion_drops()), owned)
+    return depth_and_segmentation((*_RESNET_RULES, *VIT_RULES, *rules, *fusion_rules()), (*DROPS, *fusion_drops()), owned)
 
 
-def _fork(*rules: Rule) -> RuleSet:
-    return _layouts("bilinear aligned", *rules, *FORK_REASSEMBLY_RULES)["original"]
+def _fork(*attention: Rule) -> RuleSet:
+    return _layouts("bilinear aligned", *attention, *FORK_REASSEMBLY_RULES)["original"]
 
 
 LAYOUTS = {
-    **_layouts("bilinear", *VIT_RULES, *REASSEMBLY_RULES),
-    "fork": _fork(*VIT_RULES),
-    "fork, performer": _fork(*_WITHOUT_ATTENTION, *PERFORMER_RULES),
-    "fork, memory compressed": _fork(*_WITHOUT_ATTENTION, *MEMORY_COMPRESSED_RULES),
+    **_layouts("bilinear", *ATTENTION_RULES, *REASSEMBLY_RULES),
+    "fork": _fork(*ATTENTION_RULES),
+    "fork, performer": _fork(*PERFORMER_RULES),
+    "fork, memory compressed": _fork(*MEMORY_COMPRESSED_RULES),
 }
 
 KNOWN_TAPS = {12: (8, 11)}
-STRIDE = 16  # pixels between patches: stem, pooling and two of the three stages halve the map
 METRIC_FILE = re.compile(r"dpt.*[_-](?P<data>kitti|nyu)", re.IGNORECASE)
 NET_SIZES = {"kitti": (352, 1216), "nyu": (480, 640)}  # rows and columns DPT feeds its metric models
 OMNIDATA_FILE = re.compile(r"omnidata.*[_-](?P<task>normal|depth)", re.IGNORECASE)
@@ -141,7 +147,7 @@ def _positions(reading: Reading, findings: Findings) -> Literal["bilinear", "bil
 
 
 def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[int, int]) -> ImageConfig:
-    size, why = size_by_positions(grid, STRIDE)
+    size, why = size_by_positions(grid, HYBRID_STRIDE)
     image = read_image(reading, findings, head, "patch_embed.stem.weight", size, why)
     if head.kind == "depth" and (named := reading.named(METRIC_FILE)) is not None:
         rows, columns = NET_SIZES[named.value["data"].lower()]
@@ -179,11 +185,9 @@ def _inventory(config: DPTConfig) -> Inventory:
             tensors |= _standardized(f"{block}.spatial", outputs // 4, outputs // 4, 3)
             tensors |= _standardized(f"{block}.expand", outputs, outputs // 4, 1)
             inputs = outputs
-    for number in range(encoder.depth):
-        block = f"imgencoder.blocks.{number}"
-        tensors |= block_inventory(block, encoder.width, encoder.mlp_width, attention_inventory(f"{block}.attn", encoder))
     return {
         **tensors,
+        **blocks_inventory(encoder),
         **_reassembly(config, encoder),
         **fusion_inventory(config.fusion),
         **head_inventory(config.head, config.fusion.widths[0]),
@@ -214,6 +218,12 @@ _FULL = {
     "image.channels": 3,
 }
 
+
+def _metric(data: str) -> Released:
+    constants = {f"output.{name}": number for name, number in INVERSIONS[data].items()}
+    return Released(f"dpt_hybrid_{data}", {**_FULL, **constants, "output.invert": True})
+
+
 DPT_HYBRID = Family(
     name="dpt_hybrid",
     title="DPT, hybrid of a convolutional network and a vision transformer",
@@ -225,8 +235,8 @@ DPT_HYBRID = Family(
     file_names=re.compile(r"dpt[_-]hybrid|omnidata[_-]dpt", re.IGNORECASE),
     released=(
         Released("dpt_hybrid_384", {**_FULL, "output.kind": "relative inverse depth"}),
-        Released("dpt_hybrid_kitti", {**_FULL, "output.scale": 0.00006016, "output.shift": 0.00579, "output.invert": True}),
-        Released("dpt_hybrid_nyu", {**_FULL, "output.scale": 0.000305, "output.shift": 0.1378, "output.invert": True}),
+        _metric("kitti"),
+        _metric("nyu"),
         Released("dpt_hybrid-ade20k", {**_FULL, "head.kind": "segmentation", "head.channels": 150}),
         Released("omnidata_dpt_normal_v2", {**_FULL, "output.kind": "channels", "head.channels": 3}),
         Released("omnidata_dpt_depth_v2", {**_FULL, "output.kind": "relative depth"}),

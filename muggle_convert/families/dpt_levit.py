@@ -18,6 +18,7 @@ from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released, Setting
 from muggle_convert.families.parts import (
+    CLASSIFIER,
     Inventory,
     batch_norm,
     depth_head_inventory,
@@ -84,15 +85,14 @@ _STEM_RULES = (
     rename("scratch.stem_transpose.{n}.bn.{p:batch_norm}", "transposed_stem.{n}.norm.{p:batch_norm}"),
 )
 _INDEX = "the index follows from the size of the map"
-_CLASSIFIER = "the classifier of the encoder's own training"
 _DROPS: tuple[Drop, ...] = (
     derivable("pretrained.model.blocks.{n}.m.attention_bias_idxs", _INDEX, _derive_index),
     derivable("pretrained.model.blocks.{n}.attention_bias_idxs", _INDEX, partial(_derive_index, step=2)),
-    unused("pretrained.model.{h:head|head_dist}.bn.{p:batch_norm}", _CLASSIFIER),
-    unused("pretrained.model.{h:head|head_dist}.l.{p:parameter}", _CLASSIFIER),
+    unused("pretrained.model.{h:head|head_dist}.bn.{p:batch_norm}", CLASSIFIER),
+    unused("pretrained.model.{h:head|head_dist}.l.{p:parameter}", CLASSIFIER),
     *fusion_drops(coarsest=3),
 )
-_AFTER_LAST_TAP = "only the classifier of the encoder's own training reads blocks after the last tap"
+_AFTER_LAST_TAP = f"only {CLASSIFIER} reads blocks after the last tap"
 _UNREAD = f"pretrained.model.blocks.{{n+{FIRST_UNREAD}}}.m."
 _UNREAD_DROPS: tuple[Drop, ...] = (
     unused(_UNREAD + "attention_biases", _AFTER_LAST_TAP),

@@ -14,6 +14,7 @@ from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import (
+    CLASSIFIER,
     Inventory,
     batch_norm,
     convolution,
@@ -51,7 +52,7 @@ ORIGINAL = RuleSet(
     ),
     drops=(
         unused("pretrained.model.norm.{p:batch_norm}", "only a classifier has a norm after the last block"),
-        unused("pretrained.model.proj_head.0.{p:parameter}", "the classifier of the encoder's own training"),
+        unused("pretrained.model.proj_head.0.{p:parameter}", CLASSIFIER),
         *fusion_drops(),
     ),
 )

@@ -7,14 +7,11 @@ import re
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import ViTConfig
 from muggle_convert.families import papers
-from muggle_convert.families.efficient_attention import attention_inventory, full_attention
+from muggle_convert.families.efficient_attention import blocks_inventory, full_attention
 from muggle_convert.families.ends import (
     OUTPUT_SETTINGS,
     depth_and_segmentation,
     head_inventory,
-    read_head,
-    read_image,
-    read_output,
 )
 from muggle_convert.families.evidence import Findings
 from muggle_convert.families.family import Family, Reading, Released
@@ -24,27 +21,28 @@ from muggle_convert.families.parts import (
     fusion_drops,
     fusion_inventory,
     fusion_rules,
-    read_fusion,
     token_reassembly_of,
 )
 from muggle_convert.families.settings import HEADS, READOUT, TAPS
 from muggle_convert.families.tokens import (
+    ATTENTION_RULES,
     DROPS,
     REASSEMBLY_RULES,
     VIT_RULES,
-    block_inventory,
     encoder_owned,
     position_inventory,
     read_blocks,
     read_heads,
-    read_reassembly,
     read_square_grid,
     read_taps,
+    read_token_network,
     size_by_positions,
 )
 from muggle_convert.families.transformers_layout.vit import VIT
 
-LAYOUTS = depth_and_segmentation((*VIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), (*DROPS, *fusion_drops()), encoder_owned)
+LAYOUTS = depth_and_segmentation(
+    (*VIT_RULES, *ATTENTION_RULES, *REASSEMBLY_RULES, *fusion_rules()), (*DROPS, *fusion_drops()), encoder_owned
+)
 
 KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}
 
@@ -60,32 +58,17 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
         grid=grid,
         taps=read_taps(reading, findings, blocks["depth"], TAPS, KNOWN_TAPS),
     )
-    size, why = size_by_positions(grid, encoder.patch_size)
-    head = read_head(reading, findings)
-    return DPTConfig(
-        family=reading.family,
-        encoder=encoder,
-        reassemble=read_reassembly(reading, findings),
-        fusion=read_fusion(reading, findings, "to next"),
-        head=head,
-        image=read_image(reading, findings, head, "patch_embed.proj.weight", size, why),
-        output=read_output(reading, findings, head),
-    )
+    return read_token_network(reading, findings, encoder, *size_by_positions(grid, encoder.patch_size))
 
 
 def _inventory(config: DPTConfig) -> Inventory:
     encoder = config.encoder
     assert isinstance(encoder, ViTConfig)
-    tensors: Inventory = {
+    return {
         "patch_embed.cls_token": (1, 1, encoder.width),
         **convolution("patch_embed.proj", encoder.width, config.image.channels, encoder.patch_size),
         **position_inventory(encoder.width, encoder.grid),
-    }
-    for number in range(encoder.depth):
-        block = f"imgencoder.blocks.{number}"
-        tensors |= block_inventory(block, encoder.width, encoder.mlp_width, attention_inventory(f"{block}.attn", encoder))
-    return {
-        **tensors,
+        **blocks_inventory(encoder),
         **token_reassembly_of(config, encoder.width),
         **fusion_inventory(config.fusion),
         **head_inventory(config.head, config.fusion.widths[0]),

@@ -15,7 +15,7 @@ from muggle_convert.errors import Contradiction
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading
 from muggle_convert.families.parts import Inventory, linear
-from muggle_convert.families.tokens import read_heads
+from muggle_convert.families.tokens import block_inventory, read_heads
 from muggle_convert.rules import Rule, rename
 
 _BLOCK, _BLOCK_HERE = "pretrained.model.blocks.{n}.attn.", "imgencoder.blocks.{n}.attn."
@@ -77,6 +77,15 @@ def _read_memory_compressed(reading: Reading, findings: Findings) -> tuple[int, 
     heads = reading.measure(findings, "encoder.heads", compress, lambda shape: shape[0] // shape[1])
     rate = reading.measure(findings, "encoder.attention.rate", compress, lambda shape: shape[2])
     return heads, MemoryCompressedConfig(rate)
+
+
+def blocks_inventory(encoder: ViTConfig | HybridConfig) -> Inventory:
+    """The tensors of a stack of plain blocks around that attention."""
+    tensors: Inventory = {}
+    for number in range(encoder.depth):
+        block = f"imgencoder.blocks.{number}"
+        tensors |= block_inventory(block, encoder.width, encoder.mlp_width, attention_inventory(f"{block}.attn", encoder))
+    return tensors
 
 
 def attention_inventory(name: str, encoder: ViTConfig | HybridConfig | DINOv2Config) -> Inventory:

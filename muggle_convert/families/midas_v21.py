@@ -15,12 +15,12 @@ from muggle_convert.families.midas_v21_ends import layout, read_imagenet_image
 from muggle_convert.families.parts import (
     Inventory,
     depth_head_inventory,
-    fusion_inventory,
     map_reassembly_of,
     normalized_convolution,
     read_depth_head,
     read_fusion,
     read_map_reassembly,
+    residual_inventory,
 )
 from muggle_convert.rules import rename
 
@@ -83,8 +83,10 @@ def _inventory(config: DPTConfig) -> Inventory:
             if inputs != outputs or (stage > 0 and number == 0):
                 tensors |= normalized_convolution(f"{block}.shortcut", outputs, inputs, 1)
             inputs = outputs
-    fusion = {name: shape for name, shape in fusion_inventory(config.fusion).items() if ".scale_proj_seq.2." not in name}
-    return {**tensors, **map_reassembly_of(config, encoder.widths), **fusion, **depth_head_inventory(config.head, config.fusion.widths[0])}
+    tensors |= map_reassembly_of(config, encoder.widths)
+    for number in range(len(config.fusion.widths)):  # all of one width, so that nothing is projected
+        tensors |= residual_inventory(config.fusion, number)
+    return {**tensors, **depth_head_inventory(config.head, config.fusion.widths[0])}
 
 
 MIDAS_V21 = Family(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model_defs.config import ImageConfig
+from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, ImageConfig
 from muggle_convert.families.ends import DEPTH_HEAD_RULES
 from muggle_convert.families.evidence import Evidence, Findings, Source
 from muggle_convert.families.family import Reading
@@ -24,7 +24,7 @@ def layout(*encoder: Rule) -> RuleSet:
 def read_imagenet_image(reading: Reading, findings: Findings, size: int) -> ImageConfig:
     """The pictures of MiDaS before DPT: inside a square, at ImageNet's mean and deviation."""
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
-    image = ImageConfig(channels, size, True, "at most", 32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    image = ImageConfig(channels, size, True, "at most", 32, IMAGENET_MEAN, IMAGENET_STD)
     if channels != 3:
         image = replace(image, mean=(0.5,) * channels, std=(0.5,) * channels)
         findings.because(Evidence(Source.ASSUMED, "ImageNet's are those of three channels"), "image.mean", "image.std")

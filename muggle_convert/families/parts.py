@@ -11,6 +11,7 @@ from muggle_convert.families.family import Reading
 from muggle_convert.rules import Drop, Rule, Shape, rename, unused
 
 Inventory = dict[str, Shape]
+CLASSIFIER = "the classifier of the encoder's own training"  # why many files hold more than a network for depth reads
 
 
 def linear(name: str, outputs: int, inputs: int) -> Inventory:
@@ -98,12 +99,19 @@ def map_reassembly_of(config: DPTConfig, widths: Sequence[int]) -> Inventory:
 def fusion_inventory(fusion: FusionConfig) -> Inventory:
     tensors: Inventory = {}
     for number, width in enumerate(fusion.widths):
-        block, coarsest = f"fusion.blocks.{number}", number == len(fusion.widths) - 1
-        for unit in [f"{block}.scale_proj_seq.0"] + ([] if coarsest else [f"{block}.conv_reassembly"]):
-            for layer in (f"{unit}.resconv_seq.1", f"{unit}.resconv_seq.3"):
-                tensors.update(convolution(layer, width, width, 3, bias=fusion.bias))
-                tensors.update(batch_norm(f"{layer}.norm", width) if fusion.batch_norm else {})
-        tensors.update(convolution(f"{block}.scale_proj_seq.2", fusion.widths[max(number - 1, 0)], width, 1))
+        tensors |= residual_inventory(fusion, number)
+        tensors |= convolution(f"fusion.blocks.{number}.scale_proj_seq.2", fusion.widths[max(number - 1, 0)], width, 1)
+    return tensors
+
+
+def residual_inventory(fusion: FusionConfig, number: int) -> Inventory:
+    """The tensors of one block's residual units: one on the path it joins, where it does, and one on their sum."""
+    block, width, tensors = f"fusion.blocks.{number}", fusion.widths[number], Inventory()
+    joins = number < len(fusion.widths) - 1
+    for unit in [f"{block}.scale_proj_seq.0"] + ([f"{block}.conv_reassembly"] if joins else []):
+        for layer in (f"{unit}.resconv_seq.1", f"{unit}.resconv_seq.3"):
+            tensors |= convolution(layer, width, width, 3, bias=fusion.bias)
+            tensors |= batch_norm(f"{layer}.norm", width) if fusion.batch_norm else {}
     return tensors
 
 

@@ -7,27 +7,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_defs.config import SCALES, DPTConfig, ReassembleConfig
+from model_defs.encoder_config import BEiTConfig, ViTConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.families.ends import read_head, read_image, read_output
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading, Setting
-from muggle_convert.families.parts import Inventory, linear, norm, read_readout, read_reassembled_features
+from muggle_convert.families.parts import CLASSIFIER, Inventory, linear, norm, read_fusion, read_readout, read_reassembled_features
 from muggle_convert.families.settings import HEADS, READOUT
 from muggle_convert.rules import Drop, Rule, rename, split, unused
 
 _BLOCK, _BLOCK_HERE = "pretrained.model.blocks.{n}", "imgencoder.blocks.{n}"
 
-BLOCK_RULES: tuple[Rule, ...] = (
+BLOCK_RULES: tuple[Rule, ...] = (  # of everything but attention, which differs
     rename("pretrained.model.cls_token", "patch_embed.cls_token"),
     rename("pretrained.model.patch_embed.proj.{p:parameter}", "patch_embed.proj.{p:parameter}"),
     rename(_BLOCK + ".norm{i+1}.{p:parameter}", _BLOCK_HERE + ".norm{i+1}.{p:parameter}"),
-    rename(_BLOCK + ".attn.qkv.weight", _BLOCK_HERE + ".attn.qkv.weight"),
-    rename(_BLOCK + ".attn.proj.{p:parameter}", _BLOCK_HERE + ".attn.proj.{p:parameter}"),
     rename(_BLOCK + ".mlp.fc{i+1}.{p:parameter}", _BLOCK_HERE + ".mlp.fc{i+1}.{p:parameter}"),
 )
 
 DROPS: tuple[Drop, ...] = (
     unused("pretrained.model.norm.{p:parameter}", "only a classifier has a norm after the last block"),
-    unused("pretrained.model.head.{p:parameter}", "the classifier of the encoder's own training"),
+    unused("pretrained.model.head.{p:parameter}", CLASSIFIER),
 )
 
 
@@ -40,8 +40,9 @@ def encoder_owned(config: DPTConfig) -> Inventory:
 VIT_RULES: tuple[Rule, ...] = (
     *BLOCK_RULES,
     split("pretrained.model.pos_embed", "posenc.cls_embedding", "posenc.base_patch_embedding", axis=1, count=1),
-    rename(_BLOCK + ".attn.qkv.bias", _BLOCK_HERE + ".attn.qkv.bias"),
 )
+
+ATTENTION_RULES: tuple[Rule, ...] = (rename(_BLOCK + ".attn.{m:qkv|proj}.{p:parameter}", _BLOCK_HERE + ".attn.{m:qkv|proj}.{p:parameter}"),)
 
 REASSEMBLY_RULES: tuple[Rule, ...] = (
     rename("pretrained.act_postprocess{s+1}.0.project.0.{p:parameter}", "reassemble.{s:scale}.readout_proj.{p:parameter}"),
@@ -108,6 +109,20 @@ def read_square_grid(reading: Reading, findings: Findings) -> tuple[int, int]:
             f"{reading.file} has positions for {patches} patches; {reading.family} has a square grid of them, such as 576 = 24 x 24."
         )
     return findings.note("encoder.grid", (side, side), Source.SHAPE, reading.describe("posenc.base_patch_embedding"))
+
+
+def read_token_network(reading: Reading, findings: Findings, encoder: ViTConfig | BEiTConfig, size: int, why: str) -> DPTConfig:
+    """The decoder and both ends, where every scale is made from tokens; `why` is how the size of pictures in training is known."""
+    head = read_head(reading, findings)
+    return DPTConfig(
+        family=reading.family,
+        encoder=encoder,
+        reassemble=read_reassembly(reading, findings),
+        fusion=read_fusion(reading, findings, "to next"),
+        head=head,
+        image=read_image(reading, findings, head, "patch_embed.proj.weight", size, why),
+        output=read_output(reading, findings, head),
+    )
 
 
 def size_by_positions(grid: tuple[int, int], patch_size: int) -> tuple[int, str]:

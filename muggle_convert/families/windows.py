@@ -17,6 +17,7 @@ from muggle_convert.families.ends import DEPTH_HEAD_RULES, read_output
 from muggle_convert.families.evidence import Evidence, Findings, Source, Told
 from muggle_convert.families.family import Reading, Setting
 from muggle_convert.families.parts import (
+    CLASSIFIER,
     Inventory,
     convolution,
     depth_head_inventory,
@@ -39,7 +40,6 @@ BLOCK, CONVERTED_BLOCK = "pretrained.model.layers.{s}.blocks.{n}", "imgencoder.s
 MASK = BLOCK + ".attn_mask"
 INDEX = BLOCK + ".attn.relative_position_index"
 STAGES = 4
-CLASSIFIER = "the classifier of the encoder's own training"
 SIZED_FILE = re.compile(r"swin(_?v?2)?[_-](tiny|small|base|large)[_-](?P<size>\d{3})(?!\d)", re.IGNORECASE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from model_defs.config import DPTConfig
-from model_defs.encoder_config import HybridConfig, ViTConfig
+from model_defs.encoder_config import HYBRID_STRIDE, HybridConfig, ViTConfig
 from muggle_convert.families.family import Transformers
 from muggle_convert.families.parts import Inventory, norm
 from muggle_convert.families.transformers_layout.dpt import dpt_config, dpt_layouts
@@ -27,7 +27,6 @@ _ENCODER = (
 )
 _PATCHES = (rename("dpt.embeddings.patch_embeddings.projection.{p:parameter}", "patch_embed.proj.{p:parameter}"),)
 
-_HYBRID_PATCH = 16  # pixels, by its strides
 _BIT = "dpt.embeddings.backbone.bit."
 _LAYER, _LAYER_HERE = _BIT + "encoder.stages.{s}.layers.{n}", "patch_embed.stages.{s}.{n}"
 _HYBRID_PATCHES = (
@@ -100,13 +99,13 @@ def _hybrid_config(config: DPTConfig) -> dict[str, Any]:
         "neck_ignore_stages": [0, 1],
         "reassemble_factors": [1, 1, 1, 0.5],
     }
-    return dpt_config(config, {**_encoder_config(config, encoder, _HYBRID_PATCH), **own})
+    return dpt_config(config, {**_encoder_config(config, encoder, HYBRID_STRIDE), **own})
 
 
 def _trained_side(config: DPTConfig) -> int:
     """A hybrid refuses what its positions were not learned at."""
     assert isinstance(config.encoder, HybridConfig)
-    return config.encoder.grid[0] * _HYBRID_PATCH
+    return config.encoder.grid[0] * HYBRID_STRIDE
 
 
 VIT = Transformers(dpt_layouts("transformers", (*_PATCHES, *_ENCODER), _DROPS, _owned), _vit_config, lambda config: config.image.size)
