@@ -1,13 +1,15 @@
-"""What `scripts/environment` needs before it makes anything."""
+"""What `scripts/environment` needs before it makes anything, and what is said of versions."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from muggle_convert.version import VERSION
 from tests.conftest import ROOT
 
 
@@ -33,3 +35,15 @@ def test_a_python_that_does_not_fit_is_refused_before_anything_is_made(version: 
     assert done.returncode == 1 and done.stdout == ""
     assert f"{python} {sentence}" in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_pythons_that_are_named_are_those_that_fit() -> None:
+    named = re.findall(r'"Programming Language :: Python :: 3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    assert named == ["10", "11", "12", "13"]
+    assert re.findall(r'"3\.(\d+)"', workflow) == [named[0], named[-1]]
+
+
+def test_the_version_that_files_are_stamped_with_is_in_the_changelog_and_has_security_fixes() -> None:
+    assert f"\n## [{VERSION}] - " in (ROOT / "CHANGELOG.md").read_text()
+    assert f"\n| {VERSION.rpartition('.')[0]} | yes |\n" in (ROOT / "SECURITY.md").read_text()
