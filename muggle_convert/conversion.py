@@ -16,6 +16,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.fingerprint import fingerprint
 from muggle_convert.hashing import sha256_of
 from muggle_convert.hub.locate import locate
+from muggle_convert.licences import licence_of
 from muggle_convert.match import Match, match
 from muggle_convert.plan import Plan, plan
 from muggle_convert.safetensors_header import header
@@ -162,11 +163,12 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
 def describe(settled: Plan, options: Options) -> Document:
     """What the converted file will say of itself, but for the fingerprints, which only the copy finds."""
     matched = settled.match
+    known = licence_of(matched)
+    licence = options.licence or (known.name if known else None)
     if matched.document is not None:
         before = matched.document
         left_out = {name: replace(left, dtype=_written(left.dtype, options)) for name, left in before.dropped.items()}
         aliases = {**before.aliases, **settled.aliases}
-        licence = options.licence or before.licence
         return replace(before, config=matched.config, evidence=matched.evidence, dropped=left_out, aliases=aliases, licence=licence)
     return Document(
         config=matched.config,
@@ -179,7 +181,7 @@ def describe(settled: Plan, options: Options) -> Document:
             for dropped in settled.dropped
         },
         aliases=settled.aliases,
-        licence=options.licence,
+        licence=licence,
     )
 
 

@@ -15,6 +15,7 @@ from muggle_convert.checkpoints import Limits
 from muggle_convert.conversion import Options, read
 from muggle_convert.families.evidence import as_json_value
 from muggle_convert.fingerprint import promised_fingerprint
+from muggle_convert.licences import Licence, licence_of
 from muggle_convert.match import Match
 from muggle_convert.plan import Plan, plan
 
@@ -60,6 +61,10 @@ class Inspection:
         size = checkpoint.stored_size
         return {"file": checkpoint.name, "size": size, "fingerprint": promised_fingerprint(checkpoint)}
 
+    @cached_property
+    def licence(self) -> Licence | None:
+        return licence_of(self.match)
+
     def to_dict(self) -> dict[str, Any]:
         released, exact = self.match.released
         checkpoint = self.match.checkpoint
@@ -82,7 +87,7 @@ class Inspection:
             "ignored": list(checkpoint.ignored),
             "warnings": list(checkpoint.warnings),
             "source": self.source,
-            "licence": self.match.document.licence if self.match.document else None,
+            "licence": self.licence.name if self.licence else None,
             "converted_by": dict(self.match.document.versions) if self.match.document else None,
         }
 

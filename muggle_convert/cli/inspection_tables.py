@@ -43,7 +43,10 @@ def _overview(inspection: Inspection) -> Table:
         table.add_row("made from", f"{escape(printable(source['file']))} ({match.document.layout} layout) by {escape(printable(versions))}")
         if source.get("training"):
             table.add_row("then trained", escape(printable(source["training"])))
-        table.add_row("licence", escape(printable(match.document.licence or "not stated")))
+    if inspection.licence is not None:
+        table.add_row("licence", escape(printable(f"{inspection.licence.name}, known from {inspection.licence.said_by}")))
+    elif match.document is not None:
+        table.add_row("licence", "not stated")
     if source.get("fingerprint"):
         table.add_row("fingerprint", str(source["fingerprint"]))
     for what in match.checkpoint.unwrapped:

@@ -18,10 +18,12 @@ from muggle_convert.hub import zoo
 from muggle_convert.hub.hashes import noted_sha256_of
 from muggle_convert.hub.speaking import hub_problems
 from muggle_convert.inspection import Inspection
-from muggle_convert.match import CONVERTED, Match
+from muggle_convert.licences import Licence, published_licence, stated_licence
+from muggle_convert.match import Match
 from muggle_convert.plan import plan
 from muggle_convert.publishing.card import Provenance, card
 from muggle_convert.publishing.evaluated import own_results
+from muggle_convert.publishing.hub_licences import check_identifier, licence_of_card
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -111,13 +113,19 @@ def push(
     with ExitStack() as stack:
         matched = read(source, reading)
         licence, licence_from = _licence(matched, options)
-        if matched.layout == CONVERTED:
+        if _is_whole(matched):
             (weights,) = matched.checkpoint.files
         else:
             weights = Path(stack.enter_context(tempfile.TemporaryDirectory())) / WEIGHTS
             convert(source, weights, family=family, overrides=overrides, state=state, drops=drops, licence=licence, sync=False)
             matched = read(weights)
         return _push(weights, matched, repository, options, licence, licence_from)
+
+
+def _is_whole(matched: Match) -> bool:
+    """Whether a file says all by itself already; what was set or left out for the push is written into another one."""
+    document = matched.document
+    return document is not None and (matched.config, matched.evidence, matched.left_out) == (document.config, document.evidence, {})
 
 
 def _check_name(repository: str) -> None:
@@ -138,6 +146,8 @@ def _push(weights: Path, matched: Match, repository: str, options: PushOptions, 
     there = {} if options.dry_run else _remote(repository, options)
     unchanged = [upload.name for upload in uploads if there.get(upload.name, "") in upload.hashes]
     kept = [CARD] if CARD in there and CARD not in unchanged and not options.overwrite_card else []
+    if kept:
+        _refuse_another_licence(repository, licence, options)
     sent = tuple(upload for upload in uploads if upload.name not in (*unchanged, *kept))
     done = Pushed(repository, sent, tuple(unchanged), tuple(kept), None, text.decode(), licence, licence_from)
     if options.dry_run or not sent:
@@ -168,48 +178,44 @@ def _uploads(weights: Path, matched: Match, repository: str, options: PushOption
 
 def _licence(matched: Match, options: PushOptions) -> tuple[str, str]:
     """The licence, and who says so; never a guess."""
-    carried = matched.document.licence if matched.document else None
-    if options.licence and carried not in (None, options.licence):
+    stated = stated_licence(matched)
+    if options.licence and stated and stated.name != options.licence:
         raise Refusal(
-            f"{printable(matched.checkpoint.name)} says {printable(carried)}, not {options.licence}; convert it again with "
+            f"{printable(matched.checkpoint.name)} says {printable(stated.name)}, not {options.licence}; convert it again with "
             f"--licence {options.licence} if that is right, so that file and card say the same."
         )
-    if options.licence:
-        return options.licence, "whoever pushed it"
-    if carried:
-        return carried, "the converted file"
-    from_card = _card_licence(matched.checkpoint.known_as, options.token)
-    if from_card:
-        return from_card
-    called = Path(matched.document.source["file"] if matched.document else matched.checkpoint.name).stem
-    found = {entry.name: entry for entry in zoo.entries()}.get(called)
-    is_that = found is not None and found.family == matched.family.name and matched.released[1]  # a name alone proves nothing
-    if found is not None and is_that and found.licence != "unknown":
-        return found.licence, f"the zoo's entry {found.name}"
-    raise Refusal(
-        f"nothing says which licence the weights of {printable(matched.checkpoint.name)} have; pass --license with what their authors "
-        "published, such as --license mit, apache-2.0 or cc-by-nc-4.0."
-    )
+    asked = Licence(options.licence, "whoever pushed it") if options.licence else None
+    found = asked or stated or _card_licence(matched.checkpoint.known_as, options.token) or published_licence(matched)
+    if found is None:
+        raise Refusal(
+            f"nothing says which licence the weights of {printable(matched.checkpoint.name)} have; pass --license with what their authors "
+            "published, such as --license mit, apache-2.0 or cc-by-nc-4.0."
+        )
+    check_identifier(found)
+    return found.name, found.said_by
 
 
-def _card_licence(known_as: str, token: str | None) -> tuple[str, str] | None:
+def _card_licence(known_as: str, token: str | None) -> Licence | None:
     """What the card of the repository says that a checkpoint was loaded from."""
     parts = known_as.split("/")
     if len(parts) < 3:
         return None
-    from huggingface_hub import ModelCard
-    from huggingface_hub.errors import EntryNotFoundError
-
     repository = "/".join(parts[:2])
     try:
-        with hub_problems(repository, "read the card of"):
-            try:
-                said = ModelCard.load(repository, token=token).data.get("license")
-            except EntryNotFoundError:
-                return None
+        said = licence_of_card(repository, None, token)
     except Refusal:
         return None
-    return (str(said), f"the card of {repository}") if said and said != "unknown" else None
+    return Licence(said, f"the card of {repository}") if said and said != "unknown" else None
+
+
+def _refuse_another_licence(repository: str, licence: str, options: PushOptions) -> None:
+    """A card that is kept goes on saying what it says, so it must not say something else than the files beside it."""
+    said = licence_of_card(repository, options.revision, options.token)
+    if said is not None and said != licence:
+        raise Refusal(
+            f"the README.md of {repository} says that the licence is {printable(said)}, and {licence} would be pushed beside it; pass "
+            f"--overwrite-card if {licence} is right."
+        )
 
 
 def _remote(repository: str, options: PushOptions) -> Mapping[str, str]:

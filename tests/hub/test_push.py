@@ -192,3 +192,34 @@ def test_a_wrong_name_is_refused_before_anything_is_read_and_in_a_dry_run_too(hu
         done = run("push", "no-such-file.pth", name, *MIT, *more)
         assert done.returncode == 1 and "looks like user/name" in done.stderr and done.stderr.count("\n") == 1
     assert hub.requests == []
+
+
+def test_what_is_set_for_a_push_is_in_the_file_and_its_configuration_too(hub: Hub, run: Command, converted: Path) -> None:
+    done = run("push", converted, "me/model", *MIT, "--set", "max_depth=20")
+    assert done.returncode == 0, done.stderr
+    files = hub.repositories["me/model"].branches["main"][-1][1]
+    assert b"up to 20" in files["README.md"]
+    assert json.loads(files["config.json"])["config"]["output"]["max_depth"] == 20
+    header = json.loads(files["model.safetensors"][8 : 8 + int.from_bytes(files["model.safetensors"][:8], "little")])
+    assert json.loads(header["__metadata__"]["muggle_convert"])["config"] == json.loads(files["config.json"])["config"]
+
+
+@pytest.mark.parametrize(("name", "advice"), [("nonsense licence", "such as apache-2.0"), ("Apache 2.0", "pass --license apache-2.0")])
+def test_a_licence_that_the_hub_does_not_know_is_refused(hub: Hub, run: Command, converted: Path, name: str, advice: str) -> None:
+    done = run("push", converted, "me/model", "--license", name)
+    assert done.returncode == 1 and "the Hub knows no licence" in done.stderr and advice in done.stderr
+    assert hub.repositories == {}
+
+
+def test_a_card_that_stays_must_not_say_another_licence(hub: Hub, run: Command, converted: Path) -> None:
+    hub.repositories["me/model"] = Repository()
+    hub.repositories["me/model"].commit("main", {"README.md": b"---\nlicense: mit\n---\nmine\n"})
+    done = run("push", converted, "me/model", "--license", "apache-2.0")
+    assert done.returncode == 1 and "says that the licence is mit, and apache-2.0 would be pushed" in done.stderr
+    assert set(hub.repositories["me/model"].branches["main"][-1][1]) == {"README.md"}
+    assert run("push", converted, "me/model", "--license", "apache-2.0", "--overwrite-card").returncode == 0
+
+
+def test_the_licence_of_a_push_is_known_to_whoever_loads_from_there(hub: Hub, run: Command, converted: Path) -> None:
+    run("push", converted, "me/model", "--license", "cc-by-4.0")
+    assert "cc-by-4.0, known from the config.json beside it" in run("inspect", "me/model").stdout
