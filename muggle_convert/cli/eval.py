@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -14,7 +15,7 @@ from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetNam
 from muggle_convert.target import check_folder_of, make_folder
 
 if TYPE_CHECKING:
-    from muggle_convert.evaluation.alignment import Aligner
+    from muggle_convert.evaluation.alignment import Aligner, Alignment
     from muggle_convert.evaluation.datasets import Dataset, Pair
     from muggle_convert.evaluation.judging import Rules
     from muggle_convert.evaluation.results import Results, Row
@@ -126,10 +127,8 @@ def _row(
 
     sitting = Sitting(to_device(load(matched), device), how, rules, dataset, size)
     scores = _run(sitting, pairs, over_the_set, name)
-    if pictures is not None:
-        _draw(sitting, scores, pairs, worst, pictures / Path(name).stem)
     inspection = Inspection(plan(matched))
-    return Row(
+    row = Row(
         model=name,
         family=matched.family.name,
         fingerprint=inspection.source.get("fingerprint"),
@@ -139,6 +138,9 @@ def _row(
         images=scores.images,
         empty=scores.empty,
     )
+    if pictures is not None:
+        _draw(sitting, row.worst(worst), scores.alignments, pairs, pictures / Path(name).stem)
+    return row
 
 
 def _run(sitting: Sitting, pairs: list[Pair], over_the_set: bool, name: str) -> Scores:
@@ -151,17 +153,17 @@ def _run(sitting: Sitting, pairs: list[Pair], over_the_set: bool, name: str) -> 
         return sitting.run(pairs, over_the_set, lambda: progress.advance(task))
 
 
-def _draw(sitting: Sitting, scores: Scores, pairs: list[Pair], worst: int, folder: Path) -> None:
+def _draw(sitting: Sitting, names: list[str], alignments: Mapping[str, Alignment], pairs: list[Pair], folder: Path) -> None:
     from muggle_convert.evaluation.pictures import draw
     from muggle_convert.evaluation.running import read_pair
     from muggle_convert.images.saving import replacing
 
     by_name = {pair.name: pair for pair in pairs}
     make_folder(folder)
-    for rank, name in enumerate(scores.worst(worst), 1):
+    for rank, name in enumerate(names, 1):
         picture, truth = read_pair(by_name[name], sitting.dataset)
         with replacing(folder / f"{rank:02} {name.replace('/', ' ')}.png") as part:
-            draw(sitting, picture, truth, scores.alignments[name]).save(part, "PNG")
+            draw(sitting, picture, truth, alignments[name]).save(part, "PNG")
 
 
 def _write(path: Path, found: Results) -> None:

@@ -44,7 +44,7 @@ def _show_images(console: Console, row: Row, worst: int) -> None:
     if row.empty:
         console.print(Text(f"{printable(row.model)}: {len(row.empty)} images were left out, for nothing that counts was measured in them:"))
         console.print(Text("  " + ", ".join(map(printable, row.empty[:10])) + (" and more" if len(row.empty) > 10 else "")))
-    ranked = sorted(row.images, key=lambda name: -row.images[name]["abs_rel"])[:worst]
+    ranked = row.worst(worst)
     if len(row.images) > 1 and ranked:
         console.print(Text(f"worst of {printable(row.model)}:"))
         for name in ranked:

@@ -29,6 +29,10 @@ class Row:
     images: Mapping[str, Numbers]
     empty: Sequence[str] = ()
 
+    def worst(self, count: int) -> list[str]:
+        """The images with the largest relative errors, the worst first."""
+        return sorted(self.images, key=lambda name: -self.images[name]["abs_rel"])[:count]
+
 
 @dataclass(frozen=True)
 class Results:

@@ -30,10 +30,6 @@ class Scores:
     alignments: dict[str, Alignment]
     empty: tuple[str, ...]  # images in which nothing that counts was measured
 
-    def worst(self, count: int) -> list[str]:
-        """The images with the largest relative errors, the worst first."""
-        return sorted(self.images, key=lambda name: -self.images[name]["abs_rel"])[:count]
-
 
 @dataclass(frozen=True)
 class Sitting:
