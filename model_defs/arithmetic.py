@@ -22,9 +22,7 @@ class Linear(nn.Linear):
     """Every token times one matrix, plus a bias."""
 
     def forward(self, tokens: Tensor) -> Tensor:
-        if goes_through_onednn(tokens):
-            return _onednn_linear(tokens, self.weight, self.bias)
-        return F.linear(tokens, self.weight, self.bias)
+        return linear(tokens, self.weight, self.bias)
 
 
 class LinearGELU(nn.Linear):
@@ -41,6 +39,13 @@ class Convolution(nn.Conv2d):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         return convolution(feature_map, self.weight, self.bias, self.stride, self.padding, self.groups)
+
+
+def linear(tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """What `Linear` does, for who has the matrix from somewhere else."""
+    if goes_through_onednn(tokens):
+        return _onednn_linear(tokens, weight, bias)
+    return F.linear(tokens, weight, bias)
 
 
 def convolution(
@@ -80,7 +85,7 @@ _ACCELERATED: dict[type[nn.Module], type[nn.Module]] = {nn.Linear: Linear, nn.Co
 
 
 def goes_through_onednn(tokens: Tensor) -> bool:
-    is_plain = tokens.device.type == "cpu" and tokens.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
+    is_plain = tokens.device.type == "cpu" and tokens.dtype is torch.float32 and tokens.numel() > 0 and not torch.is_autocast_enabled("cpu")
     is_inference = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
     return HAS_OPERATORS and is_plain and is_inference and torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
 
@@ -100,7 +105,7 @@ def _onednn_convolution(
 def _onednn_attention(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
     """The definition, head by head and some hundred queries at a time: softmax(Q K^T / sqrt(C) + bias) V."""
     batch, heads, count, width = queries.shape
-    mixed = torch.empty(batch, count, heads, values.shape[3])  # so that the heads lie side by side for the projection after
+    mixed = queries.new_empty(batch, count, heads, values.shape[3])  # so that the heads lie side by side for the projection after
     scaled = queries * width**-0.5
     for image in range(batch):
         for head in range(heads):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_defs.bands import enlarged
 from model_defs.config import HeadConfig, OutputConfig
 from model_defs.fusion import doubled
 from model_defs.patch_embed import Grid
@@ -19,32 +20,33 @@ class DepthHead(nn.Module):
         self.spatial_upsampler = nn.Sequential(nn.Conv2d(fusion_width, config.upsampler_width, kernel_size=3, padding=1))
         self.proj_1ch = nn.Sequential(
             nn.Conv2d(config.upsampler_width, config.projection_width, kernel_size=3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(config.projection_width, config.channels, kernel_size=1),
         )
         self.activation = activation(output)
 
+    align_corners = True
+
     def forward(self, path: Tensor, image_size: Grid) -> Tensor:
-        feature_map = self.enlarge(self.spatial_upsampler(path), image_size)
-        prediction: Tensor = self.activation(self.proj_1ch(feature_map))
+        feature_map = self.spatial_upsampler(path)
+        prediction: Tensor = self.activation(enlarged(feature_map, self.size(feature_map, image_size), self.proj_1ch, self.align_corners))
         return prediction.squeeze(1)  # (B, 1, H, W) -> (B, H, W); more channels stay as they are
 
-    def enlarge(self, feature_map: Tensor, image_size: Grid) -> Tensor:
-        return F.interpolate(feature_map, size=image_size, mode="bilinear", align_corners=True)
+    def size(self, feature_map: Tensor, image_size: Grid) -> Grid:
+        return image_size
 
 
 class DoublingDepthHead(DepthHead):
     """The same, doubling the map's sides whatever the image's size is."""
 
-    def enlarge(self, feature_map: Tensor, image_size: Grid) -> Tensor:
-        return F.interpolate(feature_map, size=doubled(feature_map), mode="bilinear", align_corners=True)
+    def size(self, feature_map: Tensor, image_size: Grid) -> Grid:
+        return doubled(feature_map)
 
 
-class UnalignedDepthHead(DepthHead):
+class UnalignedDepthHead(DoublingDepthHead):
     """Doubling as MiDaS v2.1 does it: pixels are areas, not points, so that corners do not lie on each other."""
 
-    def enlarge(self, feature_map: Tensor, image_size: Grid) -> Tensor:
-        return F.interpolate(feature_map, size=doubled(feature_map), mode="bilinear", align_corners=False)
+    align_corners = False
 
 
 class SegmentationHead(nn.Module):
@@ -54,7 +56,7 @@ class SegmentationHead(nn.Module):
         super().__init__()
         width = config.upsampler_width
         convolution = nn.Conv2d(fusion_width, width, kernel_size=3, padding=1, bias=False)
-        self.refine = nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU())
+        self.refine = nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
         self.proj_classes = nn.Conv2d(width, config.channels, kernel_size=1)
 
     def forward(self, path: Tensor, image_size: Grid) -> Tensor:

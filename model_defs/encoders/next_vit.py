@@ -21,7 +21,7 @@ class NextViTStem(nn.Sequential):
     def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
         layers: list[nn.Module] = []
         for inputs, outputs, stride in zip((channels, *widths), widths, (2, 1, 1, 2), strict=False):
-            layers += [NormalizedConvolution(inputs, outputs, 3, stride=stride, padding=1), nn.ReLU()]
+            layers += [NormalizedConvolution(inputs, outputs, 3, stride=stride, padding=1), nn.ReLU(inplace=True)]
         super().__init__(*layers)
 
 

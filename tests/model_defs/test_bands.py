@@ -1,0 +1,48 @@
+"""A map that is enlarged in bands is the map that is enlarged at once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from model_defs import bands
+from model_defs.bands import enlarged
+from model_defs.patch_embed import Grid
+
+SIZES = [
+    ((7, 9), (14, 18)),  # doubled
+    ((7, 9), (98, 33)),  # each side by another factor
+    ((1, 3), (5, 7)),  # one row only
+    ((5, 1), (40, 2)),
+    ((6, 6), (6, 6)),  # as it is
+    ((9, 9), (4, 4)),  # made smaller
+    ((3, 3), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("rows", [1, 11, 1 << 20], ids=["smallest bands", "some bands", "one band"])
+@pytest.mark.parametrize("align_corners", [True, False], ids=["corners aligned", "pixels as areas"])
+@pytest.mark.parametrize(("small", "large"), SIZES)
+def test_bands_give_what_the_whole_map_gives(
+    small: Grid, large: Grid, align_corners: bool, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bands, "BAND", rows * 4 * large[1] * 5)
+    generator = torch.Generator().manual_seed(1)
+    feature_map = torch.randn(2, 5, *small, generator=generator)
+    convolution = torch.nn.Conv2d(5, 3, kernel_size=3, padding=1)
+    whole = convolution(F.interpolate(feature_map, size=large, mode="bilinear", align_corners=align_corners)).detach()
+    with torch.inference_mode():
+        torch.testing.assert_close(enlarged(feature_map, large, convolution, align_corners), whole, rtol=1e-5, atol=2e-6)
+
+
+def test_no_band_is_as_large_as_the_map() -> None:
+    seen: list[int] = []
+
+    def look(band: torch.Tensor) -> torch.Tensor:
+        seen.append(band.shape[2])
+        return band[:, :1]
+
+    with torch.inference_mode():
+        assert enlarged(torch.zeros(1, 64, 128, 128), (1024, 1024), look, True).shape == (1, 1, 1024, 1024)
+    assert max(seen) * 8 < 1024
