@@ -28,15 +28,19 @@ class DPT(Network):
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W), normalised -> (B, H, W), or (B, channels, H, W) where there is more than one."""
         self.check(image)
-        taps, grid = self.encode(image)
-        maps = self.reassemble(taps, grid)  # four maps, finest first, each half as large as the one before
-        path = self.fusion(maps)  # twice as large as the finest map
+        path = self.decode(*self.encode(image))
         prediction: Tensor = self.head(path, (image.shape[2], image.shape[3]))
         return prediction
 
     @abstractmethod
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         """What the encoder hands over at four depths, and the grid of patches it belongs to."""
+
+    def decode(self, taps: Sequence[Tensor], grid: Grid) -> Tensor:
+        """One map of all four. What it was made of is let go here, before the head needs room for the largest maps."""
+        maps = self.reassemble(taps, grid)  # four maps, finest first, each half as large as the one before
+        path: Tensor = self.fusion(maps)  # twice as large as the finest map
+        return path
 
 
 class PlainDPT(DPT):

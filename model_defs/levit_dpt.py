@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from model_defs.dpt import HierarchicalDPT
 from model_defs.encoder_config import LeViTConfig
+from model_defs.patch_embed import Grid
 
 
 class LeViTDPT(HierarchicalDPT):
@@ -15,13 +17,9 @@ class LeViTDPT(HierarchicalDPT):
 
     transposed_stem: nn.Module
 
-    def forward(self, image: Tensor) -> Tensor:
-        self.check(image)
-        taps, grid = self.encode(image)
-        maps = self.reassemble(taps, grid)  # three maps, finest first
-        path = self.transposed_stem(self.fusion(maps))  # an eighth of the image's sides -> half of them
-        prediction: Tensor = self.head(path, (image.shape[2], image.shape[3]))
-        return prediction
+    def decode(self, taps: Sequence[Tensor], grid: Grid) -> Tensor:
+        path: Tensor = self.transposed_stem(super().decode(taps, grid))  # an eighth of the image's sides -> half of them
+        return path
 
     def check_size(self, height: int, width: int) -> None:
         encoder = self.config.encoder
