@@ -14,7 +14,8 @@ class Kept:
     """The result of a computation, for as long as nothing it came from has changed.
 
     Names and values of the parameters stay what the file says. Nothing is kept with gradients, while a graph is captured, or for
-    tensors that only stand in for a network's own.
+    tensors that only stand in for a network's own. torch does not count what is written through `.data`, as averages of weights
+    often are; such a change shows where it changes the first element of a source.
     """
 
     def __init__(self) -> None:
@@ -27,10 +28,16 @@ class Kept:
             return compute()
         if any(source.is_inference() for source in sources):  # such tensors do not count their changes
             return compute()
-        states: list[tuple[object, ...]] = [(source.data_ptr(), source._version, source.dtype) for source in sources]
+        states: list[tuple[object, ...]] = [
+            (source.data_ptr(), source._version, source.dtype, source.as_strided((), ()).item()) for source in sources
+        ]
         if states != self._states:
             self._results = compute()
             # Held, so that no other tensor can come to lie where one of these was.
             self._storages = [source.untyped_storage() for source in sources]
             self._states = states
         return self._results
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        """A copy of a network has parameters of its own, and keeps nothing of this one's."""
+        return Kept, ()

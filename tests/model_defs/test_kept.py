@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -28,6 +30,7 @@ MAKERS: dict[str, Callable[[], nn.Module]] = {
 }
 CHANGES: dict[str, Callable[[nn.Module], object]] = {
     "in place": lambda layer: layer.get_parameter("weight").mul_(torch.linspace(0.5, 2, 9).view(3, 3)),
+    "behind torch's back": lambda layer: [tensor.data.sqrt_() for tensor in layer.state_dict().values() if tensor.is_floating_point()],
     "loaded": lambda layer: layer.load_state_dict({name: tensor.sqrt() for name, tensor in layer.state_dict().items()}),
     "assigned": lambda layer: layer.load_state_dict({name: tensor.sqrt() for name, tensor in layer.state_dict().items()}, assign=True),
     "another parameter": lambda layer: setattr(layer, "weight", nn.Parameter(layer.get_parameter("weight") ** 2)),
@@ -73,3 +76,13 @@ def test_a_repeated_image_computes_nothing_again() -> None:
         (first,) = layer.kept(lambda: (layer.standardized(),), layer.weight)
         (second,) = layer.kept(lambda: (layer.standardized(),), layer.weight)
     assert first is second
+
+
+def test_a_copy_keeps_nothing_of_the_network_it_was_made_from() -> None:
+    layer = _learned(StandardizedConvolution(8, 32, 3))
+    with torch.inference_mode():
+        layer(IMAGE)
+    for copied in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert not copied.kept._results
+        with torch.inference_mode():
+            assert torch.equal(copied(IMAGE), layer(IMAGE))
