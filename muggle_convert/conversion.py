@@ -142,10 +142,10 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
     blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
     document = described if is_converted else replace(described, source={**described.source, **blank})
     start = len(header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
-    layout = lay_out(settled.outputs, start)
-    with ThreadPoolExecutor(1) as pool, Target(target, layout.size, force=options.force, sync=options.sync) as opened:
+    positions = lay_out(settled.outputs, start)
+    with ThreadPoolExecutor(1) as pool, Target(target, positions.size, force=options.force, sync=options.sync) as opened:
         hashing = pool.submit(sha256_of, settled.match.checkpoint.path) if options.sha256 else None
-        seen = copy(settled, layout, opened, _dtype(options.dtype))
+        seen = copy(settled, positions, opened, _dtype(options.dtype))
         if seen.not_finite and options.strict_finite:
             raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted as it is.")
         found = {"fingerprint": fingerprint(settled.match.checkpoint.tensors, seen.checksums)}

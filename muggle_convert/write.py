@@ -35,20 +35,20 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Positions:
     """Where each tensor lies in the target."""
 
     outputs: tuple[Output, ...]
-    positions: Mapping[str, int]  # from the beginning of the file
-    size: int
+    begins: Mapping[str, int]  # by name, from the beginning of the file
+    size: int  # of the whole file
 
 
-def lay_out(outputs: tuple[Output, ...], start: int) -> Layout:
-    positions: dict[str, int] = {}
+def lay_out(outputs: tuple[Output, ...], start: int) -> Positions:
+    begins: dict[str, int] = {}
     for output in outputs:
-        positions[output.name] = start
+        begins[output.name] = start
         start += output.size
-    return Layout(outputs, positions, start)
+    return Positions(outputs, begins, start)
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class _Piece:
     output: Output
 
 
-def copy(plan: Plan, layout: Layout, target: Target, cast_to: DType | None = None) -> Seen:
+def copy(plan: Plan, positions: Positions, target: Target, cast_to: DType | None = None) -> Seen:
     """Fill the target, and learn about the source on the way."""
     pieces: dict[str, list[_Piece]] = {}
-    for output in layout.outputs:
-        position = layout.positions[output.name]
+    for output in positions.outputs:
+        position = positions.begins[output.name]
         for entry, run in output.made.runs:
             length = run.count * output.dtype.size
             if entry is None:

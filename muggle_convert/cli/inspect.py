@@ -58,10 +58,10 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     sides = size.lower().split("x") if size else [str(image.size), str(image.size_across or image.size)]
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
         raise Refusal(f"--size {size!r} is not ROWSxCOLUMNS, such as --size {image.size}x{image.size}.")
+    from muggle_convert.diagrams.measure import measure
+    from muggle_convert.diagrams.model import draw
+    from muggle_convert.diagrams.views import draw_views
     from muggle_convert.images.saving import replacing
-    from muggle_convert.pictures.measure import measure
-    from muggle_convert.pictures.model import draw
-    from muggle_convert.pictures.views import draw_views
 
     rows, columns = map(int, sides)
     try:

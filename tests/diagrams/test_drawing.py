@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from muggle_convert.conversion import Options, read
-from muggle_convert.pictures.measure import measure
-from muggle_convert.pictures.model import draw
-from muggle_convert.pictures.views import draw_views
+from muggle_convert.diagrams.measure import measure
+from muggle_convert.diagrams.model import draw
+from muggle_convert.diagrams.views import draw_views
 from tests.conftest import Command
 from tests.goldens import Golden, golden, goldens
 

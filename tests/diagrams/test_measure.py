@@ -9,7 +9,7 @@ import pytest
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import DINOv2Config
 from muggle_convert.conversion import Options, read
-from muggle_convert.pictures.measure import Part, measure
+from muggle_convert.diagrams.measure import Part, measure
 from tests.goldens import golden
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_defs.config import DPTConfig
-from muggle_convert.pictures.elements import (
+from muggle_convert.diagrams.elements import (
     BOX,
     COLOURS,
     ENCODER,
@@ -32,8 +32,8 @@ from muggle_convert.pictures.elements import (
     spread,
     tint,
 )
-from muggle_convert.pictures.measure import Part, Shape
-from muggle_convert.pictures.svg import Drawing
+from muggle_convert.diagrams.measure import Part, Shape
+from muggle_convert.diagrams.svg import Drawing
 
 
 def draw(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, title: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from muggle_convert.pictures.measure import Part, Shape
-from muggle_convert.pictures.svg import PALE, Drawing
+from muggle_convert.diagrams.measure import Part, Shape
+from muggle_convert.diagrams.svg import PALE, Drawing
 
 COLOURS = {
     "patch_embed": "#c29b2f", "posenc": "#e0893c", "imgencoder": "#5f8fd3", "decoder": "#4a9fa8",

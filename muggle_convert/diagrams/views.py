@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import CroCoConfig
-from muggle_convert.pictures.elements import (
+from muggle_convert.diagrams.elements import (
     BOX,
     COLOURS,
     ENCODER,
@@ -33,8 +33,8 @@ from muggle_convert.pictures.elements import (
     spread,
     tint,
 )
-from muggle_convert.pictures.measure import Part, Shape
-from muggle_convert.pictures.svg import PALE, Drawing
+from muggle_convert.diagrams.measure import Part, Shape
+from muggle_convert.diagrams.svg import PALE, Drawing
 
 APART = 64.0  # between the first view's last row and the second one's headings
 BEHIND = ("reassemble", "fusion", "head")  # what each view has behind its decoder
