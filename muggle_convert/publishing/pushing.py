@@ -110,6 +110,8 @@ def push(
         dry_run=dry_run,
     )
     _check_name(repository)
+    if not dry_run:
+        _check_token(repository, token)
     with ExitStack() as stack:
         matched = read(source, reading)
         licence, licence_from = _licence(matched, options)
@@ -120,6 +122,14 @@ def push(
             convert(source, weights, family=family, overrides=overrides, state=state, drops=drops, licence=licence, sync=False)
             matched = read(weights)
         return _push(weights, matched, repository, options, licence, licence_from)
+
+
+def _check_token(repository: str, token: str | None) -> None:
+    """Before anything is read or converted: the Hub takes nothing from whoever it does not know."""
+    from huggingface_hub import get_token
+
+    if not token and get_token() is None:
+        raise Refusal(f"there is no token to push to {repository} with; log in with `hf auth login`, set HF_TOKEN or pass --token.")
 
 
 def _is_whole(matched: Match) -> bool:

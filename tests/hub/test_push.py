@@ -180,6 +180,11 @@ def test_without_the_right_to_write_nothing_changes(hub: Hub, run: Command, conv
     assert done.returncode == 1 and "no right to push to me/model" in done.stderr
 
 
+def test_without_any_token_that_is_said(hub: Hub, run: Command, converted: Path) -> None:
+    done = run("push", converted, "me/model", *MIT, HF_TOKEN="")
+    assert done.returncode == 1 and "there is no token to push to me/model with" in done.stderr and hub.requests == []
+
+
 def test_a_token_of_ones_own_is_used_and_never_shown(hub: Hub, run: Command, converted: Path) -> None:
     from tests.hub.server import TOKEN
 
