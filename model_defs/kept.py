@@ -26,7 +26,7 @@ class Kept:
     def __call__(self, compute: Callable[[], Results], *sources: Tensor) -> Results:
         if torch.is_grad_enabled() or torch.compiler.is_compiling() or not isinstance(sources[0], nn.Parameter):
             return compute()
-        if any(source.is_inference() for source in sources):  # such tensors do not count their changes
+        if any(source.is_inference() or source.is_meta for source in sources):  # do not count their changes, or have no values
             return compute()
         states: list[tuple[object, ...]] = [
             (source.data_ptr(), source._version, source.dtype, source.as_strided((), ()).item()) for source in sources
