@@ -65,7 +65,7 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is lost unsaid."""
+        """Whether every tensor is equal or accounted for."""
         return not any(verdict.fared in FAILURES for verdict in self.verdicts)
 
     @property
