@@ -15,7 +15,7 @@ class Kept:
 
     Names and values of the parameters stay what the file says. Nothing is kept with gradients, while a graph is captured, or for
     tensors that only stand in for a network's own. torch does not count what is written through `.data`, as averages of weights
-    often are; such a change shows where it changes the first element of a source.
+    often are; on a CPU such a change shows where it changes the first element of a source.
     """
 
     def __init__(self) -> None:
@@ -28,9 +28,7 @@ class Kept:
             return compute()
         if any(source.is_inference() or source.is_meta for source in sources):  # do not count their changes, or have no values
             return compute()
-        states: list[tuple[object, ...]] = [
-            (source.data_ptr(), source._version, source.dtype, source.as_strided((), ()).item()) for source in sources
-        ]
+        states = [_state(source) for source in sources]
         if states != self._states:
             self._results = compute()
             # Held, so that no other tensor can come to lie where one of these was.
@@ -41,3 +39,9 @@ class Kept:
     def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
         """A copy of a network has parameters of its own, and keeps nothing of this one's."""
         return Kept, ()
+
+
+def _state(source: Tensor) -> tuple[object, ...]:
+    """What differs after a change. Elsewhere than on a CPU, looking at an element means waiting for the device."""
+    first = source.as_strided((), ()).item() if source.device.type == "cpu" else None
+    return source.data_ptr(), source._version, source.dtype, first
