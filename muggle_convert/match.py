@@ -29,7 +29,7 @@ class Match:
     """What a checkpoint is, and how its tensors are called in the model."""
 
     checkpoint: Checkpoint
-    family: Family
+    family: Family[Any]
     layout: str
     config: DPTConfig
     evidence: Mapping[str, Evidence]
@@ -90,7 +90,7 @@ def _asked_to_drop(checkpoint: Checkpoint, text: str) -> list[str]:
 class Candidate:
     """A way to read a checkpoint."""
 
-    family: Family
+    family: Family[Any]
     layout: str
     rules: RuleSet
 
@@ -158,7 +158,7 @@ def _match_converted(checkpoint: Checkpoint, family: str | None, overrides: Mapp
     return Match(checkpoint, found, CONVERTED, config, findings.evidence, translation, document, left_out)
 
 
-def _described(family: Family, config: DPTConfig, checkpoint: Checkpoint) -> Mapping[str, Shape]:
+def _described(family: Family[Any], config: DPTConfig, checkpoint: Checkpoint) -> Mapping[str, Shape]:
     """The inventory of a configuration that a file brought along, in which a stranger can have written any numbers."""
     refusal = Refusal(f"{printable(checkpoint.name)} describes a network that cannot be; convert the original again.")
     if not isinstance(config.encoder, family.encoder):
@@ -173,7 +173,7 @@ def _described(family: Family, config: DPTConfig, checkpoint: Checkpoint) -> Map
         raise refusal from None
 
 
-def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], findings: Findings) -> DPTConfig:
+def _apply(family: Family[Any], config: DPTConfig, overrides: Mapping[str, Any], findings: Findings) -> DPTConfig:
     """What flags change, on top of what was read."""
     for key, value in overrides.items():
         if key not in family.settings:
@@ -189,7 +189,7 @@ def _apply(family: Family, config: DPTConfig, overrides: Mapping[str, Any], find
 
 
 def _reading(
-    checkpoint: Checkpoint, family: Family, translation: Translation, overrides: Mapping[str, Any], rules: RuleSet | None
+    checkpoint: Checkpoint, family: Family[Any], translation: Translation, overrides: Mapping[str, Any], rules: RuleSet | None
 ) -> Reading:
     """With no rules the names of the checkpoint are the model's."""
     return Reading(
@@ -233,7 +233,7 @@ def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[A
     )
 
 
-def _ruled_out(attempts: list[Attempt], family: Family) -> Evidence:
+def _ruled_out(attempts: list[Attempt], family: Family[Any]) -> Evidence:
     """Why a checkpoint is of this family, where what contradicts itself is of no other that its names fit."""
     others = [attempt.outcome for attempt in attempts if attempt.candidate.family is not family]
     if not others:

@@ -102,14 +102,14 @@ def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
         tensors = matched.checkpoint.tensors
         return {name: LeftOut("", tensors[name].dtype, tensors[name].shape) for name in matched.translation.dropped}
     floating = next((made.dtype for made in model_tensors(matched).values() if made.dtype.is_floating), DType.F32)
-    owned = rules.owned(matched.config) if rules.owned else {}
+    owned = rules.owned(matched.config, matched.config.encoder) if rules.owned else {}
     return {name: LeftOut("", DType.I64 if name.endswith("num_batches_tracked") else floating, shape) for name, shape in owned.items()}
 
 
 def _derived(name: str, drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> Content:
     """In whole numbers where it is made of whole numbers, whatever the weights are in."""
     assert drop.derive is not None
-    array = drop.derive(config, fields)
+    array = drop.derive(config.encoder, fields)
     if array.dtype.kind == "i" and dtype.is_floating:
         dtype = DType.I64
     return computed(name, dtype, array.shape, lambda: remade(drop, config, fields, dtype)[1])

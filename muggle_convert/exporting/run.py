@@ -131,12 +131,12 @@ def _file(target: Path, restored: Restored, max_shard_size: int | None) -> Mappi
 
 
 def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
-    layouts = matched.family.transformers
+    layouts, config = matched.family.transformers, matched.config
     assert layouts is not None
     files: dict[Path, FileOut] = {
-        target / "config.json": _json(layouts.config(matched.config)),
+        target / "config.json": _json(layouts.config(config, config.encoder)),
         target / "preprocessor_config.json": _json(
-            preprocessor_config(matched.config, layouts.square(matched.config) if layouts.square else None)
+            preprocessor_config(config, layouts.square(config, config.encoder) if layouts.square else None)
         ),
         **safetensors_files(target / "model.safetensors", restored.contents, max_shard_size),
     }

@@ -1,5 +1,7 @@
 """The families this version knows; the order says nothing."""
 
+from typing import Any
+
 from muggle_convert.families.depth_anything import DEPTH_ANYTHING_V1, DEPTH_ANYTHING_V2
 from muggle_convert.families.dpt_beit import DPT_BEIT
 from muggle_convert.families.dpt_hybrid import DPT_HYBRID
@@ -13,7 +15,7 @@ from muggle_convert.families.family import Family
 from muggle_convert.families.midas_v21 import MIDAS_V21
 from muggle_convert.families.midas_v21_small import MIDAS_V21_SMALL
 
-FAMILIES: tuple[Family, ...] = (
+FAMILIES: tuple[Family[Any], ...] = (
     DEPTH_ANYTHING_V1,
     DEPTH_ANYTHING_V2,
     DPT_LEVIT,

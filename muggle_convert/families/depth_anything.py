@@ -56,7 +56,7 @@ ORIGINAL = RuleSet(
         unused("pretrained.mask_token", "only DINOv2's own training masks patches"),
         *fusion_drops("depth_head."),
     ),
-    owned=lambda config: {"pretrained.mask_token": (1, config.encoder.width), **fusion_owned(config, "depth_head.")},
+    owned=lambda config, encoder: {"pretrained.mask_token": (1, encoder.width), **fusion_owned(config, "depth_head.")},
 )
 
 V2_TAPS: Mapping[int, tuple[int, ...]] = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
@@ -181,9 +181,7 @@ def _output_v2(reading: Reading, findings: Findings) -> OutputConfig:
     )
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, DINOv2Config)
+def _inventory(config: DPTConfig, encoder: DINOv2Config) -> Inventory:
     width = encoder.width
     tensors: Inventory = {
         "patch_embed.cls_token": (1, 1, width),
@@ -221,7 +219,7 @@ DEPTH_ANYTHING_V1 = Family(
     encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v1,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"depth[_-]anything[_-](v1[_-])?vit[sblg]14|depth[_-]anything[_-]v1", re.IGNORECASE),
     released=_released("depth_anything_vit{}14", {"s": 384, "b": 768, "l": 1024}),
     settings={"heads": HEADS},
@@ -235,7 +233,7 @@ DEPTH_ANYTHING_V2 = Family(
     encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v2,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"depth[_-]anything[_-]v2", re.IGNORECASE),
     released=(
         *_released("depth_anything_v2_vit{}", {"s": 384, "b": 768, "l": 1024, "g": 1536}, **{"output.kind": "relative inverse depth"}),

@@ -51,11 +51,11 @@ _BEIT_RULES = (
 )
 
 
-def _derive_index(config: Any, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+def _derive_index(encoder: BEiTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """Which row of a block's table is for which query and key; the last three are for the class token."""
     import numpy as np
 
-    rows, columns = config.encoder.grid
+    rows, columns = encoder.grid
     down, right = (np.subtract.outer(np.arange(side), np.arange(side)) + side - 1 for side in (rows, columns))
     patches = down[:, None, :, None] * (2 * columns - 1) + right[None, :, None, :]
     first = (2 * rows - 1) * (2 * columns - 1)
@@ -74,9 +74,7 @@ _DROPS = (
 )
 
 
-def _owned(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, BEiTConfig)
+def _owned(encoder: BEiTConfig) -> Inventory:
     tokens = 1 + math.prod(encoder.grid)
     indices = {f"pretrained.model.blocks.{number}.attn.relative_position_index": (tokens, tokens) for number in range(encoder.depth)}
     return {**indices, **norm("pretrained.model.fc_norm", encoder.width), **linear("pretrained.model.head", 1000, encoder.width)}
@@ -118,9 +116,7 @@ def _grid(reading: Reading, findings: Findings) -> tuple[int, int]:
     return findings.note("encoder.grid", ((root + 1) // 2, (root + 1) // 2), Source.SHAPE, reading.describe(table))
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, BEiTConfig)
+def _inventory(config: DPTConfig, encoder: BEiTConfig) -> Inventory:
     rows, columns = encoder.grid
     tensors: Inventory = {
         "patch_embed.cls_token": (1, 1, encoder.width),
@@ -155,7 +151,7 @@ DPT_BEIT = Family(
     encoder=BEiTConfig,
     layouts=LAYOUTS,
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"dpt[_-]beit", re.IGNORECASE),
     released=(
         Released("dpt_beit_large_512", {**_LARGE, "encoder.grid": (32, 32)}),

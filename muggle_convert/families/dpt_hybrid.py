@@ -71,14 +71,13 @@ _RESNET_RULES = (
 def _layouts(positions: str, *rules: Rule) -> dict[str, RuleSet]:
     """`positions` is how the code that reads such files resizes them, which no tensor tells."""
 
-    def owned(config: DPTConfig) -> Inventory:
-        assert isinstance(config.encoder, HybridConfig)
-        if config.encoder.positions != positions:
+    def owned(encoder: HybridConfig) -> Inventory:
+        if encoder.positions != positions:
             raise Refusal(
-                f"the model resizes its positions {config.encoder.positions}, and the code that reads the only layout with a place for its "
+                f"the model resizes its positions {encoder.positions}, and the code that reads the only layout with a place for its "
                 f"tensors resizes them {positions}; a file for it would be of another model."
             )
-        return encoder_owned(config)
+        return encoder_owned(encoder)
 
     return depth_and_segmentation((*_RESNET_RULES, *VIT_RULES, *rules, *fusion_rules()), (*DROPS, *fusion_drops()), owned)
 
@@ -167,9 +166,7 @@ def _output(reading: Reading, findings: Findings, head: HeadConfig) -> OutputCon
     return output
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, HybridConfig)
+def _inventory(config: DPTConfig, encoder: HybridConfig) -> Inventory:
     tensors: Inventory = {
         "patch_embed.cls_token": (1, 1, encoder.width),
         **_standardized("patch_embed.stem", encoder.stem_width, config.image.channels, 7),
@@ -231,7 +228,7 @@ DPT_HYBRID = Family(
     encoder=HybridConfig,
     layouts=LAYOUTS,
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"dpt[_-]hybrid|omnidata[_-]dpt", re.IGNORECASE),
     released=(
         Released("dpt_hybrid_384", {**_FULL, "output.kind": "relative inverse depth"}),

@@ -31,7 +31,7 @@ from muggle_convert.families.parts import (
     read_fusion,
     read_map_reassembly,
 )
-from muggle_convert.families.settings import whole_numbers
+from muggle_convert.families.settings import on_encoder, whole_numbers
 from muggle_convert.rules import Drop, Rule, RuleSet, Shape, derivable, rename, unused
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def _block_rules(attention: str, mlp: str) -> tuple[Rule, ...]:
     )
 
 
-def _derive_index(config: Any, fields: Mapping[str, int], step: int = 1) -> np.ndarray[Any, Any]:
+def _derive_index(encoder: LeViTConfig, fields: Mapping[str, int], step: int = 1) -> np.ndarray[Any, Any]:
     """Which entry of the biases is for which query and key, the queries `step` places apart."""
     import numpy as np
 
-    places = np.arange(_side(config.encoder, fields["n"] // 2))
+    places = np.arange(_side(encoder, fields["n"] // 2))
     apart = np.abs(places[::step, None] - places)
     index: np.ndarray[Any, Any] = len(places) * apart[:, None, :, None] + apart[None, :, None, :]
     return index.reshape(apart.shape[0] ** 2, len(places) ** 2)
@@ -106,10 +106,8 @@ ORIGINAL = RuleSet((*_block_rules(f"{{b:{_ATTENTIONS}}}", f"{{b:{_MLPS}}}"), *_E
 EVERY_BLOCK = RuleSet((*_block_rules("{2*b}", "{2*b+1}"), *_ENDS), _DROPS)
 
 
-def _apply_taps(config: DPTConfig, hooks: tuple[int, ...]) -> DPTConfig:
-    encoder = config.encoder
-    assert isinstance(encoder, LeViTConfig)
-    return replace(config, encoder=replace(encoder, taps=_tapped(hooks, _stages(_shrinking(encoder), sum(encoder.depths) + 2))))
+def _apply_taps(encoder: LeViTConfig, hooks: tuple[int, ...]) -> LeViTConfig:
+    return replace(encoder, taps=_tapped(hooks, _stages(_shrinking(encoder), sum(encoder.depths) + 2)))
 
 
 def _tapped(hooks: tuple[int, ...], stages: Sequence[range]) -> tuple[int, ...]:
@@ -120,7 +118,7 @@ def _tapped(hooks: tuple[int, ...], stages: Sequence[range]) -> tuple[int, ...]:
     return tuple(hook // 2 for hook in hooks)
 
 
-TAPS = Setting("the three MLPs whose outputs are used, as the original counts, such as 3,11,21", whole_numbers, _apply_taps)
+TAPS = Setting("the three MLPs whose outputs are used, as the original counts, such as 3,11,21", whole_numbers, on_encoder(_apply_taps))
 
 
 def _configure(reading: Reading, findings: Findings) -> DPTConfig:
@@ -214,9 +212,7 @@ def _image(reading: Reading, findings: Findings, side: int) -> ImageConfig:
     return findings.rest("image", image, Source.CONVENTION, "how MiDaS was trained: mean and deviation one half; no other size fits")
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, LeViTConfig)
+def _inventory(config: DPTConfig, encoder: LeViTConfig) -> Inventory:
     tensors = _stem_inventory("patch_embed", config.image.channels, encoder.stem_widths)
     for stage, stage_blocks in enumerate(_stages(_shrinking(encoder), sum(encoder.depths) + 2)):
         width = encoder.widths[stage]
@@ -268,7 +264,7 @@ DPT_LEVIT = Family(
     encoder=LeViTConfig,
     layouts={"original": ORIGINAL, "every block": EVERY_BLOCK},
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"levit", re.IGNORECASE),
     released=(
         Released(

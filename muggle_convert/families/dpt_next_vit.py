@@ -136,9 +136,7 @@ def _image(reading: Reading, findings: Findings) -> ImageConfig:
     return findings.rest("image", image, Source.CONVENTION, "how MiDaS was trained: mean and deviation one half, sides in steps of 32")
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, NextViTConfig)
+def _inventory(config: DPTConfig, encoder: NextViTConfig) -> Inventory:
     tensors: Inventory = {}
     for number, (inputs, outputs) in enumerate(pairwise((config.image.channels, *encoder.stem_widths))):
         tensors |= normalized_convolution(f"patch_embed.{2 * number}", outputs, inputs, 3)
@@ -196,7 +194,7 @@ DPT_NEXT_VIT = Family(
     encoder=NextViTConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"next[_-]?vit", re.IGNORECASE),
     released=(Released("dpt_next_vit_large_384", {"encoder.depths": (3, 4, 30, 3), "encoder.widths": (96, 192, 384, 768)}),),
     settings=OUTPUT_SETTINGS,

@@ -62,15 +62,13 @@ def _window(table: Shape) -> int:
     return (side + 1) // 2 if side * side == table[0] and side % 2 else 0
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, SwinConfig)
+def _inventory(config: DPTConfig, encoder: SwinConfig) -> Inventory:
     attention: Inventory = {}
     for stage, (depth, window, heads) in enumerate(zip(encoder.depths, encoder.windows, encoder.heads, strict=True)):
         for number in range(depth):
             attention[f"imgencoder.stages.{stage}.blocks.{number}.attn.position_bias"] = ((2 * window - 1) ** 2, heads)
         attention |= norm(f"imgencoder.stages.{stage}.downsample.norm", 2 * encoder.width << stage) if stage else {}
-    return network_inventory(config, attention)
+    return network_inventory(config, encoder, attention)
 
 
 RELEASED = {"encoder.width": 192, "encoder.depths": (2, 2, 18, 2), "encoder.windows": (12, 12, 12, 12), "image.size": 384}
@@ -82,7 +80,7 @@ DPT_SWIN = Family(
     encoder=SwinConfig,
     layouts=LAYOUTS,
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"swin(?!_?v?2)", re.IGNORECASE),
     released=(Released("dpt_swin_large_384", RELEASED),),
     settings={"size": SIZE, **OUTPUT_SETTINGS},

@@ -18,7 +18,7 @@ from muggle_convert.families.ends import OUTPUT_SETTINGS
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Family, Reading, Released, Setting
 from muggle_convert.families.parts import Inventory, norm
-from muggle_convert.families.settings import whole_number, whole_numbers
+from muggle_convert.families.settings import on_encoder, whole_number, whole_numbers
 from muggle_convert.families.transformers_layout.swin2 import TRANSFORMERS
 from muggle_convert.families.window_buffers import LARGEST, derive_table, pretrained_window
 from muggle_convert.families.windows import (
@@ -125,9 +125,7 @@ def _read_pretrained(reading: Reading, findings: Findings, window: int, held: tu
     return findings.convention(path, PRETRAINED.get(window, (0,) * STAGES), why)
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, Swin2Config)
+def _inventory(config: DPTConfig, encoder: Swin2Config) -> Inventory:
     attention: Inventory = {}
     for stage, (depth, heads) in enumerate(zip(encoder.depths, encoder.heads, strict=True)):
         for block in (f"imgencoder.stages.{stage}.blocks.{number}.attn" for number in range(depth)):
@@ -135,21 +133,19 @@ def _inventory(config: DPTConfig) -> Inventory:
             attention |= {f"{block}.logit_scale": (heads,), f"{block}.position_mlp.2.weight": (heads, hidden)}
             attention |= {f"{block}.position_mlp.0.weight": (hidden, 2), f"{block}.position_mlp.0.bias": (hidden,)}
         attention |= norm(f"imgencoder.stages.{stage}.downsample.norm", encoder.width << stage) if stage else {}
-    return network_inventory(config, attention)
+    return network_inventory(config, encoder, attention)
 
 
-def _apply_window(config: DPTConfig, window: int) -> DPTConfig:
-    assert isinstance(config.encoder, Swin2Config)
-    encoder = replace(config.encoder, window=window)
+def _apply_window(before: Swin2Config, window: int) -> Swin2Config:
+    encoder = replace(before, window=window)
     rows, columns = encoder.grid
     if not windows_fit(encoder, encoder.grid):
         raise Refusal(f"window {window} does not fit: a grid of {rows} x {columns} patches cannot be cut into such windows.")
-    return replace(config, encoder=encoder)
+    return encoder
 
 
-def _apply_pretrained(config: DPTConfig, pretrained: tuple[int, ...]) -> DPTConfig:
-    assert isinstance(config.encoder, Swin2Config)
-    return replace(config, encoder=replace(config.encoder, pretrained_windows=pretrained))
+def _apply_pretrained(encoder: Swin2Config, pretrained: tuple[int, ...]) -> Swin2Config:
+    return replace(encoder, pretrained_windows=pretrained)
 
 
 def _four_windows(text: Any) -> tuple[int, ...]:
@@ -159,9 +155,9 @@ def _four_windows(text: Any) -> tuple[int, ...]:
     return windows
 
 
-WINDOW = Setting("patches along a side of the largest windows, such as 16", whole_number, _apply_window)
+WINDOW = Setting("patches along a side of the largest windows, such as 16", whole_number, on_encoder(_apply_window))
 PRETRAINED_WINDOWS = Setting(
-    "the windows each stage first learned with, such as 12,12,12,6, or 0 for its own", _four_windows, _apply_pretrained
+    "the windows each stage first learned with, such as 12,12,12,6, or 0 for its own", _four_windows, on_encoder(_apply_pretrained)
 )
 
 
@@ -177,7 +173,7 @@ DPT_SWIN2 = Family(
     encoder=Swin2Config,
     layouts=LAYOUTS,
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"swin_?v?2", re.IGNORECASE),
     released=tuple(_released(width, depths, size) for (width, depths), size in KNOWN_SIZES.items()),
     settings={"window": WINDOW, "pretrained_windows": PRETRAINED_WINDOWS, "size": SIZE, **OUTPUT_SETTINGS},

@@ -61,9 +61,7 @@ def _configure(reading: Reading, findings: Findings) -> DPTConfig:
     return read_token_network(reading, findings, encoder, *size_by_positions(grid, encoder.patch_size))
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, ViTConfig)
+def _inventory(config: DPTConfig, encoder: ViTConfig) -> Inventory:
     return {
         "patch_embed.cls_token": (1, 1, encoder.width),
         **convolution("patch_embed.proj", encoder.width, config.image.channels, encoder.patch_size),
@@ -91,7 +89,7 @@ DPT_VIT = Family(
     encoder=ViTConfig,
     layouts=LAYOUTS,
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"dpt[_-]large|dpt[_-]vit", re.IGNORECASE),
     released=(
         Released("dpt_large_384", {**_LARGE, "head.kind": "depth", "head.channels": 1}),

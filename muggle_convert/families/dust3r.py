@@ -28,7 +28,7 @@ from muggle_convert.families.parts import (
     read_reassembled_features,
     token_reassembly,
 )
-from muggle_convert.families.settings import HEADS, whole_number
+from muggle_convert.families.settings import HEADS, on_encoder, whole_number
 from muggle_convert.families.training_call import told_by_training
 from muggle_convert.rules import Drop, Rule, RuleSet, duplicate, rename, unused
 from muggle_convert.rules.templates import Template
@@ -204,9 +204,7 @@ def _output(reading: Reading, findings: Findings, told: Mapping[str, Told[Any]])
     return findings.rest("output", OutputConfig(kind="points", activation="exp"), why.source, why.detail)
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, CroCoConfig)
+def _inventory(config: DPTConfig, encoder: CroCoConfig) -> Inventory:
     width = encoder.decoder_width
     tensors: Inventory = {**convolution("patch_embed.proj", encoder.width, config.image.channels, encoder.patch_size)}
     for number in range(encoder.depth):
@@ -245,14 +243,19 @@ def _view_inventory(config: DPTConfig, encoder: CroCoConfig) -> Inventory:
     return {**tensors, **fusion_inventory(config.fusion), **depth_head_inventory(config.head, config.fusion.widths[0])}
 
 
-def _apply_heads(key: str, width: str) -> Any:
-    def apply(config: DPTConfig, heads: int) -> DPTConfig:
-        encoder: Any = config.encoder
-        if getattr(encoder, width) % (4 * heads):
-            raise Refusal(f"{key}={heads} does not fit: {getattr(encoder, width)} features cannot be shared out among so many heads.")
-        return replace(config, encoder=replace(encoder, **{key: heads}))
+def _apply_heads(encoder: CroCoConfig, heads: int) -> CroCoConfig:
+    _check_heads("heads", heads, encoder.width)
+    return replace(encoder, heads=heads)
 
-    return apply
+
+def _apply_decoder_heads(encoder: CroCoConfig, heads: int) -> CroCoConfig:
+    _check_heads("decoder_heads", heads, encoder.decoder_width)
+    return replace(encoder, decoder_heads=heads)
+
+
+def _check_heads(key: str, heads: int, width: int) -> None:
+    if width % (4 * heads):
+        raise Refusal(f"{key}={heads} does not fit: {width} features cannot be shared out among so many heads.")
 
 
 _FULL = {"encoder.width": 1024, "encoder.depth": 24, "encoder.decoder_width": 768, "encoder.decoder_depth": 12, "image.size": 512}
@@ -264,11 +267,11 @@ DUST3R = Family(
     encoder=CroCoConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"dust3r", re.IGNORECASE),
     released=(Released("DUSt3R_ViTLarge_BaseDecoder_512_dpt", _FULL),),
     settings={
-        "heads": Setting(HEADS.meaning, HEADS.parse, _apply_heads("heads", "width")),
-        "decoder_heads": Setting("the same for the decoder's blocks", HEADS.parse, _apply_heads("decoder_heads", "decoder_width")),
+        "heads": Setting(HEADS.meaning, HEADS.parse, on_encoder(_apply_heads)),
+        "decoder_heads": Setting("the same for the decoder's blocks", HEADS.parse, on_encoder(_apply_decoder_heads)),
     },
 )

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from model_defs.config import DPTConfig, HeadConfig, ImageConfig, OutputConfig
+from model_defs.encoder_config import EncoderConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading, Setting
 from muggle_convert.families.parts import Inventory, batch_norm, convolution, depth_head_inventory, fusion_owned, read_depth_head
 from muggle_convert.families.settings import INVERT, NON_NEGATIVE, SCALE, SHIFT
 from muggle_convert.rules import Drop, Rule, RuleSet, rename, unused
-
-Owned = Callable[[DPTConfig], Inventory]  # what a model owns beside what its network reads
 
 DEPTH_HEAD_RULES: tuple[Rule, ...] = (
     rename("scratch.output_conv.0.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
@@ -35,11 +34,16 @@ SEGMENTATION_HEAD_DROPS: tuple[Drop, ...] = (
 )
 
 
-def depth_and_segmentation(rules: tuple[Rule, ...], drops: tuple[Drop, ...], encoder_owned: Owned) -> dict[str, RuleSet]:
-    """The layouts of a family with either head; the names of the heads overlap, so each has a table of its own."""
+def depth_and_segmentation(
+    rules: tuple[Rule, ...], drops: tuple[Drop, ...], encoder_owned: Callable[[Any], Inventory]
+) -> dict[str, RuleSet]:
+    """The layouts of a family with either head; the names of the heads overlap, so each has a table of its own.
 
-    def owned(config: DPTConfig) -> Inventory:
-        return {**encoder_owned(config), **fusion_owned(config), **_auxiliary_owned(config)}
+    `encoder_owned` is what the encoder of a model owns beside what its network reads.
+    """
+
+    def owned(config: DPTConfig, encoder: EncoderConfig) -> Inventory:
+        return {**encoder_owned(encoder), **fusion_owned(config), **_auxiliary_owned(config)}
 
     return {
         "original": RuleSet((*rules, *DEPTH_HEAD_RULES), drops, owned),

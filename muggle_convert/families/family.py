@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from model_defs.config import DPTConfig
+from model_defs.encoder_config import EncoderConfig
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
 from muggle_convert.errors import Contradiction
@@ -17,6 +18,8 @@ from muggle_convert.families.evidence import Evidence, Findings, Source, Told, V
 from muggle_convert.hub.known import published_name
 from muggle_convert.rules import Drop, RuleSet, Shape
 from muggle_convert.rules.templates import Template
+
+Encoder = TypeVar("Encoder", bound=EncoderConfig)
 
 
 @dataclass(frozen=True)
@@ -37,33 +40,38 @@ class Released:
 
 
 @dataclass(frozen=True)
-class Transformers:
+class Transformers(Generic[Encoder]):
     """How the transformers library holds a family: its names, and the config.json that its models are built from."""
 
     layouts: Mapping[str, RuleSet]  # what is written comes first
-    config: Callable[[DPTConfig], Mapping[str, Any]]
-    square: Callable[[DPTConfig], int] | None = None  # the side that pictures need where its class takes squares only
+    config: Callable[[DPTConfig, Encoder], Mapping[str, Any]]
+    square: Callable[[DPTConfig, Encoder], int] | None = None  # the side that pictures need where its class takes squares only
 
 
 @dataclass(frozen=True)
-class Family:
+class Family(Generic[Encoder]):
     """One family of models: how its files name their tensors, and how its configuration is read from their shapes."""
 
     name: str
     title: str
     citations: tuple[str, ...]
-    encoder: type[Any]  # the configuration of the encoder that all its models have
+    encoder: type[Encoder]  # the configuration of the encoder that all its models have
     layouts: Mapping[str, RuleSet]
     configure: Callable[[Reading, Findings], DPTConfig]
-    inventory: Callable[[DPTConfig], Mapping[str, Shape]]  # every tensor a network of this configuration holds
+    tensors: Callable[[DPTConfig, Encoder], Mapping[str, Shape]]  # all that a network of this configuration holds
     file_names: re.Pattern[str]  # what its files are called in the wild
     released: tuple[Released, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
-    transformers: Transformers | None = None
+    transformers: Transformers[Encoder] | None = None
 
     @property
     def every_layout(self) -> Mapping[str, RuleSet]:
         return {**self.layouts, **(self.transformers.layouts if self.transformers else {})}
+
+    def inventory(self, config: DPTConfig) -> Mapping[str, Shape]:
+        """Every tensor a network of this configuration holds, by name, in the order of the files that are written."""
+        assert isinstance(config.encoder, self.encoder)
+        return self.tensors(config, config.encoder)
 
 
 @dataclass(frozen=True)
@@ -176,7 +184,7 @@ class Reading:
         return None
 
 
-def nearest_released(family: Family, config: DPTConfig) -> tuple[str, bool]:
+def nearest_released(family: Family[Any], config: DPTConfig) -> tuple[str, bool]:
     """The published checkpoint of a configuration, or else the one that shares most of it, and False."""
     values = leaves(config)
     scores = {known.name: [values.get(path) == value for path, value in known.values.items()] for known in family.released}

@@ -69,9 +69,7 @@ def _fusion(reading: Reading, findings: Findings) -> FusionConfig:
     return fusion
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, ResNeXtConfig)
+def _inventory(config: DPTConfig, encoder: ResNeXtConfig) -> Inventory:
     tensors = normalized_convolution("patch_embed.proj", encoder.stem_width, config.image.channels, 7)
     inputs = encoder.stem_width
     for stage, (depth, inner, outputs) in enumerate(zip(encoder.depths, encoder.inner_widths, encoder.widths, strict=True)):
@@ -96,7 +94,7 @@ MIDAS_V21 = Family(
     encoder=ResNeXtConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"midas[_-]v21(?![_-]small)|model-f6b98070", re.IGNORECASE),
     released=(
         Released("midas_v21_384", {"encoder.depths": (3, 4, 23, 3), "encoder.inner_widths": (256, 512, 1024, 2048), "encoder.groups": 32}),

@@ -65,9 +65,7 @@ def _encoder(reading: Reading, findings: Findings) -> EfficientNetLiteConfig:
     )
 
 
-def _inventory(config: DPTConfig) -> Inventory:
-    encoder = config.encoder
-    assert isinstance(encoder, EfficientNetLiteConfig)
+def _inventory(config: DPTConfig, encoder: EfficientNetLiteConfig) -> Inventory:
     tensors = normalized_convolution("patch_embed.proj", encoder.stem_width, config.image.channels, 3)
     inputs = encoder.stem_width
     for stage, (depth, outputs, kernel_size) in enumerate(zip(encoder.depths, encoder.widths, encoder.kernel_sizes, strict=True)):
@@ -93,7 +91,7 @@ MIDAS_V21_SMALL = Family(
     encoder=EfficientNetLiteConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
-    inventory=_inventory,
+    tensors=_inventory,
     file_names=re.compile(r"midas[_-]v21[_-]small|model-small-70d6b9c8", re.IGNORECASE),
     released=(Released("midas_v21_small_256", {"encoder.widths": (24, 32, 48, 96, 136, 232, 384), "fusion.widths": (64, 128, 256, 512)}),),
     settings=OUTPUT_SETTINGS,

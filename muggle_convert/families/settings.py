@@ -8,9 +8,12 @@ from functools import partial
 from typing import Any
 
 from model_defs.config import DPTConfig, OutputConfig
+from model_defs.encoder_config import BEiTConfig, DINOv2Config, EncoderConfig, HybridConfig, ViTConfig
 from muggle_convert.checkpoints import shown
 from muggle_convert.errors import Refusal
 from muggle_convert.families.family import Setting
+
+Blocks = ViTConfig | BEiTConfig | HybridConfig | DINOv2Config  # one stack of them
 
 
 def positive_number(text: Any) -> float:
@@ -72,17 +75,20 @@ def check_taps(taps: tuple[int, ...], count: int, depth: int) -> None:
         raise Refusal(f"taps {shown(taps)} do not fit: {count} rising block numbers from 0 to {depth - 1} are needed.")
 
 
-def _apply_taps(count: int, config: DPTConfig, taps: tuple[int, ...]) -> DPTConfig:
-    encoder: Any = config.encoder  # one stack of blocks, in every family that has this setting
+def on_encoder(apply: Callable[[Any, Any], EncoderConfig]) -> Callable[[DPTConfig, Any], DPTConfig]:
+    """What a setting changes where all that it changes is the encoder."""
+    return lambda config, value: replace(config, encoder=apply(config.encoder, value))
+
+
+def _apply_taps(count: int, encoder: Blocks, taps: tuple[int, ...]) -> Blocks:
     check_taps(taps, count, encoder.depth)
-    return replace(config, encoder=replace(encoder, taps=taps))
+    return replace(encoder, taps=taps)
 
 
-def _apply_heads(config: DPTConfig, heads: int) -> DPTConfig:
-    encoder: Any = config.encoder
+def _apply_heads(encoder: Blocks, heads: int) -> Blocks:
     if encoder.width % heads:
         raise Refusal(f"{heads} attention heads do not fit: {encoder.width} features cannot be shared out evenly among them.")
-    return replace(config, encoder=replace(encoder, heads=heads))
+    return replace(encoder, heads=heads)
 
 
 def _apply_readout(config: DPTConfig, readout: Any) -> DPTConfig:
@@ -135,9 +141,9 @@ def check_output(output: OutputConfig) -> None:
         raise Refusal(f"{idle[0]} changes nothing where the prediction is not inverted: pass --set invert=true as well, or leave it out.")
 
 
-TAPS = Setting("the four blocks whose outputs are used, such as 2,5,8,11", whole_numbers, partial(_apply_taps, 4))
-LAST_TAPS = Setting("the two blocks whose outputs are used, such as 8,11", whole_numbers, partial(_apply_taps, 2))
-HEADS = Setting("how many attention heads each block has", whole_number, _apply_heads)
+TAPS = Setting("the four blocks whose outputs are used, such as 2,5,8,11", whole_numbers, on_encoder(partial(_apply_taps, 4)))
+LAST_TAPS = Setting("the two blocks whose outputs are used, such as 8,11", whole_numbers, on_encoder(partial(_apply_taps, 2)))
+HEADS = Setting("how many attention heads each block has", whole_number, on_encoder(_apply_heads))
 READOUT = Setting("what becomes of the class token: ignore, add or project", one_of("ignore", "add", "project"), _apply_readout)
 MAX_DEPTH = Setting("the largest depth of a metric model in metres, such as 20 or 80", positive_number, _apply_max_depth)
 SCALE = Setting("the scale from prediction to inverse depth, such as 0.00006016", number, _apply_scale)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_defs.config import SCALES, DPTConfig, ReassembleConfig
-from model_defs.encoder_config import BEiTConfig, ViTConfig
+from model_defs.encoder_config import BEiTConfig, HybridConfig, ViTConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.ends import read_head, read_image, read_output
 from muggle_convert.families.evidence import Findings, Source
@@ -31,9 +31,8 @@ DROPS: tuple[Drop, ...] = (
 )
 
 
-def encoder_owned(config: DPTConfig) -> Inventory:
+def encoder_owned(encoder: ViTConfig | HybridConfig) -> Inventory:
     """What a model of timm owns of that: it was trained to tell a thousand classes apart."""
-    encoder: Any = config.encoder
     return {**norm("pretrained.model.norm", encoder.width), **linear("pretrained.model.head", 1000, encoder.width)}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import DPTConfig
+from model_defs.encoder_config import Swin2Config, SwinConfig
 from model_defs.window_layout import Windows, window_layout
 from muggle_convert.errors import Refusal
 from muggle_convert.families.parts import Inventory
@@ -15,33 +15,33 @@ from muggle_convert.families.parts import Inventory
 if TYPE_CHECKING:
     import numpy as np
 
+Windowed = SwinConfig | Swin2Config
 LARGEST = 1 << 25  # elements; the largest windows that were released have masks of 5 million
 
 
-def derive_mask(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+def derive_mask(encoder: Windowed, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """What keeps opposite sides of the image apart in the shifted windows of a block; nothing where it does not shift."""
     import numpy as np
 
-    windows = _windows(config, fields)
+    windows = _windows(encoder, fields)
     return np.zeros(0, np.float32) if windows is None or fields["n"] % 2 == 0 else mask_of(windows)
 
 
-def derive_index(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+def derive_index(encoder: Windowed, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """Where in a table of relative positions each pair of a window's tokens is found."""
     import numpy as np
 
-    windows = _windows(config, fields)
+    windows = _windows(encoder, fields)
     return np.zeros(0, np.int64) if windows is None else _index(windows.size)
 
 
-def derive_table(config: DPTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+def derive_table(encoder: Swin2Config, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """How far apart two tokens of a window can be, as the network that makes Swin V2's biases is told."""
     import numpy as np
 
-    windows = _windows(config, fields)
+    windows = _windows(encoder, fields)
     if windows is None:
         return np.zeros(0, np.float32)
-    encoder: Any = config.encoder
     down, right = (_distances(side, encoder.pretrained_windows[fields["s"]] or side) for side in windows.size)
     return np.stack(np.meshgrid(down, right, indexing="ij"), axis=-1)[None]
 
@@ -54,7 +54,7 @@ def pretrained_window(largest: float, window: int) -> int:
     return 0 if pretrained == window else pretrained
 
 
-def masked(encoder: Any) -> Inventory:
+def masked(encoder: Windowed) -> Inventory:
     """The shapes of all masks, by their original names."""
     shapes: Inventory = {}
     for stage, (depth, windows) in enumerate(zip(encoder.depths, window_layout(encoder, encoder.grid), strict=True)):
@@ -64,7 +64,7 @@ def masked(encoder: Any) -> Inventory:
     return shapes
 
 
-def indexed(encoder: Any) -> Inventory:
+def indexed(encoder: Windowed) -> Inventory:
     """The shapes of all indices into tables of positions, by their original names."""
     shapes: Inventory = {}
     for stage, (depth, windows) in enumerate(zip(encoder.depths, window_layout(encoder, encoder.grid), strict=True)):
@@ -110,9 +110,8 @@ def _distances(side: int, pretrained: int) -> np.ndarray[Any, Any]:
     return distances
 
 
-def _windows(config: DPTConfig, fields: Mapping[str, int]) -> Windows | None:
+def _windows(encoder: Windowed, fields: Mapping[str, int]) -> Windows | None:
     """The windows of the block that a name belongs to; None where there is no such block."""
-    encoder: Any = config.encoder
     if fields["s"] >= len(encoder.depths) or fields["n"] >= encoder.depths[fields["s"]]:
         return None
     return window_layout(encoder, encoder.grid)[fields["s"]]

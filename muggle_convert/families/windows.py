@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from model_defs.config import DPTConfig, ImageConfig
-from model_defs.encoder_config import Swin2Config, SwinConfig
 from model_defs.window_layout import largest_windows, window_layout, windows_fit
 from muggle_convert.checkpoints import TensorEntry, as_array, printable
 from muggle_convert.errors import Contradiction, Refusal
@@ -33,7 +32,7 @@ from muggle_convert.families.parts import (
     read_map_reassembly,
 )
 from muggle_convert.families.settings import whole_number
-from muggle_convert.families.window_buffers import LARGEST, derive_index, derive_mask, mask_of, masked
+from muggle_convert.families.window_buffers import LARGEST, Windowed, derive_index, derive_mask, mask_of, masked
 from muggle_convert.rules import Drop, Rule, RuleSet, derivable, rename, unused
 
 BLOCK, CONVERTED_BLOCK = "pretrained.model.layers.{s}.blocks.{n}", "imgencoder.stages.{s}.blocks.{n}"
@@ -43,7 +42,7 @@ STAGES = 4
 SIZED_FILE = re.compile(r"swin(_?v?2)?[_-](tiny|small|base|large)[_-](?P<size>\d{3})(?!\d)", re.IGNORECASE)
 
 
-def layouts(attention: Sequence[Rule], buffers: Sequence[Drop] = (), saved: Callable[[Any], Inventory] = masked) -> dict[str, RuleSet]:
+def layouts(attention: Sequence[Rule], buffers: Sequence[Drop] = (), saved: Callable[[Windowed], Inventory] = masked) -> dict[str, RuleSet]:
     """What is between two stages counts with the one before, or with the one after as in timm since 0.9, which saves no buffers."""
     return {
         "original": _layout("imgencoder.stages.{s+1}.downsample.", attention, buffers, "head", saved),
@@ -52,11 +51,10 @@ def layouts(attention: Sequence[Rule], buffers: Sequence[Drop] = (), saved: Call
 
 
 def _layout(
-    downsample: str, attention: Sequence[Rule], buffers: Sequence[Drop], classifier: str, saved: Callable[[Any], Inventory]
+    downsample: str, attention: Sequence[Rule], buffers: Sequence[Drop], classifier: str, saved: Callable[[Windowed], Inventory]
 ) -> RuleSet:
-    def owned(config: DPTConfig) -> Inventory:
+    def owned(config: DPTConfig, encoder: Windowed) -> Inventory:
         """What a model of that timm owns beside what its network reads."""
-        encoder: Any = config.encoder
         last = encoder.width << (STAGES - 1)
         unread = norm("pretrained.model.norm", last) | linear(f"pretrained.model.{classifier}", 1000, last)
         return {**saved(encoder), **unread, **fusion_owned(config)}
@@ -103,7 +101,7 @@ def read_stages(reading: Reading, findings: Findings) -> dict[str, Any]:
     }
 
 
-def read_network(reading: Reading, findings: Findings, encoder: SwinConfig | Swin2Config) -> DPTConfig:
+def read_network(reading: Reading, findings: Findings, encoder: Windowed) -> DPTConfig:
     """The decoder and both ends; how the size of the pictures is known, `read_grid` has noted."""
     head = read_depth_head(reading, findings, "double")
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
@@ -135,9 +133,7 @@ def describe_stored(entries: Mapping[int, TensorEntry]) -> str:
     return "; ".join(f"{printable(entry.name)} is {list(entry.shape)}" for entry in entries.values())
 
 
-def read_grid(
-    reading: Reading, findings: Findings, encoder: SwinConfig | Swin2Config, held: Sequence[tuple[int, int]], usual: int
-) -> tuple[int, int]:
+def read_grid(reading: Reading, findings: Findings, encoder: Windowed, held: Sequence[tuple[int, int]], usual: int) -> tuple[int, int]:
     """Rows and columns of patches in training, from the most telling thing there is, for an encoder that lacks them yet.
 
     `held` are the sides of windows that the file has something for, where it has: a stage with less than others had one for its whole grid.
@@ -152,7 +148,7 @@ def read_grid(
     return told.value
 
 
-def _grid(reading: Reading, encoder: SwinConfig | Swin2Config, held: Sequence[tuple[int, int]], usual: int) -> Told[tuple[int, int]]:
+def _grid(reading: Reading, encoder: Windowed, held: Sequence[tuple[int, int]], usual: int) -> Told[tuple[int, int]]:
     largest = max(map(max, held), default=0)
     whole = [(stage, size) for stage, size in enumerate(held) if max(size) < largest]
     if (told := reading.told("size", SIZE)) is not None:
@@ -171,7 +167,7 @@ def _grid(reading: Reading, encoder: SwinConfig | Swin2Config, held: Sequence[tu
     return Told((usual, usual), Evidence(Source.ASSUMED, why))
 
 
-def _masked_grid(reading: Reading, encoder: SwinConfig | Swin2Config, masks: Mapping[int, TensorEntry]) -> tuple[int, int]:
+def _masked_grid(reading: Reading, encoder: Windowed, masks: Mapping[int, TensorEntry]) -> tuple[int, int]:
     """The grid whose masks are like a stored one; where none of as many windows has such, the square, for the comparison to refuse."""
     import numpy as np
 
@@ -194,20 +190,18 @@ def _masked_grid(reading: Reading, encoder: SwinConfig | Swin2Config, masks: Map
     return (square * side << stage, square * side << stage)
 
 
-def _patches(encoder: SwinConfig | Swin2Config, pixels: tuple[int, int]) -> tuple[int, int]:
+def _patches(encoder: Windowed, pixels: tuple[int, int]) -> tuple[int, int]:
     return pixels[0] // encoder.patch_size, pixels[1] // encoder.patch_size
 
 
-def _pixels(encoder: SwinConfig | Swin2Config, grid: tuple[int, int]) -> tuple[int, int | None]:
+def _pixels(encoder: Windowed, grid: tuple[int, int]) -> tuple[int, int | None]:
     """Down, and across where that is another number."""
     down, across = (side * encoder.patch_size for side in grid)
     return down, None if across == down else across
 
 
-def network_inventory(config: DPTConfig, attention: Inventory) -> Inventory:
+def network_inventory(config: DPTConfig, encoder: Windowed, attention: Inventory) -> Inventory:
     """Everything, given what only one of the two has in its blocks."""
-    encoder = config.encoder
-    assert isinstance(encoder, (SwinConfig, Swin2Config))
     tensors = convolution("patch_embed.proj", encoder.width, config.image.channels, encoder.patch_size) | norm(
         "patch_embed.norm", encoder.width
     )

@@ -49,7 +49,7 @@ class Rule:
 class Drop:
     """Tensors that are left out, and why.
 
-    A derivable one says how to compute it again from the configuration and the fields of its name, so that what is stored can be
+    A derivable one says how to compute it again from the encoder's configuration and the fields of its name, so that what is stored can be
     compared; a duplicate names the tensor it repeats; an unused one of another layout, what the original layout calls it.
     """
 
@@ -122,12 +122,13 @@ _Table = Mapping[str, tuple[tuple[Template, int, "Rule | Drop"], ...]]
 class RuleSet:
     """A layout: all names of one way to save a family's models, and what each is called in the model.
 
-    Whoever writes it from another layout also has to know which of the dropped tensors a model of some configuration owns.
+    Whoever writes it from another layout also has to know which of the dropped tensors a model owns, which follows from its
+    configuration and that of its encoder.
     """
 
     rules: tuple[Rule, ...]
     drops: tuple[Drop, ...] = ()
-    owned: Callable[[Any], Mapping[str, Shape]] | None = field(default=None, compare=False)
+    owned: Callable[[Any, Any], Mapping[str, Shape]] | None = field(default=None, compare=False)
     _originals: _Table = field(init=False, repr=False, compare=False)
     _canonicals: _Table = field(init=False, repr=False, compare=False)
 

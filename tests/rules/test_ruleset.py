@@ -75,4 +75,4 @@ def test_the_check_finds_a_name_that_cannot_be_written_back() -> None:
 def test_a_derivable_tensor_needs_a_way_to_derive_it() -> None:
     with pytest.raises(RuleError):
         Drop(Template("mask"), "the network computes it", Fate.DERIVABLE)
-    assert derivable("mask", "computed", lambda config, fields: np.zeros(1)).derive is not None
+    assert derivable("mask", "computed", lambda encoder, fields: np.zeros(1)).derive is not None

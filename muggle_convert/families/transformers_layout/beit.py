@@ -55,9 +55,7 @@ _VERSION_5 = _encoder(
 )
 
 
-def _config(config: DPTConfig) -> dict[str, Any]:
-    encoder = config.encoder
-    assert isinstance(encoder, BEiTConfig)
+def _config(config: DPTConfig, encoder: BEiTConfig) -> dict[str, Any]:
     require(encoder.grid[0] == encoder.grid[1], f"a square grid of positions, not {encoder.grid[0]} x {encoder.grid[1]}")
     stages = [tap + 1 for tap in encoder.taps]  # stage 0 is what goes into the first block
     backbone = {

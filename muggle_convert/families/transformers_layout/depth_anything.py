@@ -66,14 +66,12 @@ def _layout(spelling: tuple[Rule, ...]) -> RuleSet:
     )
 
 
-def _owned(config: DPTConfig) -> Inventory:
-    assert isinstance(config.encoder, DINOv2Config)
-    return {"backbone.embeddings.mask_token": (1, config.encoder.width), **neck_owned(config)}
+def _owned(config: DPTConfig, encoder: DINOv2Config) -> Inventory:
+    return {"backbone.embeddings.mask_token": (1, encoder.width), **neck_owned(config)}
 
 
-def _config(config: DPTConfig) -> dict[str, Any]:
-    encoder, output = config.encoder, config.output
-    assert isinstance(encoder, DINOv2Config)
+def _config(config: DPTConfig, encoder: DINOv2Config) -> dict[str, Any]:
+    output = config.output
     require(encoder.grid[0] == encoder.grid[1], f"a square grid of positions, not {encoder.grid[0]} x {encoder.grid[1]}")
     require(output.activation != "none", "a rectifier or a sigmoid at its end")
     require(not output.invert, "no inversion to metres after its head, which this model has")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model_defs.config import DPTConfig
+from model_defs.encoder_config import EncoderConfig
 from muggle_convert.families.parts import Inventory, batch_norm, convolution
 from muggle_convert.families.transformers_layout.neck import (
     FUSION_NORM_RULES,
@@ -36,16 +37,16 @@ _SEGMENTATION_HEAD_DROPS = (
     unused("auxiliary_head.head.4.{p:parameter}", _AUXILIARY, "auxlayer.4.{p:parameter}"),
 )
 
-Owned = Callable[[DPTConfig], Inventory]
 
-
-def dpt_layouts(name: str, encoder: tuple[Rule, ...], drops: tuple[Drop, ...] = (), owned: Owned | None = None) -> dict[str, RuleSet]:
+def dpt_layouts(
+    name: str, rules: tuple[Rule, ...], drops: tuple[Drop, ...] = (), owned: Callable[[Any], Inventory] | None = None
+) -> dict[str, RuleSet]:
     """One spelling of an encoder under either head; `owned` is what the encoder owns of the drops."""
 
-    def all_owned(config: DPTConfig) -> Inventory:
-        return {**(owned(config) if owned else {}), **neck_owned(config), **_auxiliary(config)}
+    def all_owned(config: DPTConfig, encoder: EncoderConfig) -> Inventory:
+        return {**(owned(encoder) if owned else {}), **neck_owned(config), **_auxiliary(config)}
 
-    body, left = (*encoder, *_NECK_RULES), (*drops, *neck_drops())
+    body, left = (*rules, *_NECK_RULES), (*drops, *neck_drops())
     return {
         name: RuleSet((*body, *_DEPTH_HEAD_RULES), left, all_owned),
         f"{name} segmentation": RuleSet((*body, *_SEGMENTATION_HEAD_RULES), (*left, *_SEGMENTATION_HEAD_DROPS), all_owned),

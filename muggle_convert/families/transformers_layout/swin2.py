@@ -31,9 +31,7 @@ _ENCODER = (
 )
 
 
-def _config(config: DPTConfig) -> dict[str, Any]:
-    encoder = config.encoder
-    assert isinstance(encoder, Swin2Config)
+def _config(config: DPTConfig, encoder: Swin2Config) -> dict[str, Any]:
     widths = [encoder.width << stage for stage in range(len(encoder.depths))]
     ratio = encoder.mlp_widths[0] // encoder.width
     require(

@@ -43,9 +43,8 @@ _DROPS = (
 )
 
 
-def _owned(config: DPTConfig) -> Inventory:
-    assert isinstance(config.encoder, (ViTConfig, HybridConfig))
-    return norm("dpt.layernorm", config.encoder.width)
+def _owned(encoder: ViTConfig | HybridConfig) -> Inventory:
+    return norm("dpt.layernorm", encoder.width)
 
 
 def _encoder_config(config: DPTConfig, encoder: ViTConfig | HybridConfig, patch_size: int) -> dict[str, Any]:
@@ -63,9 +62,7 @@ def _encoder_config(config: DPTConfig, encoder: ViTConfig | HybridConfig, patch_
     }
 
 
-def _vit_config(config: DPTConfig) -> dict[str, Any]:
-    encoder = config.encoder
-    assert isinstance(encoder, ViTConfig)
+def _vit_config(config: DPTConfig, encoder: ViTConfig) -> dict[str, Any]:
     own = {
         "backbone_out_indices": list(encoder.taps),
         "is_hybrid": False,
@@ -75,9 +72,7 @@ def _vit_config(config: DPTConfig) -> dict[str, Any]:
     return dpt_config(config, {**_encoder_config(config, encoder, encoder.patch_size), **own})
 
 
-def _hybrid_config(config: DPTConfig) -> dict[str, Any]:
-    encoder = config.encoder
-    assert isinstance(encoder, HybridConfig)
+def _hybrid_config(config: DPTConfig, encoder: HybridConfig) -> dict[str, Any]:
     require(encoder.positions == "bilinear", "positions that are resized without aligned corners")
     require(config.reassemble.readout == "project", "a projected readout in a hybrid")
     own = {
@@ -102,11 +97,12 @@ def _hybrid_config(config: DPTConfig) -> dict[str, Any]:
     return dpt_config(config, {**_encoder_config(config, encoder, HYBRID_STRIDE), **own})
 
 
-def _trained_side(config: DPTConfig) -> int:
+def _trained_side(config: DPTConfig, encoder: HybridConfig) -> int:
     """A hybrid refuses what its positions were not learned at."""
-    assert isinstance(config.encoder, HybridConfig)
-    return config.encoder.grid[0] * HYBRID_STRIDE
+    return encoder.grid[0] * HYBRID_STRIDE
 
 
-VIT = Transformers(dpt_layouts("transformers", (*_PATCHES, *_ENCODER), _DROPS, _owned), _vit_config, lambda config: config.image.size)
+VIT = Transformers(
+    dpt_layouts("transformers", (*_PATCHES, *_ENCODER), _DROPS, _owned), _vit_config, lambda config, encoder: config.image.size
+)
 HYBRID = Transformers(dpt_layouts("transformers", (*_HYBRID_PATCHES, *_ENCODER), _DROPS, _owned), _hybrid_config, _trained_side)
