@@ -15,7 +15,7 @@ from muggle_convert.cli.options import parse_settings, reading_options
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="A file, .pth or .safetensors; for transformers a folder."
 )
-@click.option("--with", "keeper", metavar="ORIGINAL", help="Take what the network never reads from here.")
+@click.option("--with", "keeper", metavar="ORIGINAL", help="Take what the network never reads from here; --state is about this then.")
 @click.option("--fill-unused", is_flag=True, help="Write zeros for what the network never reads and nobody kept.")
 @click.option("--max-shard-size", metavar="SIZE", help="Split .safetensors files at this size, such as 5GB.")
 @reading_options

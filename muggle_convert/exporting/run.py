@@ -56,16 +56,18 @@ def export(
     """Write `source` as the original code reads it (`to="original"`, a file) or as transformers does (`to="transformers"`, a folder).
 
     What the network never reads is taken from the converted file if it kept it, else from `keeper`, another checkpoint; else it is
-    zeros, in the original layout only with `fill_unused`. The other keywords are those of `convert`.
+    zeros, in the original layout only with `fill_unused`. The other keywords are those of `convert`; `state` is about the keeper where
+    there is one, for a converted file has but one.
     """
     target = Path(target)
+    of_source, of_keeper = (state, None) if keeper is None else (None, state)
     options = Options(
-        family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename, limits=limits
+        family=family, overrides=overrides, state=of_source, drops=tuple(drops), revision=revision, filename=filename, limits=limits
     )
     matched = read(source, options)
     check_dropped(matched)
     layout, rules = layout_for(matched, to)
-    keepers = [read_like(matched, open_anywhere(keeper))] if keeper is not None else []
+    keepers = [read_like(matched, open_anywhere(keeper, Options(state=of_keeper)))] if keeper is not None else []
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
     refuse_too_much(restored, limits)
     files = _folder(matched, target, restored, max_shard_size) if to == "transformers" else _file(target, restored, max_shard_size)

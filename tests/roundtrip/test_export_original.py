@@ -39,6 +39,17 @@ def test_every_case_comes_back_exactly_with_the_help_of_the_original(case: Golde
     assert_same(load_file(tmp_path / "back.safetensors"), case.state_dict())
 
 
+def test_of_an_original_with_several_models_the_one_that_was_converted_helps(tmp_path: Path) -> None:
+    weights = CASE.state_dict()
+    student = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+    torch.save({"student": student, "teacher": weights}, tmp_path / "both.pth")
+    source = converted(CASE, tmp_path)
+    with pytest.raises(Refusal, match="'student', 'teacher'; say which with --state KEY"):
+        export(source, tmp_path / "back.pth", keeper=tmp_path / "both.pth")
+    export(source, tmp_path / "back.pth", keeper=tmp_path / "both.pth", state="teacher", sync=False)
+    assert_same(torch.load(tmp_path / "back.pth", weights_only=True), weights)
+
+
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
 def test_every_case_comes_back_with_zeros_for_what_is_unused_and_nothing_else(case: Golden, tmp_path: Path) -> None:
     exported = export(converted(case, tmp_path), tmp_path / "back.pth", fill_unused=True, sync=False)
