@@ -132,8 +132,12 @@ def _choose(repository: str, names: Iterable[str], filename: str | None) -> str:
             return usual
     weights = [name for name in names if _WEIGHTS.search(name) and "/" not in name]
     if len(weights) != 1:
-        found = f"several files of weights ({_list(weights)}); say which with filename=" if weights else f"no weights, only {_list(names)}"
-        raise Refusal(f"{repository} holds {found}.")
+        if not weights:
+            raise Refusal(f"{repository} holds no weights, only {_list(names)}.")
+        raise Refusal(
+            f"{repository} holds several files of weights ({_list(weights)}); say which with filename= in Python, or fetch it with "
+            f"`hf download {repository} FILE` and give the file."
+        )
     return weights[0]
 
 

@@ -125,7 +125,8 @@ def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
 
 def test_several_files_of_weights_are_asked_about(hub: Hub, tmp_path: Path) -> None:
     publish(hub, "you/many", a__pth=b"1", b__pth=b"2")
-    refused(predict(hub, tmp_path, "you/many"), "several files of weights (a.pth, b.pth); say which with filename=")
+    advice = "say which with filename= in Python, or fetch it with `hf download you/many FILE` and give the file"
+    refused(predict(hub, tmp_path, "you/many"), f"several files of weights (a.pth, b.pth); {advice}")
 
 
 def test_a_repository_without_weights_is_refused(hub: Hub, tmp_path: Path) -> None:
