@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .render import Camera, Light, Scene, Thing
-from .scenes import turned
+from .scenes import turned, wall
 from .shapes import Box, Cone, Cylinder, Plane, Sphere, Torus
 from .textures import BRICK, CHECKER, CLOUDS, GRADIENT, PLAID, PLAIN, STRIPES, WOOD, Pattern, Texture
 
@@ -25,21 +25,15 @@ def _box(texture: Texture, centre: Colour, half: Colour, yaw: float = 0.0, shine
     return Thing(Box(half), texture, centre, turned(yaw), shine, glow)
 
 
-def _wall(texture: Texture, position: Colour, towards: Colour) -> Thing:
-    normal = np.asarray(towards, np.float32)
-    along = np.array([-normal[1], normal[0], 0], np.float32)
-    return Thing(Plane(), texture, position, np.stack([along, np.cross(normal, along), normal], axis=1), casts_shadow=False)
-
-
 def _shell() -> list[Thing]:
     bricks = Texture(BRICK, (0.42, 0.19, 0.13), (0.62, 0.56, 0.50), 0.24, grain=0.5)
     return [
         Thing(Plane(), OAK, shine=0.12, casts_shadow=False),
         Thing(Plane(), _paint((0.8, 0.79, 0.76), grain=0.05), (0, 0, HIGH), casts_shadow=False),
-        _wall(PLASTER, (0, 0, 0), (1, 0, 0)),
-        _wall(PLASTER, (WIDE, 0, 0), (-1, 0, 0)),
-        _wall(bricks, (0, LONG, 0), (0, -1, 0)),
-        _wall(PLASTER, (0, 0, 0), (0, 1, 0)),
+        wall((0, 0, 0), (1, 0, 0), PLASTER),
+        wall((WIDE, 0, 0), (-1, 0, 0), PLASTER),
+        wall((0, LONG, 0), (0, -1, 0), bricks),
+        wall((0, 0, 0), (0, 1, 0), PLASTER),
         _box(_paint((0.86, 0.85, 0.82), grain=0), (WIDE / 2, LONG - 0.01, 0.06), (WIDE / 2, 0.012, 0.06)),
         _box(_paint((0.86, 0.85, 0.82), grain=0), (0.012, LONG / 2, 0.06), (0.012, LONG / 2, 0.06)),
     ]

@@ -1,4 +1,8 @@
-"""How well a relative prediction fits: aligned by least squares in inverse depth, then compared as depth."""
+"""How well a relative prediction fits: aligned by least squares in inverse depth, then compared as depth.
+
+`muggle-convert eval` aligns robustly, because measurements are wrong here and there. Rendered distances are not, so that every pixel
+has its say here: what a network gets wrong is not left out of the alignment, and the baseline is judged by the same plain rule.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from muggle_convert.evaluation.metrics import measure
 
 FARTHEST = 30.0
 """Metres. Beyond it a prediction of inverse depth is a matter of its last digit, so nothing is judged there."""
@@ -31,9 +37,8 @@ def score(prediction: NDArray[np.floating], nearness: NDArray[np.floating]) -> S
     judged = nearness > 1 / FARTHEST
     truth = nearness[judged].astype(np.float64)
     depth = 1 / np.maximum(aligned(prediction[judged].astype(np.float64), truth), 1 / FARTHEST)
-    true_depth = 1 / truth
-    ratio = np.maximum(depth / true_depth, true_depth / depth)
-    return Score(float(np.mean(np.abs(depth - true_depth) / true_depth)), float(np.mean(ratio < 1.25)))
+    numbers = measure(1 / truth, depth)
+    return Score(numbers["abs_rel"], numbers["d1"])
 
 
 def mean_score(scores: list[Score]) -> Score:

@@ -143,7 +143,7 @@ def _look(random: np.random.Generator, position: tuple[float, float, float], yaw
     return Camera(position, yaw, float(tilt), float(roll), float(focal))
 
 
-def _wall(position: tuple[float, float, float], towards: tuple[float, float, float], texture: Texture) -> Thing:
+def wall(position: tuple[float, float, float], towards: tuple[float, float, float], texture: Texture) -> Thing:
     """An infinite plane through `position`; its texture runs along the wall and up."""
     normal = np.asarray(towards, np.float32)
     along = np.array([-normal[1], normal[0], 0], np.float32)
@@ -178,15 +178,15 @@ def room(random: np.random.Generator, world: World) -> Scene:
         if 0 < ahead_x < area[0] and 0 < ahead_y < area[1]:
             break
     camera = _look(random, (x, y, random.uniform(0.9, min(1.9, ceiling - 0.4))), yaw, (-25, 4), 2)
-    wall = random_texture(random, world.patterns, (0.2, 2.0))
-    walls = [wall if random.random() < 0.7 else random_texture(random, world.patterns, (0.2, 2.0)) for _ in range(4)]
+    usual = random_texture(random, world.patterns, (0.2, 2.0))
+    textures = [usual if random.random() < 0.7 else random_texture(random, world.patterns, (0.2, 2.0)) for _ in range(4)]
     things = [
         _flat(0.0, random_texture(random, world.patterns, (0.2, 1.5))),
         _flat(ceiling, random_texture(random, world.patterns, (0.5, 3.0))),
-        _wall((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), walls[0]),
-        _wall((area[0], 0.0, 0.0), (-1.0, 0.0, 0.0), walls[1]),
-        _wall((0.0, 0.0, 0.0), (0.0, 1.0, 0.0), walls[2]),
-        _wall((0.0, area[1], 0.0), (0.0, -1.0, 0.0), walls[3]),
+        wall((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), textures[0]),
+        wall((area[0], 0.0, 0.0), (-1.0, 0.0, 0.0), textures[1]),
+        wall((0.0, 0.0, 0.0), (0.0, 1.0, 0.0), textures[2]),
+        wall((0.0, area[1], 0.0), (0.0, -1.0, 0.0), textures[3]),
     ]
     for _ in range(random.integers(5)):
         things += _at_wall(random, world, area, ceiling)
