@@ -14,25 +14,28 @@ from muggle_convert.errors import Refusal
 from muggle_convert.target import make_folder
 
 if TYPE_CHECKING:
+    from muggle_convert.images.made_with import Makings
     from muggle_convert.images.metres import Known
     from muggle_convert.images.seeing import Seer
+    from muggle_convert.match import Match
 
 FORMATS = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": ".ply"}  # and what their files end in
+FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 
 
 @click.command("depth", short_help="Predict depth for pictures, folders and videos.")
-@click.argument("inputs", metavar="IMAGE_OR_FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("inputs", metavar="IMAGE_OR_FOLDER...", type=click.Path(readable=False, path_type=Path), nargs=-1, required=True)
 @click.option("-m", "--model", required=True, help="A checkpoint, original or converted: anything that load_any_dpt takes.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A folder to write to, or a file for a single picture.")
 @reading_options
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="What to write; by default what OUT ends in, or png, in colours.")
 @click.option("--side-by-side", is_flag=True, help="Put the picture beside its depth.")
-@click.option("--compare", metavar="MODEL", help="Draw what this other model predicts too, and the difference.")
+@click.option("--compare", "compared", metavar="MODEL", multiple=True, help="Draw what this other model predicts too, and the difference.")
 @click.option("--no-legend", is_flag=True, help="Nothing but the colours, at the size of the picture.")
 @click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training.")
 @click.option("--known", metavar="X,Y=METRES", multiple=True, help="How far away a pixel is; two or more turn relative depth into metres.")
-@click.option("--fov", type=click.FloatRange(1, 170), default=60.0, show_default=True, help="Degrees the camera saw, for ply.")
-@click.option("--confidence", type=float, default=3.0, show_default=True, help="Leave out less trusted points of two views, for ply.")
+@click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply; by default {FIELD_OF_VIEW:g}.")
+@click.option("--confidence", type=float, help=f"Leave out less trusted points of two views, for ply; by default {CONFIDENCE:g}.")
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
 @click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
 @click.option("--force", is_flag=True, help="Predict again and replace existing files.")
@@ -41,8 +44,9 @@ def command(
     out: Path,
     form: str | None,
     known: tuple[str, ...],
-    fov: float,
-    confidence: float,
+    compared: tuple[str, ...],
+    fov: float | None,
+    confidence: float | None,
     fps: float | None,
     force: bool,
     **more: Any,
@@ -55,55 +59,94 @@ def command(
     from muggle_convert.cli.depth_pair import pair
     from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.images.jobs import plan_jobs
+    from muggle_convert.images.made_with import note_makings, refuse_other_makings
 
     form = _format(form, out)
     if form != "png" and (more["side_by_side"] or more["no_legend"]):
         raise Refusal(f"--side-by-side and --no-legend are for pictures in colours; {form} holds nothing but the prediction.")
+    if form != "ply" and (fov or confidence is not None):
+        raise Refusal(f"--fov and --confidence are for points in space; {form} holds none: leave them out, or write ply.")
+    if len(compared) > 1:
+        raise Refusal(f"--compare takes one model to compare with, and {len(compared)} were given.")
+    compare = compared[0] if compared else None
+    distances = _distances(known)
     if form == "ply" and len(inputs) == 2 and out.suffix.lower() == ".ply" and not out.is_dir():
-        return pair(inputs, out, confidence, force, **more)
-    distances = dict(map(_distance, known))
+        if fov or distances:
+            raise Refusal("--fov and --known are for pictures seen one at a time; two views become points by themselves: leave them out.")
+        return pair(inputs, out, CONFIDENCE if confidence is None else confidence, force, compare=compare, **more)
+    if confidence is not None:
+        raise Refusal("--confidence is for two views: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
     jobs = plan_jobs(inputs, out, FORMATS[form])
+    if fps and not any(job.is_film for job in jobs):
+        raise Refusal("--fps is for videos, and there is none among what is to be predicted; leave it out.")
     left = [job for job in jobs if force or not job.target.exists()]
     if not left and jobs[0].target == out:
         raise Refusal(f"{out} exists; predict it again with --force.")
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
+            matches = _matches(compare, **more)
+            makings = _makings(form, matches, distances, fov, fps, **more)
+            if jobs[0].target != out:
+                refuse_other_makings(out, len(jobs) - len(left), makings)
             if left:
                 from muggle_convert.images.work import Wishes, work
 
-                seer = _seer(form, distances, **more)
+                seer = _seer(form, matches, compare, distances, **more)
                 for folder in {job.target.parent for job in left}:
                     make_folder(folder)
-                work(seer, left, Wishes(form, fov, fps), progress.events)
+                if jobs[0].target != out:
+                    note_makings(out, makings)
+                work(seer, left, Wishes(form, fov or FIELD_OF_VIEW, fps), progress.events)
     except KeyboardInterrupt:
-        click.echo("muggle-convert: interrupted; finished files are kept, and the same command resumes.", err=True)
+        click.echo("muggle-convert: interrupted; what was done stays, and the same command goes on from there.", err=True)
         sys.exit(130)
     progress.summarise(out)
     sys.exit(1 if progress.failures else 0)
 
 
-def _seer(
-    form: str,
-    known: Known,
+def _matches(
+    compare: str | None,
     *,
     model: str,
-    compare: str | None,
     family: str | None,
     settings: tuple[str, ...],
     state: str | None,
     drops: tuple[str, ...],
     **more: Any,
-) -> Seer:
+) -> list[Match]:
+    from muggle_convert.conversion import Options, read
+
+    matched = read(model, Options(family=family, overrides=parse_settings(settings), state=state, drops=drops))
+    return [matched, read(compare)] if compare else [matched]
+
+
+def _makings(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Makings:
+    """All that changes what is written, by the names of the options."""
+    from muggle_convert.images.made_with import weights_of
+
+    options = {
+        "--format": form,
+        "--size": more["size"],
+        "--side-by-side": more["side_by_side"],
+        "--no-legend": more["no_legend"],
+        "--known": " ".join(f"{x},{y}={metres:g}" for (x, y), metres in sorted(known.items())),
+        "--fov": fov,
+        "--fps": fps,
+    }
+    weights = dict(zip(("the model", "--compare"), (f"{match.checkpoint.name} ({weights_of(match)})" for match in matches), strict=False))
+    return {**weights, **{name: str(value or "no value") for name, value in options.items()}}
+
+
+def _seer(form: str, matches: list[Match], compare: str | None, known: Known, *, model: str, **more: Any) -> Seer:
     from PIL import Image
 
     from muggle_convert.images.seeing import Seer
-    from muggle_convert.loading import load_any_dpt
+    from muggle_convert.loading import load
 
     Image.MAX_IMAGE_PIXELS = 1 << 29  # a panorama is no attack: whoever runs this chose the pictures
-    models = [to_device(load_any_dpt(model, family, state=state, drops=drops, **parse_settings(settings)), more["device"])]
-    models += [to_device(load_any_dpt(compare), more["device"])] if compare else []
+    models = tuple(to_device(load(matched), more["device"]) for matched in matches)
     names = tuple(Path(name).name for name in (model, compare) if name)
-    seer = Seer(tuple(models), names, more["size"], known, more["side_by_side"], not more["no_legend"])
+    seer = Seer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"])
     seer.check(form)
     return seer
 
@@ -119,10 +162,21 @@ def _format(form: str | None, out: Path) -> str:
     return form
 
 
-def _distance(text: str) -> tuple[tuple[int, int], float]:
-    try:
-        pixel, metres = text.split("=")
-        x, y = pixel.split(",")
-        return (int(x), int(y)), float(metres)
-    except ValueError:
-        raise Refusal(f"--known {text!r} is not X,Y=METRES, such as --known 120,340=1.5 for a pixel that is 1.5 metres away.") from None
+def _distances(texts: tuple[str, ...]) -> Known:
+    """Checked as far as that can be before a model is loaded."""
+    known: dict[tuple[int, int], float] = {}
+    for text in texts:
+        try:
+            pixel, metres = text.split("=")
+            x, y = map(int, pixel.split(","))
+            distance = float(metres)
+        except ValueError:
+            raise Refusal(f"--known {text!r} is not X,Y=METRES, such as --known 120,340=1.5 for a pixel that is 1.5 metres away.") from None
+        if not 0 < distance < float("inf"):
+            raise Refusal(f"--known {text!r} says {metres} metres; a finite number above zero is needed.")
+        if (x, y) in known:
+            raise Refusal(f"--known says twice how far the pixel {x},{y} is away; give each pixel once.")
+        known[x, y] = distance
+    if len(known) == 1:
+        raise Refusal("--known gives one distance; metres take at least two, each of another pixel.")
+    return known

@@ -61,7 +61,7 @@ class Progress:
         seconds = time.monotonic() - self._begun
         click.echo(f"{printable(out)}: {done} written in {seconds:.1f} s{kept}")
         for job, problem in self.failures:
-            click.echo(f"failed: {printable(job.source)}: {problem}", err=True)
+            click.echo(f"failed: {_named(job.source, problem)}", err=True)
 
     def _film(self, frames: int | None) -> None:
         self._frames = self._bar.add_task("frames", total=frames)
@@ -77,3 +77,11 @@ class Progress:
             self._bar.remove_task(self._frames)
             self._frames = None
         self._bar.advance(self._pictures)
+
+
+def _named(source: Path, problem: str) -> str:
+    """The sentence with the whole path in it, once."""
+    for called in (printable(source), printable(source.name)):
+        if problem.startswith(called + " "):
+            return printable(source) + problem.removeprefix(called)
+    return f"{printable(source)}: {problem}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -42,8 +43,8 @@ def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
     """A job for every picture named or found in a folder. The target is a file where there is one picture and `out` is named like one, else a folder
     in which the inputs' folders are mirrored."""
     inputs = list(inputs)
-    if missing := next((path for path in inputs if not path.exists()), None):
-        raise Refusal(f"{printable(missing)} does not exist.")
+    if not any(map(os.path.exists, inputs)):  # one of several is a picture that fails, as a broken one does
+        raise Refusal(f"{printable(inputs[0])} does not exist.")
     found = list(dict.fromkeys(pair for path in inputs for pair in _found(path, out)))
     if not found:
         raise Refusal(f"there is no picture in {', '.join(map(printable, inputs))}; pictures end in {', '.join(sorted(PICTURES))}.")
@@ -69,14 +70,20 @@ _FILES = (".png", ".npy", ".exr", ".ply", ".mp4")
 
 
 def _found(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
-    """Pictures, each with its place below the folder it was found in."""
+    """Pictures, each with its place below the folder it was found in; and folders that cannot be looked into, which fail when they are read."""
     if not path.is_dir():
         yield path, Path(path.name)
         return
-    for file in sorted(path.rglob("*")):
+    closed: list[Path] = []
+    below = [
+        Path(folder, name)
+        for folder, _, names in os.walk(path, onerror=lambda problem: closed.append(Path(problem.filename)))
+        for name in names
+    ]
+    files = [file for file in below if file.suffix.lower() in PICTURES | video.SUFFIXES and file.is_file()]
+    for file in sorted(files + closed):
         inside = file.relative_to(path)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if file.suffix.lower() in PICTURES | video.SUFFIXES and file.is_file() and not hidden and not _below(file, out, path):
+        if not any(part.startswith(".") for part in inside.parts) and not _below(file, out, path):
             yield file, inside
 
 

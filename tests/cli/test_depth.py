@@ -70,10 +70,10 @@ def test_a_folder_of_good_and_broken_pictures(depth: Run, model: Path, photograp
     assert done.returncode == 1
     assert "2 written" in done.stdout
     assert [line.partition(" is ")[0] for line in done.stderr.splitlines()] == [
-        f"failed: {photographs / 'half.jpg'}: half.jpg",
-        f"failed: {photographs / 'words.png'}: words.png",
+        f"failed: {photographs / 'half.jpg'}",
+        f"failed: {photographs / 'words.png'}",
     ]
-    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == ["garden/tree.png", "house.png"]
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [".muggle-convert.json", "garden/tree.png", "house.png"]
     assert Image.open(out / "house.png").mode == "RGB"
 
 
@@ -81,7 +81,7 @@ def test_a_second_run_goes_on_where_the_first_one_was(depth: Run, model: Path, p
     out = tmp_path / "depth"
     for name in ("half.jpg", "words.png"):
         (photographs / name).unlink()
-    out.mkdir()
+    assert depth(photographs / "house.jpg", "-m", model, "-o", out, "--format", "npy").returncode == 0
     (out / "house.npy").write_text("made before")
 
     done = depth(photographs, "-m", model, "-o", out, "--format", "npy")
@@ -92,6 +92,50 @@ def test_a_second_run_goes_on_where_the_first_one_was(depth: Run, model: Path, p
 
     assert depth(photographs, "-m", model, "-o", out, "--format", "npy", "--force").returncode == 0
     assert np.load(out / "house.npy").shape == (50, 81)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--format", "png16"], "holds what was made with --format png, and png16 is asked for"),
+        (["--size", "84"], "made with --size no value, and 84 is asked for"),
+        (["--set", "max_depth=20"], "made with the model depth_anything_v2_vits.pth ("),
+    ],
+)
+def test_what_was_made_in_another_way_is_not_taken_for_done(
+    depth: Run, model: Path, photographs: Path, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    arguments = [photographs / "house.jpg", "-m", model, "-o", tmp_path / "depth"]
+    assert depth(*arguments).returncode == 0
+    before = (tmp_path / "depth" / "house.png").read_bytes()
+    done = depth(*arguments, *options)
+    assert done.returncode == 1 and sentence in done.stderr and "--force" in done.stderr
+    assert (tmp_path / "depth" / "house.png").read_bytes() == before
+    assert depth(*arguments, *options, "--force").returncode == 0
+    assert depth(*arguments, *options).returncode == 0
+
+
+def test_what_nobody_knows_the_origin_of_is_not_taken_for_done(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "depth").mkdir()
+    (tmp_path / "depth" / "house.png").write_text("made by somebody")
+    done = depth(photographs, "-m", model, "-o", tmp_path / "depth")
+    assert done.returncode == 1 and "holds 1 of the files to be written, and nothing says how they were made" in done.stderr
+    assert (tmp_path / "depth" / "house.png").read_text() == "made by somebody"
+
+
+def test_a_converted_model_goes_on_where_its_original_was(
+    depth: Run, model: Path, photographs: Path, tmp_path: Path, muggle_convert: Command
+) -> None:
+    assert muggle_convert(model, "-o", tmp_path / "converted.safetensors").returncode == 0
+    assert depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "depth").returncode == 0
+    assert depth(photographs / "house.jpg", "-m", tmp_path / "converted.safetensors", "-o", tmp_path / "depth").returncode == 0
+
+
+def test_a_missing_picture_among_others_is_one_that_failed(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+    done = depth(photographs / "house.jpg", tmp_path / "nothing.png", "-m", model, "-o", tmp_path / "depth")
+    assert done.returncode == 1
+    assert "1 written" in done.stdout
+    assert done.stderr == f"failed: {tmp_path / 'nothing.png'} does not exist.\n"
 
 
 @pytest.mark.parametrize("ending", ["npy", "exr", "ply", "png"])
@@ -148,6 +192,13 @@ def test_known_distances_make_metres(depth: Run, model: Path, photographs: Path,
     ("options", "sentence"),
     [
         (["--known", "here=1"], "is not X,Y=METRES"),
+        (["--known", "1,1=-3", "--known", "3,3=4"], "a finite number above zero is needed"),
+        (["--known", "1,1=3", "--known", "1,1=4"], "says twice how far the pixel 1,1 is away"),
+        (["--known", "1,1=3"], "metres take at least two"),
+        (["--compare", "SAME", "--compare", "SAME"], "takes one model to compare with, and 2 were given"),
+        (["--fov", "70"], "are for points in space"),
+        (["--format", "ply", "--confidence", "2"], "--confidence is for two views"),
+        (["--fps", "2"], "--fps is for videos, and there is none"),
         (["--known", "1,1=2", "--known", "3,3=4", "--set", "max_depth=20"], "known distances are of no use"),
         (["--format", "ply", "--side-by-side"], "are for pictures in colours"),
         (["--format", "npy", "--compare", "SAME"], "a comparison is a picture"),

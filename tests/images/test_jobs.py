@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from muggle_convert import Refusal
 from muggle_convert.images.jobs import plan_jobs
+from muggle_convert.images.reading import read_picture
 from muggle_convert.images.saving import replacing
 
 
@@ -78,6 +81,22 @@ def test_a_folder_without_pictures_and_a_missing_file_are_refused(tmp_path: Path
         plan_jobs([tmp_path / "in"], tmp_path / "out", ".png")
     with pytest.raises(Refusal, match=r"nothing\.png does not exist"):
         plan_jobs([tmp_path / "nothing.png"], tmp_path / "out", ".png")
+
+
+def test_a_folder_that_is_closed_to_this_user_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "in", "a.png", "closed/b.png")
+    look = os.scandir
+
+    def scandir(folder: str | Path) -> Any:
+        if Path(folder).name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return look(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out", ".png")
+    assert [job.source.relative_to(tmp_path / "in").as_posix() for job in jobs] == ["a.png", "closed"]
+    with pytest.raises(Refusal):
+        read_picture(jobs[1].source)
 
 
 def test_a_file_that_fails_half_way_leaves_nothing_and_harms_nothing(tmp_path: Path) -> None:
