@@ -53,6 +53,17 @@ def test_fewer_than_two_distances_are_refused(known: Any) -> None:
         to_metres(PREDICTION, RELATIVE, known)
 
 
+@pytest.mark.parametrize("known", [{(1.5, 1): 1.0, (0, 0): 2.0}, {"a": 1, "b": 2}, [1, 2], {1: 2.0, 2: 3.0}, {(0, 0, 0): 1.0, (1, 1): 2.0}])
+def test_what_names_no_pixels_is_refused(known: Any) -> None:
+    with pytest.raises(Refusal, match=r"metres by pixel \(x, y\) in whole numbers"):
+        to_metres(PREDICTION, RELATIVE, known)
+
+
+def test_one_distance_for_all_pixels_is_refused_for_what_it_is() -> None:
+    with pytest.raises(Refusal, match="all known distances are 2 metres, which tells no scale"):
+        to_metres(PREDICTION, RELATIVE, {(0, 0): 2.0, (2, 1): 2.0})
+
+
 def test_distances_that_contradict_the_prediction_are_refused() -> None:
     with pytest.raises(Refusal, match="what is said to be farther away is predicted to be nearer"):
         to_metres(PREDICTION, RELATIVE, {(0, 0): 10.0, (2, 1): 1.0})
@@ -63,8 +74,8 @@ def test_pixels_that_are_predicted_alike_are_refused() -> None:
         to_metres(np.ones((2, 3), np.float32), RELATIVE, {(0, 0): 1.0, (1, 1): 2.0})
 
 
-@pytest.mark.parametrize("metres", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_distance_that_is_none_is_refused(metres: float) -> None:
+@pytest.mark.parametrize("metres", [0.0, -1.0, float("inf"), float("nan"), "1.5"])
+def test_a_distance_that_is_none_is_refused(metres: Any) -> None:
     with pytest.raises(Refusal, match="a finite number above zero is needed"):
         to_metres(PREDICTION, RELATIVE, {(0, 0): metres, (2, 1): 1.0})
 
