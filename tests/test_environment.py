@@ -47,3 +47,10 @@ def test_the_pythons_that_are_named_are_those_that_fit() -> None:
 def test_the_version_that_files_are_stamped_with_is_in_the_changelog_and_has_security_fixes() -> None:
     assert f"\n## [{VERSION}] - " in (ROOT / "CHANGELOG.md").read_text()
     assert f"\n| {VERSION.rpartition('.')[0]} | yes |\n" in (ROOT / "SECURITY.md").read_text()
+
+
+def test_the_demo_refuses_what_it_does_not_take_before_it_installs_anything(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = shutil.copy(ROOT / "scripts" / "demo", tmp_path / "scripts")
+    done = subprocess.run(["bash", script, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "takes no arguments, and was given: --help" in done.stderr and done.stdout == ""
