@@ -17,7 +17,7 @@ from muggle_convert.errors import Refusal
 if TYPE_CHECKING:
     import numpy
 
-CHUNK = 4 << 20
+CHUNK = 1 << 20  # stays in a core's own cache from reading to writing, and in memory that need not be asked for each time
 COMPRESSED_CHUNK = 64 << 10
 WORD = 8  # bytes of the largest element; tensors of a record begin at elements, so chunks of whole words cut none
 
