@@ -42,8 +42,14 @@ def save_film(seer: Seer, film: Film, target: Path, on_frame: Callable[[], None]
     frames = _frames(seer, film)
     first = next(frames, None)
     if first is None:
-        raise Refusal(f"{printable(film.path.name)} holds no pictures.")
-    with replacing(target) as part, encoder(part, film.rate, (first.shape[0], first.shape[1])) as stream:
+        raise Refusal(
+            f"{printable(film.path.name)} gives no picture at {float(film.rate):g} frames a second; it may be shorter than that takes."
+        )
+    with (
+        replacing(target) as part,
+        open(part, "wb"),  # whether a file can be made shows before ffmpeg says it in its own words
+        encoder(part, film.rate, (first.shape[0], first.shape[1])) as stream,
+    ):
         stream.write(first.tobytes())
         on_frame()
         for frame in frames:

@@ -19,7 +19,7 @@ def replacing(target: Path) -> Iterator[Path]:
         yield part
         part.replace(target)
     except OSError as problem:
-        raise Refusal(f"{printable(target)} could not be written: {problem.strerror or problem}.") from None
+        raise Refusal(f"{printable(target)} could not be written: {problem.strerror or 'the disk took only a part of it'}.") from None
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

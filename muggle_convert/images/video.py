@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -22,7 +23,10 @@ from muggle_convert.images.reading import Pixels
 
 SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv"})
 
+MOST_OF_IT = 0.9  # of the promised frames; sound that goes on longer than the pictures makes the promise too large
+
 _FFMPEG = ("ffmpeg", "-v", "error", "-nostdin")
+_WHO = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")  # the part of ffmpeg that speaks, and where it lies in memory
 
 
 @dataclass(frozen=True)
@@ -38,18 +42,27 @@ class Film:
         line = [*_FFMPEG, "-i", f"file:{self.path}", "-vf", f"fps={self.rate}", "-f", "image2pipe", "-c:v", "ppm", "-"]
         with TemporaryFile() as said, subprocess.Popen(line, stdout=subprocess.PIPE, stderr=said) as decoder:
             assert decoder.stdout is not None
+            count = 0
             try:
-                yield from _frames(decoder.stdout)
+                for count, frame in enumerate(_frames(decoder.stdout), 1):  # noqa: B007 - counted to the end
+                    yield frame
             except BaseException:
                 decoder.kill()
                 raise
             if decoder.wait():
                 raise Refusal(f"{printable(self.path.name)} is damaged and cannot be read as a video ({_last_line(said)}).")
+            if count < MOST_OF_IT * (self.frames or 0) and said.tell():
+                raise Refusal(
+                    f"{printable(self.path.name)} ends after {count} of {self.frames} pictures ({_last_line(said)}); cut it to what is there, "
+                    "such as with ffmpeg -i, and predict that."
+                )
 
 
 def open_film(path: Path, rate: float | None = None) -> Film:
     """What a video file says of itself; `rate` takes so many pictures a second instead of all."""
     need_ffmpeg(path)
+    if not path.exists():
+        raise Refusal(f"{printable(path)} does not exist.")
     fields = "stream=avg_frame_rate,duration:format=duration"
     line = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", fields, "-of", "json", f"file:{path}"]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
@@ -114,4 +127,4 @@ def _frames(stream: IO[bytes]) -> Iterator[Pixels]:
 def _last_line(said: IO[bytes]) -> str:
     said.seek(0)
     lines = said.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "ffmpeg failed"
+    return _WHO.sub("", lines[-1]) if lines else "ffmpeg failed"

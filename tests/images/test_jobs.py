@@ -114,3 +114,8 @@ def test_a_target_that_cannot_be_written_is_said_in_a_sentence(tmp_path: Path) -
     touch(tmp_path, "file")
     with pytest.raises(Refusal, match=r"could not be written"), replacing(tmp_path / "file" / "a.png") as part:
         part.touch()
+
+
+def test_a_disk_that_takes_only_a_part_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"the disk took only a part of it"), replacing(tmp_path / "a.npy"):
+        raise OSError("307200 requested and 262112 written")

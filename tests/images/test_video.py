@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import numpy as np
 import pytest
 
 from muggle_convert import Refusal
+from muggle_convert.images.products import save_film
+from muggle_convert.images.seeing import Seer
 from muggle_convert.images.video import encoder, even, open_film
+from tests.goldens import uint8_picture
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -58,6 +62,31 @@ def test_a_file_that_is_no_film_is_refused(tmp_path: Path) -> None:
     path.write_text("not a film")
     with pytest.raises(Refusal, match=r"notes\.mp4 is not a video that ffmpeg reads"):
         open_film(path)
+
+
+@needs_ffmpeg
+def test_a_film_that_was_cut_off_is_not_a_shorter_one(tmp_path: Path) -> None:
+    with encoder(tmp_path / "walk.mp4", Fraction(10), (48, 64)) as stream:
+        for number in range(40):
+            stream.write(uint8_picture(48, 64, number).tobytes())
+    whole = tmp_path / "walk.mkv"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "walk.mp4", "-c", "copy", whole], check=True)
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(Refusal, match=r"walk\.mkv ends after \d+ of 40 pictures \(File ended prematurely"):
+        list(open_film(whole))
+
+
+@needs_ffmpeg
+def test_a_film_with_no_picture_at_the_rate_that_is_asked_for_says_that(tmp_path: Path) -> None:
+    opened = open_film(film(tmp_path / "walk.mp4"), rate=0.001)
+    with pytest.raises(Refusal, match=r"walk\.mp4 gives no picture at 0\.001 frames a second"):
+        save_film(Seer((), ()), opened, tmp_path / "depth.mp4", lambda: None)
+
+
+@needs_ffmpeg
+def test_a_film_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"walk\.mp4 does not exist"):
+        open_film(tmp_path / "walk.mp4")
 
 
 @needs_ffmpeg
