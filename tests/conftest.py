@@ -30,6 +30,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A narrow Depth-Anything V2 under the name of a released one."""
+    from tests.goldens import golden  # which can be found from here on
+
+    return golden("depth_anything_v2").save(tmp_path, "depth_anything_v2_vits.pth")
+
+
+@pytest.fixture
 def muggle_convert() -> Command:
     """The command line in a process of its own, as a user runs it."""
 

@@ -47,6 +47,12 @@ class Golden:
         return dict(self.manifest["options"])
 
     @property
+    def told(self) -> dict[str, Any]:
+        """The same as `convert` takes it."""
+        options = self.options
+        return {"family": options.pop("family", None), "overrides": options}
+
+    @property
     def arguments(self) -> list[str]:
         """The same for the command line."""
         arguments = []

@@ -20,11 +20,6 @@ from tests.goldens import Golden, golden
 CASE = golden("depth_anything_v2")
 
 
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    return CASE.save(tmp_path, "depth_anything_v2_vits.pth")
-
-
 def converted(source: Path, name: str = "converted.safetensors", **options: object) -> Path:
     target = source.parent / name
     convert(source, target, **options)

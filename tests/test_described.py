@@ -22,8 +22,7 @@ from tests.goldens import golden
 def described(tmp_path: Path) -> Callable[[Callable[[dict[str, Any]], object]], Path]:
     """A converted file with something changed in the configuration it brings along."""
     source, target = golden("vit").save(tmp_path), tmp_path / "converted.safetensors"
-    options = golden("vit").options
-    convert(source, target, family=options.pop("family", None), overrides=options, sync=False)
+    convert(source, target, **golden("vit").told, sync=False)
 
     def write(change: Callable[[dict[str, Any]], object]) -> Path:
         with safe_open(target, "pt") as opened:

@@ -11,11 +11,6 @@ from tests.goldens import golden
 CASE = golden("depth_anything_v2")
 
 
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    return CASE.save(tmp_path, "depth_anything_v2_vits.pth")
-
-
 def test_convert_is_the_default_command(checkpoint: Path, muggle_convert: Command) -> None:
     done = muggle_convert(checkpoint, "-o", checkpoint.with_name("out.safetensors"))
     assert done.returncode == 0, done.stderr

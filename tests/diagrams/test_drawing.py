@@ -20,8 +20,7 @@ ONE_OF_EACH = list({case.family: case for case in goldens()}.values())
 
 
 def drawn(case: Golden, folder: Path) -> ElementTree.Element:
-    options = case.options
-    config = read(case.save(folder), Options(family=options.pop("family", None), overrides=options)).config
+    config = read(case.save(folder), Options(**case.told)).config
     rows, columns = case.manifest["inputs"][0]["shape"][2:]
     drawing = draw_views if case.family == "dust3r" else draw
     return ElementTree.fromstring(drawing(config, measure(config, rows, columns), rows, columns, "A <network> & more"))

@@ -19,8 +19,7 @@ from tests.layouts.cases import CASES, files
 def folder_of(case: str, path: Path) -> Path:
     """A golden case, converted and exported."""
     source = golden(case).save(path)
-    options = golden(case).options
-    export(source, path / "folder", "transformers", family=options.pop("family", None), overrides=options, sync=False)
+    export(source, path / "folder", "transformers", **golden(case).told, sync=False)
     return path / "folder"
 
 

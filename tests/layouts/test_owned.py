@@ -27,7 +27,7 @@ def owned(rules: RuleSet, config: DPTConfig) -> dict[str, tuple[int, ...]]:
 
 @pytest.mark.parametrize("case", [case for case in goldens(*IN_TRANSFORMERS) if case.name not in OTHER_BUFFERS], ids=lambda case: case.name)
 def test_the_original_owns_what_its_checkpoints_hold(case: Golden, tmp_path: Path) -> None:
-    matched = match(open_checkpoint(case.save(tmp_path)), **_told(case))
+    matched = match(open_checkpoint(case.save(tmp_path)), **case.told)
     held = {name: matched.checkpoint.tensors[name].shape for name in matched.translation.dropped}
     expected = owned(matched.family.layouts[matched.layout], matched.config)
     assert {name: shape for name, shape in held.items() if not name.startswith(CLASSIFIER)} == {
@@ -41,14 +41,14 @@ def test_the_original_owns_what_its_checkpoints_hold(case: Golden, tmp_path: Pat
 def test_it_does_at_released_sizes_with_its_classifier(case: Golden, tmp_path: Path) -> None:
     if case.family not in IN_TRANSFORMERS:
         pytest.skip("nothing is written from another layout to this family's")
-    matched = match(open_checkpoint(case.save(tmp_path)), **_told(case))
+    matched = match(open_checkpoint(case.save(tmp_path)), **case.told)
     held = {name: matched.checkpoint.tensors[name].shape for name in matched.translation.dropped}
     assert held == owned(matched.family.layouts[matched.layout], matched.config)
 
 
 @pytest.mark.parametrize("case", goldens(*IN_TRANSFORMERS), ids=lambda case: case.name)
 def test_whatever_a_layout_owns_is_one_of_its_drops(case: Golden, tmp_path: Path) -> None:
-    matched = match(open_checkpoint(case.save(tmp_path)), **_told(case))
+    matched = match(open_checkpoint(case.save(tmp_path)), **case.told)
     for layout, rules in matched.family.every_layout.items():
         try:
             its_own = owned(rules, matched.config)
@@ -59,8 +59,3 @@ def test_whatever_a_layout_owns_is_one_of_its_drops(case: Golden, tmp_path: Path
             place = rules.of_original(name)
             segmentation = "auxiliary_head" in name or "auxlayer" in name
             assert (place is not None and isinstance(place.rule, Drop)) or (segmentation and "segmentation" not in layout), (layout, name)
-
-
-def _told(case: Golden) -> dict[str, object]:
-    options = case.options
-    return {"family": options.pop("family", None), "overrides": options}

@@ -12,9 +12,7 @@ from tests.goldens import golden
 
 
 def exported(case: str, path: Path, **more: object) -> Path:
-    options = golden(case).options
-    family = options.pop("family", None)
-    export(golden(case).save(path), path / "folder", "transformers", family=family, overrides=options, sync=False, **more)  # type: ignore[arg-type]
+    export(golden(case).save(path), path / "folder", "transformers", **golden(case).told, sync=False, **more)  # type: ignore[arg-type]
     return path / "folder"
 
 

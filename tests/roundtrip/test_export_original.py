@@ -17,13 +17,8 @@ CASE = golden("depth_anything_v2")
 
 def converted(case: Golden, folder: Path, **options: object) -> Path:
     target = folder / "converted.safetensors"
-    convert(case.save(folder), target, **{"sync": False, **_told(case), **options})
+    convert(case.save(folder), target, **{"sync": False, **case.told, **options})
     return target
-
-
-def _told(case: Golden) -> dict[str, object]:
-    options = case.options
-    return {"family": options.pop("family", None), "overrides": options}
 
 
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)

@@ -48,9 +48,8 @@ def fared(verification: Verification, how: Fared) -> list[str]:
 @pytest.mark.parametrize("keep_unused", [False, True], ids=["without unused", "with unused"])
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
 def test_every_case_is_what_it_was(case: Golden, keep_unused: bool, tmp_path: Path) -> None:
-    source, options = case.save(tmp_path), case.options
-    family = options.pop("family", None)
-    verification = verify(source, converted(source, family=family, overrides=options, keep_unused=keep_unused))
+    source = case.save(tmp_path)
+    verification = verify(source, converted(source, **case.told, keep_unused=keep_unused))
     assert verification.holds
     assert len(verification.verdicts) == len(case.state_dict())
     assert not fared(verification, Fared.COMPUTED_CLOSELY), "buffers are made again to the last bit"

@@ -1,35 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from model_defs.build import build
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
 from model_defs.encoders.efficient_attention import MemoryCompressedAttention, PerformerAttention, random_directions
 from model_defs.encoders.transformer import Attention
 from model_defs.other_attention import with_attention
 from model_defs.posenc import AlignedPositionEncoding
 from muggle_convert.families import BY_NAME
 from tests.configurations import SMALL
-
-
-def configuration(**changes: object) -> DPTConfig:
-    config = SMALL["dpt_hybrid"].config
-    assert isinstance(config.encoder, HybridConfig)
-    return replace(config, encoder=replace(config.encoder, **changes))
-
-
-PERFORMER = configuration(heads=2, attention=PerformerConfig(32, 40))
-COMPRESSED = configuration(heads=2, attention=MemoryCompressedConfig(3))
-
-
-@pytest.fixture
-def images() -> Tensor:
-    return SMALL["dpt_hybrid"].images(2)
 
 
 def test_random_features_come_close_to_the_attention_they_stand_for() -> None:
@@ -66,24 +47,6 @@ def test_aligned_positions_keep_their_corners() -> None:
     resized = positions.patch_embedding((5, 7))[0]
     for corner, number in ((0, 0), (6, 2), (28, 6), (34, 8)):
         assert torch.allclose(resized[corner], positions.base_patch_embedding[0, number], atol=1e-6)
-
-
-@pytest.mark.parametrize("config", [PERFORMER, COMPRESSED], ids=["performer", "memory compressed"])
-def test_every_weight_learns_and_a_batch_is_what_its_images_are(config: DPTConfig, images: Tensor) -> None:
-    network = build(config)
-    together = network(images)
-    together.square().sum().backward()
-    assert all(parameter.grad is not None for parameter in network.parameters())
-    assert torch.allclose(together[1:], network(images[1:]), atol=1e-5)
-
-
-@pytest.mark.parametrize("config", [PERFORMER, COMPRESSED], ids=["performer", "memory compressed"])
-def test_half_precision_is_close(config: DPTConfig, images: Tensor) -> None:
-    network = build(config).eval()
-    with torch.inference_mode():
-        expected = network(images)
-        found = network.bfloat16()(images.bfloat16()).float()
-    assert (found - expected).abs().mean() <= 0.05 * expected.abs().mean()
 
 
 @pytest.mark.parametrize("plugged_into", ["dpt_hybrid", "dpt_vit", "depth_anything_v2", "depth_anything_v2, gated"])
@@ -129,15 +92,3 @@ def test_joined_and_parted_matrices_are_the_same_weights() -> None:
 def test_a_family_without_such_a_place_is_refused() -> None:
     with pytest.raises(ValueError, match="whose attention can be another one"):
         with_attention(SMALL["dpt_beit"].network(), PerformerConfig(64, 40))
-
-
-@pytest.mark.parametrize("config", [PERFORMER, COMPRESSED], ids=["performer", "memory compressed"])
-def test_it_compiles_as_one_graph_and_is_exported_for_batches_of_any_size(config: DPTConfig, images: Tensor) -> None:
-    torch._dynamo.reset()
-    network = build(config).eval()
-    with torch.no_grad():
-        expected = network(images)
-        compiled = torch.compile(network, backend="aot_eager", fullgraph=True)(images)
-        exported = torch.export.export(network, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},)).module()
-        assert torch.allclose(compiled, expected, atol=1e-4)
-        assert torch.allclose(exported(images[:1]), expected[:1], atol=1e-4)

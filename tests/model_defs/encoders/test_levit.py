@@ -58,37 +58,8 @@ def test_the_transposed_stem_gives_back_two_halvings(network: DPT) -> None:
     assert network.get_submodule("transposed_stem")(torch.zeros(1, 8, 5, 7)).shape == (1, 4, 20, 28)
 
 
-def test_every_parameter_gets_a_gradient(network: DPT) -> None:
-    image = SMALL_LEVIT.images().requires_grad_()
-    network(image).sum().backward()
-    assert image.grad is not None and image.grad.any()
-    assert [name for name, tensor in network.named_parameters() if tensor.grad is None or not tensor.grad.any()] == []
-
-
 def test_training_moves_the_statistics_of_every_norm(network: DPT) -> None:
     norms = {name: one for name, one in network.named_modules() if isinstance(one, (nn.BatchNorm1d, nn.BatchNorm2d))}
     before = {name: one.running_mean.clone() for name, one in norms.items() if one.running_mean is not None}
     network.train()(SMALL_LEVIT.images(2))
     assert [name for name, one in norms.items() if one.running_mean is None or torch.equal(one.running_mean, before[name])] == []
-
-
-def test_a_batch_is_what_its_images_are_one_by_one(network: DPT) -> None:
-    images = SMALL_LEVIT.images(2)
-    with torch.inference_mode():
-        together, apart = network(images), torch.cat([network(image[None]) for image in images])
-    torch.testing.assert_close(together, apart, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_is_close(network: DPT, dtype: torch.dtype) -> None:
-    images = SMALL_LEVIT.images()
-    with torch.inference_mode():
-        exact, rounded = network(images), network.to(dtype)(images.to(dtype))
-    assert rounded.dtype is dtype
-    assert (rounded.float() - exact).abs().mean() < 0.1 * exact.std()
-
-
-def test_an_exported_network_predicts_the_same(network: DPT) -> None:
-    images = SMALL_LEVIT.images()
-    exported = torch.export.export(network, (images,)).module()
-    torch.testing.assert_close(exported(images), network(images), rtol=1e-4, atol=1e-4)
