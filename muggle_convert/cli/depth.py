@@ -143,7 +143,7 @@ def _seer(form: str, matches: list[Match], compare: str | None, known: Known, *,
     from muggle_convert.images.seeing import Seer
     from muggle_convert.loading import load
 
-    Image.MAX_IMAGE_PIXELS = 1 << 29  # a panorama is no attack: whoever runs this chose the pictures
+    Image.MAX_IMAGE_PIXELS = None  # reading has a limit of its own, and refuses where Pillow would warn
     models = tuple(to_device(load(matched), more["device"]) for matched in matches)
     names = tuple(Path(name).name for name in (model, compare) if name)
     seer = Seer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +14,7 @@ from muggle_convert.images.colours import Colours, Values
 from muggle_convert.images.scales import Tick
 
 PAPER, INK, PALE = (252, 252, 250), (38, 38, 42), (120, 120, 126)
+ROWS = 256  # that are put on the sheet at a time
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,29 @@ def arrange(panels: Sequence[Panel]) -> Image.Image:
     """All panels in a row; words are as large as the pictures allow."""
     height = max(len(panel.picture) for panel in panels)
     text = max(11, round(0.032 * min(height, *(panel.picture.shape[1] for panel in panels))))
-    widths = [max(panel.picture.shape[1], 18 * text if panel.legend or panel.title else 0) for panel in panels]
+    widths = [max(panel.picture.shape[1], _least_width(panel, text)) for panel in panels]
     gap = text // 2 if len(panels) > 1 else 0
     above = round(2.2 * text) if any(panel.title for panel in panels) else 0
     below = round(max((5.2 if panel.legend.ticks else 4.1) * text if panel.legend else 0 for panel in panels))
     sheet = Image.new("RGB", (sum(widths) + gap * (len(panels) - 1), above + height + below), PAPER)
     draw, left = ImageDraw.Draw(sheet), 0
     for panel, width in zip(panels, widths, strict=True):
-        picture = Image.fromarray(panel.picture)
-        sheet.paste(picture, (left + (width - picture.width) // 2, above + (height - picture.height) // 2))
+        rows, columns = panel.picture.shape[:2]
+        corner = left + (width - columns) // 2, above + (height - rows) // 2
+        for top in range(0, rows, ROWS):  # no second copy of a large picture
+            sheet.paste(Image.fromarray(panel.picture[top : top + ROWS]), (corner[0], corner[1] + top))
         draw.text((left + width / 2, above / 2), _fitting(panel.title, width, text), fill=INK, font=_font(text), anchor="mm")
         if panel.legend is not None:
             _draw_legend(sheet, draw, panel.legend, (left, above + height), width, text)
         left += width + gap
     return sheet
+
+
+def _least_width(panel: Panel, text: int) -> int:
+    """Room for what the colours mean, which must not be cut; a title may be."""
+    if panel.legend is None:
+        return 18 * text if panel.title else 0
+    return max(18 * text, math.ceil(_font(text).getlength(panel.legend.caption)) + text)
 
 
 def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, legend: Legend, corner: tuple[int, int], width: int, text: int) -> None:

@@ -13,6 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 
+LARGEST = 1 << 28  # pixels of a file; the largest cameras and panoramas have fewer, and a few bytes can claim to be many more
+LARGE = 1 << 25  # pixels from which on a picture is better alone in memory
+ROWS = 256  # that are converted at a time
+
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3)
 Picture = Union[str, Path, Image.Image, Pixels]
 
@@ -22,10 +26,19 @@ def read_picture(picture: Picture) -> Pixels:
     if isinstance(picture, np.ndarray):
         return _checked(picture)
     if isinstance(picture, Image.Image):
-        return _colours(picture, "the picture")
+        return _colours(ImageOps.exif_transpose(picture), "the picture")
     if isinstance(picture, (str, Path)):
         return _read_file(Path(picture))
     raise Refusal(f"a picture is a path, a PIL image or a uint8 array of shape (height, width, 3), not {type(picture).__name__}.")
+
+
+def is_large(path: Path) -> bool:
+    """As far as the beginning of the file says; what cannot be read is refused by whoever reads it."""
+    try:
+        with Image.open(path) as image:
+            return image.width * image.height > LARGE
+    except Exception:  # a decoder may fail in any way on a damaged file
+        return False
 
 
 def _checked(array: npt.NDArray[Any]) -> Pixels:
@@ -40,6 +53,11 @@ def _checked(array: npt.NDArray[Any]) -> Pixels:
 def _read_file(path: Path) -> Pixels:
     try:
         with Image.open(path) as image:
+            if image.width * image.height > LARGEST:
+                raise Refusal(
+                    f"{printable(path.name)} is {image.width} x {image.height}, more than the {LARGEST:,} pixels that are read; scale it down."
+                )
+            ImageOps.exif_transpose(image, in_place=True)
             return _colours(image, printable(path.name))
     except Refusal:
         raise
@@ -61,13 +79,17 @@ def _read_file(path: Path) -> Pixels:
 
 
 def _colours(image: Image.Image, name: str) -> Pixels:
-    upright = ImageOps.exif_transpose(image)
-    convert = _BY_MODE.get(upright.mode)
+    """Some rows at a time: of a large picture, no whole copy is made on the way."""
+    convert = _BY_MODE.get(image.mode)
     if convert is None:
         raise Refusal(
-            f"{name} holds {upright.mode!r} pixels, which are not colours of a known range; save it as RGB or grey, with 8 or 16 bits."
+            f"{name} holds {image.mode!r} pixels, which are not colours of a known range; save it as RGB or grey, with 8 or 16 bits."
         )
-    return np.asarray(convert(upright))
+    colours = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, ROWS):
+        bottom = min(top + ROWS, image.height)
+        colours[top:bottom] = np.asarray(convert(image.crop((0, top, image.width, bottom))))
+    return colours
 
 
 def _direct(image: Image.Image) -> Image.Image:

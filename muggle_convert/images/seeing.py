@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 from PIL import Image
 
 from model_defs.config import OutputConfig
@@ -63,6 +64,11 @@ class Seer:
     def see(self, picture: Pixels) -> Seen:
         predictions = [model.predict(picture, self.size) for model in self.models]
         output = self.models[0].config.output
+        for name, prediction in zip(self.names, predictions, strict=True):
+            if not np.isfinite(prediction).any():
+                raise Refusal(
+                    f"{name} predicts no finite number for any pixel; its weights may hold NaN or infinity, and muggle-convert convert says how many."
+                )
         if len(self.models) > 1:
             one, other = (model.config for model in self.models)
             return Seen(picture, predictions[0], output, compare(predictions[0], one, predictions[1], other))

@@ -11,7 +11,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.images.ahead import ahead
 from muggle_convert.images.jobs import Events, Job
 from muggle_convert.images.products import save, save_film
-from muggle_convert.images.reading import Pixels, read_picture
+from muggle_convert.images.reading import Pixels, is_large, read_picture
 from muggle_convert.images.seeing import Seer
 from muggle_convert.images.video import open_film
 
@@ -30,20 +30,28 @@ class Wishes:
 def work(seer: Seer, jobs: Iterable[Job], wishes: Wishes, events: Events) -> None:
     """Do every job; one that fails is told of and does not stop the rest."""
     with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-        pictures = ahead(jobs, lambda job: None if job.is_film else readers.submit(read_picture, job.source))
+        pictures = ahead(jobs, lambda job: None if _is_alone(job) else readers.submit(read_picture, job.source))
         for (job, _), result in ahead(pictures, lambda coming: _result(seer, *coming, wishes, events, writers)):
             _tell(job, result, events)
+
+
+def _is_alone(job: Job) -> bool:
+    """Whether memory would not hold several of its kind at once."""
+    return job.is_film or is_large(job.source)
 
 
 def _result(
     seer: Seer, job: Job, picture: Future[Pixels] | None, wishes: Wishes, events: Events, writers: ThreadPoolExecutor
 ) -> Future[None]:
-    """Predict, and let the prediction be written; a film is done when this returns."""
+    """Predict, and let the prediction be written; what goes alone is done when this returns."""
     result: Future[None] = Future()
     try:
         if picture is not None:
             return writers.submit(save, seer, seer.see(picture.result()), job.target, wishes.form, wishes.field_of_view)
-        _film(seer, job, wishes, events)
+        if job.is_film:
+            _film(seer, job, wishes, events)
+        else:
+            save(seer, seer.see(read_picture(job.source)), job.target, wishes.form, wishes.field_of_view)
         result.set_result(None)
     except FAILURES as problem:
         result.set_exception(problem)

@@ -166,6 +166,17 @@ def test_weights_among_others_are_chosen_and_what_does_not_belong_is_left_out(de
     assert np.ptp(np.load(tmp_path / "depth.npy")) > 0
 
 
+def test_a_large_picture_goes_alone_and_comes_out_the_same(
+    depth: Run, model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photographs / "half.jpg").unlink()
+    assert depth(photographs, "-m", model, "-o", tmp_path / "together", "--format", "npy").returncode == 1
+    monkeypatch.setattr("muggle_convert.images.reading.LARGE", 1000)
+    assert depth(photographs, "-m", model, "-o", tmp_path / "alone", "--format", "npy").returncode == 1
+    for name in ("house.npy", "garden/tree.npy"):
+        assert np.array_equal(np.load(tmp_path / "alone" / name), np.load(tmp_path / "together" / name))
+
+
 def test_side_by_side_and_comparison_widen_the_picture(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
     picture = tmp_path / "large.png"
     Image.fromarray(uint8_picture(300, 400, 3)).save(picture)
@@ -214,6 +225,15 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "depth").exists()
+
+
+def test_a_model_that_predicts_no_number_makes_no_picture(depth: Run, photographs: Path, tmp_path: Path) -> None:
+    weights = golden("depth_anything_v2").state_dict()
+    weights["pretrained.norm.bias"] = torch.full_like(weights["pretrained.norm.bias"], torch.nan)
+    torch.save(weights, tmp_path / "depth_anything_v2_vits.pth")
+    done = depth(photographs / "house.jpg", "-m", tmp_path / "depth_anything_v2_vits.pth", "-o", tmp_path / "depth.png")
+    assert done.returncode == 1 and "predicts no finite number for any pixel" in done.stderr
+    assert not (tmp_path / "depth.png").exists()
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "ply"]])

@@ -51,6 +51,13 @@ def test_a_tiny_picture_stands_in_the_middle_of_a_legible_legend() -> None:
     assert sheet[0, 0].tolist() == list(PAPER)
 
 
+def test_what_the_colours_mean_is_never_cut() -> None:
+    narrow = np.asarray(arrange([depth_panel(DEPTH[:60, :80], RELATIVE)]))
+    wide = np.asarray(arrange([depth_panel(DEPTH[:60], RELATIVE)]))
+    caption = [np.flatnonzero((sheet[-20:] < 200).all(axis=2).any(axis=0)) for sheet in (narrow, wide)]
+    assert np.ptp(caption[0]) == np.ptp(caption[1])
+
+
 def test_a_picture_stands_beside_its_depth() -> None:
     picture = uint8_picture(300, 400, 1)
     sheet = np.asarray(arrange([Panel(picture), depth_panel(DEPTH, RELATIVE)]))

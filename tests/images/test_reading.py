@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from muggle_convert import Refusal
 from muggle_convert.images.reading import read_picture
+from tests.goldens import uint8_picture
 
 RED, BLUE = (200, 10, 30), (20, 40, 220)
 
@@ -124,3 +126,27 @@ def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path: Path) -> None:
         read_picture(tmp_path / "nothing.png")
     with pytest.raises(Refusal, match="is a folder"):
         read_picture(tmp_path)
+
+
+def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    Image.new("1", (1 << 15, (1 << 13) + 1)).save(tmp_path / "bomb.png")
+    tracemalloc.start()
+    with pytest.raises(Refusal, match=r"bomb\.png is 32768 x 8193, more than the 268,435,456 pixels that are read"):
+        read_picture(tmp_path / "bomb.png")
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "1"])
+def test_a_picture_of_many_rows_is_read_to_the_last_one(tmp_path: Path, mode: str) -> None:
+    image = Image.fromarray(uint8_picture(700, 9, 1)).convert(mode)
+    image.save(tmp_path / "tall.png")
+    assert np.array_equal(read_picture(tmp_path / "tall.png"), np.asarray(image.convert("RGB")))
+
+
+def test_an_image_in_memory_is_not_turned_in_place() -> None:
+    image = Image.fromarray(two_pixels())
+    image.getexif()[0x0112] = 6
+    assert read_picture(image).shape == (2, 1, 3)
+    assert image.size == (2, 1)
