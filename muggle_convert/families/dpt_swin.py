@@ -14,18 +14,9 @@ from muggle_convert.families.ends import OUTPUT_SETTINGS
 from muggle_convert.families.evidence import Findings
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import Inventory, norm
-from muggle_convert.families.window_buffers import indexed, masked
-from muggle_convert.families.windows import (
-    BLOCK,
-    CONVERTED_BLOCK,
-    SIZE,
-    STAGES,
-    layouts,
-    network_inventory,
-    read_grid,
-    read_network,
-    read_stages,
-)
+from muggle_convert.families.window_buffers import BLOCK, STAGES, indexed, masked
+from muggle_convert.families.window_grid import SIZE, read_grid
+from muggle_convert.families.windows import CONVERTED_BLOCK, layouts, network_inventory, read_network, read_stages
 from muggle_convert.rules import Shape, rename
 
 LAYOUTS = layouts(

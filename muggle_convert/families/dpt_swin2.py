@@ -20,25 +20,11 @@ from muggle_convert.families.family import Family, Reading, Released, Setting
 from muggle_convert.families.parts import Inventory, norm
 from muggle_convert.families.settings import on_encoder, whole_number, whole_numbers
 from muggle_convert.families.transformers_layout.swin2 import TRANSFORMERS
-from muggle_convert.families.window_buffers import LARGEST, derive_table, pretrained_window
-from muggle_convert.families.windows import (
-    BLOCK,
-    CONVERTED_BLOCK,
-    INDEX,
-    MASK,
-    SIZE,
-    STAGES,
-    describe_stored,
-    layouts,
-    network_inventory,
-    read_grid,
-    read_network,
-    read_stages,
-    stored_by_stage,
-)
+from muggle_convert.families.window_buffers import BLOCK, INDEX, LARGEST, MASK, STAGES, TABLE, derive_table, pretrained_window
+from muggle_convert.families.window_grid import SIZE, describe_stored, read_grid, stored_by_stage
+from muggle_convert.families.windows import CONVERTED_BLOCK, layouts, network_inventory, read_network, read_stages
 from muggle_convert.rules import Flatten, derivable, rename, stack
 
-TABLE = BLOCK + ".attn.relative_coords_table"
 LAYOUTS = layouts(
     attention=(
         rename(BLOCK + ".attn.qkv.weight", CONVERTED_BLOCK + ".attn.qkv.weight"),

@@ -1,4 +1,4 @@
-"""Buffers that Swin and Swin V2 files may store, made again from the windows; `windows` reads what they tell."""
+"""Buffers that Swin and Swin V2 files may store, made again from the windows; `window_grid` reads what they tell."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 Windowed = SwinConfig | Swin2Config
+STAGES = 4
+BLOCK = "pretrained.model.layers.{s}.blocks.{n}"
+MASK = BLOCK + ".attn_mask"
+INDEX = BLOCK + ".attn.relative_position_index"
+TABLE = BLOCK + ".attn.relative_coords_table"
 LARGEST = 1 << 25  # elements; the largest windows that were released have masks of 5 million
 
 
@@ -60,7 +65,7 @@ def masked(encoder: Windowed) -> Inventory:
     for stage, (depth, windows) in enumerate(zip(encoder.depths, window_layout(encoder, encoder.grid), strict=True)):
         shape = (math.prod(windows.across), windows.tokens, windows.tokens)
         shifted = range(1, depth, 2) if any(windows.shift) else ()
-        shapes |= {f"pretrained.model.layers.{stage}.blocks.{number}.attn_mask": shape for number in shifted}
+        shapes |= {MASK.format(s=stage, n=number): shape for number in shifted}
     return shapes
 
 
@@ -68,8 +73,7 @@ def indexed(encoder: Windowed) -> Inventory:
     """The shapes of all indices into tables of positions, by their original names."""
     shapes: Inventory = {}
     for stage, (depth, windows) in enumerate(zip(encoder.depths, window_layout(encoder, encoder.grid), strict=True)):
-        name, shape = "attn.relative_position_index", (windows.tokens, windows.tokens)
-        shapes |= {f"pretrained.model.layers.{stage}.blocks.{number}.{name}": shape for number in range(depth)}
+        shapes |= {INDEX.format(s=stage, n=number): (windows.tokens, windows.tokens) for number in range(depth)}
     return shapes
 
 
