@@ -13,6 +13,8 @@ from muggle_convert.rules import Drop, Fate, Shape
 from muggle_convert.rules.operations import Run
 from muggle_convert.translate import UNUSED, Made, original_name
 
+COUNTER = "num_batches_tracked"  # what batch norms of torch count in whole numbers; all else in a network is a weight
+
 
 @dataclass(frozen=True)
 class Output:
@@ -78,6 +80,11 @@ def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) ->
         tensor = made[name]
         if tensor.dtype.is_complex:
             raise Refusal(f"{', '.join(map(printable, tensor.origins))} holds complex numbers, which no network here computes with.")
+        if not tensor.dtype.is_floating and not name.startswith(UNUSED) and not name.endswith(COUNTER):
+            raise Refusal(
+                f"{', '.join(map(printable, tensor.origins))} holds {tensor.dtype.code}, and weights are floating-point numbers; if they were "
+                "quantised, convert the file they were made from."
+            )
         if (whole := tensor.whole) is not None:
             owner = owners.setdefault((whole.record, whole.offset, whole.shape, whole.stride, whole.dtype), name)
             if owner != name and whole.count:
