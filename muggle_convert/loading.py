@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def load_any_dpt(
 
     A file, a folder, a repository on the Hugging Face Hub (with its `revision` and the `filename` in it), or `zoo:NAME`. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
+    The network computes in the file's own element type, or in the widest where the file mixes several.
     """
     options = Options(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
     return load(read(path_or_repo, options))
@@ -54,11 +56,18 @@ def load(matched: Match) -> Predictor:
     with torch.device("meta"):
         model = build(matched.config)
     files = MappedFiles()
-    weights = {output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)}
+    weights = _of_one_type({output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)})
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
     _assign(model, weights, matched)
     return with_predict(model.eval(), PairPredictor if model.pictures == 2 else Predictor)
+
+
+def _of_one_type(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Torch multiplies numbers of one type only; where a file mixes several, those of the narrower ones are widened, which changes none."""
+    floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
+    widest = reduce(torch.promote_types, floating)
+    return {name: tensor.to(widest) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
 
 
 def _assign(model: Network, weights: Mapping[str, Tensor], matched: Match) -> None:

@@ -220,9 +220,7 @@ def test_a_complex_weight_is_refused(hostile) -> None:
 
 def test_weights_in_whole_numbers_are_refused(hostile) -> None:
     hostile.arrays["pretrained.cls_token"] = hostile.arrays["pretrained.cls_token"].astype(np.int32)
-    state = hostile.state() | {
-        "pretrained.cls_token": forge.tensor(forge.storage("0", 64, forge.glob("torch", "IntStorage")), [1, 1, 64])
-    }
+    state = hostile.state() | {"pretrained.cls_token": forge.tensor(forge.storage("0", 64, forge.glob("torch", "IntStorage")), [1, 1, 64])}
     said = hostile.refused(forge.torch_zip(forge.mapping(state), hostile.records))
     assert "pretrained.cls_token holds I32, and weights are floating-point numbers" in said
 
