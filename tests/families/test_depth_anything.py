@@ -1,69 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import DINOv2Config
-from model_defs.plain_values import leaves
+from model_defs.config import OutputConfig
 from muggle_convert import Refusal
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.depth_anything import ORIGINAL
 from muggle_convert.families.evidence import Source
+from tests.families.variants.depth_anything import configuration
 from tests.originals import match_file, save_original
-
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def configuration(
-    width: int = 64,
-    depth: int = 12,
-    taps: tuple[int, ...] = (2, 5, 8, 11),
-    family: str = "depth_anything_v2",
-    grid: int = 3,
-    mlp: Any = "gelu",
-    readout: Any = "ignore",
-    batch_norm: bool = False,
-    channels: int = 3,
-) -> DPTConfig:
-    return DPTConfig(
-        family=family,
-        encoder=DINOv2Config(width, depth, width // 64, mlp, 2 * width, 14, (grid, grid), taps),
-        reassemble=ReassembleConfig((8, 16, 24, 32), readout),
-        fusion=FusionConfig((16,) * 4, "to next", batch_norm),
-        head=HeadConfig("depth", 8, 32, 1, "to image"),
-        image=ImageConfig(channels, 14 * grid, True, "at least", 14, *IMAGENET),
-        output=OutputConfig("relative inverse depth", "relu", resize="bilinear aligned"),
-    )
-
-
-VARIANTS: dict[str, Callable[[], DPTConfig]] = {
-    "as released": lambda: configuration(),
-    "24 blocks": lambda: configuration(depth=24, taps=(4, 11, 17, 23)),
-    "giant": lambda: configuration(depth=40, taps=(9, 19, 29, 39), mlp="swiglu"),
-    "two heads": lambda: configuration(width=128),
-    "readout projection": lambda: configuration(readout="project"),
-    "batch norm": lambda: configuration(batch_norm=True),
-    "another grid": lambda: configuration(grid=5),
-    "four input channels": lambda: configuration(channels=4),
-    "V1": lambda: configuration(family="depth_anything_v1", taps=(8, 9, 10, 11)),
-}
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
-    config = VARIANTS[variant]()
-    with torch.device("meta"):
-        held = {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
-    assert BY_NAME[config.family].inventory(config) == held
 
 
 @settings(max_examples=50, deadline=None)
@@ -77,18 +28,6 @@ def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
 def test_every_name_has_one_rule_in_both_directions(depth: int, heads: int, mlp: str, readout: str, batch_norm: bool) -> None:
     config = configuration(width=64 * heads, depth=depth, taps=(0, 1, 2, 3), mlp=mlp, readout=readout, batch_norm=batch_norm)
     ORIGINAL.check(BY_NAME[config.family].inventory(config))
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_configuration_is_read_back_from_the_shapes(variant: str, tmp_path: Path) -> None:
-    config = VARIANTS[variant]()
-    file = save_original(build(config), ORIGINAL, tmp_path / "model.pth")
-    assert match_file(file, family=config.family).config == config
-
-
-def test_every_value_of_the_configuration_has_evidence(tmp_path: Path) -> None:
-    matched = match_file(save_original(build(configuration()), ORIGINAL, tmp_path / "model.pth"), family="depth_anything_v2")
-    assert {path for path, value in leaves(matched.config).items() if value is not None} <= set(matched.evidence)
 
 
 @pytest.mark.parametrize(

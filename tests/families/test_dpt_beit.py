@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import DPTConfig, ReassembleConfig
 from model_defs.encoder_config import BEiTConfig
 from model_defs.encoders.beit import relative_position_index
-from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_beit import LAYOUTS
 from muggle_convert.families.family import nearest_released
+from tests.families.variants.dpt_beit import configuration
 from tests.goldens import TOLERANCE, golden
 from tests.originals import match_file, original_state, save_original
 
@@ -27,50 +25,8 @@ FAMILY, ORIGINAL = BY_NAME["dpt_beit"], LAYOUTS["original"]
 INDEX = "pretrained.model.blocks.7.attn.relative_position_index"
 
 
-def configuration(
-    width: int = 48,
-    depth: int = 12,
-    heads: int = 3,
-    taps: tuple[int, ...] = (2, 5, 8, 11),
-    grid: int = 3,
-    readout: Any = "project",
-    batch_norm: bool = False,
-    channels: int = 3,
-    outputs: int = 1,
-) -> DPTConfig:
-    return DPTConfig(
-        family="dpt_beit",
-        encoder=BEiTConfig(width, depth, heads, 2 * width, 16, (grid, grid), taps),
-        reassemble=ReassembleConfig((8, 16, 24, 32), readout),
-        fusion=FusionConfig((16,) * 4, "to next", batch_norm),
-        head=HeadConfig("depth", 8, 32, outputs, "double"),
-        image=ImageConfig(channels, 16 * grid, True, "closest", 32, (0.5,) * channels, (0.5,) * channels),
-        output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
-    )
-
-
-VARIANTS: dict[str, Callable[[], DPTConfig]] = {
-    "as released": lambda: configuration(),
-    "24 blocks": lambda: configuration(depth=24, taps=(5, 11, 17, 23)),
-    "two heads": lambda: configuration(heads=2),
-    "an even grid": lambda: configuration(grid=4),
-    "one patch": lambda: configuration(grid=1),
-    "batch norm": lambda: configuration(batch_norm=True),
-    "four input channels": lambda: configuration(channels=4),
-    "three output channels": lambda: configuration(outputs=3),
-}
-
-
 def saved(config: DPTConfig, path: Path) -> Path:
     return save_original(build(config), ORIGINAL, path)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
-    config = VARIANTS[variant]()
-    with torch.device("meta"):
-        held = {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
-    assert FAMILY.inventory(config) == held
 
 
 @settings(max_examples=50, deadline=None)
@@ -83,17 +39,6 @@ def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
 )
 def test_every_name_has_one_rule_in_both_directions(depth: int, heads: int, grid: int, readout: str, batch_norm: bool) -> None:
     ORIGINAL.check(FAMILY.inventory(configuration(64 * heads, depth, heads, grid=grid, readout=readout, batch_norm=batch_norm)))
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_configuration_is_read_back_from_the_shapes(variant: str, tmp_path: Path) -> None:
-    config = VARIANTS[variant]()
-    assert match_file(saved(config, tmp_path / "model.pt")).config == config
-
-
-def test_every_value_of_the_configuration_has_evidence(tmp_path: Path) -> None:
-    matched = match_file(saved(configuration(), tmp_path / "model.pt"))
-    assert {path for path, value in leaves(matched.config).items() if value is not None} <= set(matched.evidence)
 
 
 def test_keys_get_a_bias_of_zero_between_those_of_queries_and_values(tmp_path: Path) -> None:

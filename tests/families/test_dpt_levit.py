@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,72 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import LeViTConfig
+from model_defs.config import DPTConfig
 from model_defs.encoders.levit import distances
-from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_levit import EVERY_BLOCK, ORIGINAL
 from muggle_convert.families.evidence import Source
 from muggle_convert.families.family import nearest_released
 from muggle_convert.rules import Drop
+from tests.families.variants.dpt_levit import configuration
 from tests.goldens import TOLERANCE, golden
 from tests.originals import match_file, original_state, save_original
 
 FAMILY = BY_NAME["dpt_levit"]
 INDEX, SHRINKING_INDEX = "pretrained.model.blocks.10.m.attention_bias_idxs", "pretrained.model.blocks.8.attention_bias_idxs"
-
-
-def configuration(
-    widths: tuple[int, int, int] = (16, 24, 32),
-    depths: tuple[int, int, int] = (4, 4, 1),
-    heads: tuple[int, int, int] = (1, 2, 3),
-    key_width: int = 8,
-    value_width: int = 16,
-    side: int = 4,
-    taps: tuple[int, int, int] = (1, 5, 10),
-    batch_norm: bool = False,
-    channels: int = 3,
-    outputs: int = 1,
-) -> DPTConfig:
-    encoder = LeViTConfig(
-        stem_widths=(2, 4, 8, widths[0]),
-        side=side,
-        widths=widths,
-        depths=depths,
-        heads=heads,
-        key_widths=(key_width,) * 3,
-        value_widths=(value_width,) * 3,
-        mlp_widths=(32, 40, 64),
-        shrinking_heads=(2, 3),
-        shrinking_key_widths=(key_width,) * 2,
-        shrinking_value_widths=(4 * key_width,) * 2,
-        shrinking_mlp_widths=(48, 56),
-        taps=taps,
-        transposed_stem_widths=(6, 4),
-    )
-    return DPTConfig(
-        family="dpt_levit",
-        encoder=encoder,
-        reassemble=ReassembleConfig((), "ignore"),
-        fusion=FusionConfig((12,) * 3, "to next", batch_norm),
-        head=HeadConfig("depth", 4, 8, outputs, "double"),
-        image=ImageConfig(channels, 16 * side, False, "closest", 16, (0.5,) * channels, (0.5,) * channels),
-        output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
-    )
-
-
-VARIANTS: dict[str, Callable[[], DPTConfig]] = {
-    "as released": lambda: configuration(),
-    "128S": lambda: configuration(depths=(2, 3, 4)),
-    "an odd side": lambda: configuration(side=5),
-    "other heads": lambda: configuration(heads=(4, 2, 1), key_width=4, value_width=12),
-    "batch norm": lambda: configuration(batch_norm=True),
-    "four input channels": lambda: configuration(channels=4),
-    "three output channels": lambda: configuration(outputs=3),
-    "fewer blocks": lambda: configuration(depths=(1, 2, 1), taps=(0, 3, 5)),
-}
 
 
 def saved(config: DPTConfig, path: Path, **more: torch.Tensor) -> Path:
@@ -89,14 +36,6 @@ def reasons(path: Path, **overrides: Any) -> dict[str, str]:
     return {name: place.rule.reason for name, place in places.items() if isinstance(place.rule, Drop)}
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
-    config = VARIANTS[variant]()
-    with torch.device("meta"):
-        held = {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
-    assert FAMILY.inventory(config) == held
-
-
 @settings(max_examples=50, deadline=None)
 @given(depths=st.tuples(*[st.integers(1, 9)] * 3), side=st.integers(1, 20), batch_norm=st.booleans())
 def test_every_name_has_one_rule_in_both_directions(depths: tuple[int, int, int], side: int, batch_norm: bool) -> None:
@@ -104,17 +43,6 @@ def test_every_name_has_one_rule_in_both_directions(depths: tuple[int, int, int]
     EVERY_BLOCK.check(names)
     if sum(depths) + 2 <= 11:
         ORIGINAL.check(names)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_configuration_is_read_back_from_the_shapes(variant: str, tmp_path: Path) -> None:
-    config = VARIANTS[variant]()
-    assert match_file(saved(config, tmp_path / "model.pt")).config == config
-
-
-def test_every_value_of_the_configuration_has_evidence(tmp_path: Path) -> None:
-    matched = match_file(saved(configuration(), tmp_path / "model.pt"))
-    assert {path for path, value in leaves(matched.config).items() if value is not None} <= set(matched.evidence)
 
 
 def test_blocks_after_the_last_tap_are_left_out_with_the_reason(tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,79 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import DPTConfig, ReassembleConfig
 from model_defs.encoder_config import ViTConfig
-from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_vit import LAYOUTS
 from muggle_convert.families.evidence import Source
 from muggle_convert.families.family import nearest_released
+from tests.families.variants.dpt_vit import configuration, segmentation
 from tests.goldens import golden
 from tests.originals import match_file, original_state, save_original
-
-RELATIVE = OutputConfig("relative inverse depth", "relu")
-CLASSES = OutputConfig("classes", "none")
-
-
-def configuration(
-    width: int = 64,
-    depth: int = 12,
-    taps: tuple[int, ...] = (2, 5, 8, 11),
-    grid: int = 3,
-    readout: Any = "project",
-    batch_norm: bool = False,
-    bias: bool = True,
-    channels: int = 3,
-    outputs: int = 1,
-) -> DPTConfig:
-    return DPTConfig(
-        family="dpt_vit",
-        encoder=ViTConfig(width, depth, width // 64, 2 * width, 16, (grid, grid), taps),
-        reassemble=ReassembleConfig((8, 16, 24, 32), readout),
-        fusion=FusionConfig((16,) * 4, "to next", batch_norm, bias),
-        head=HeadConfig("depth", 8, 32, outputs, "double"),
-        image=ImageConfig(channels, 16 * grid, True, "closest", 32, (0.5,) * channels, (0.5,) * channels),
-        output=RELATIVE if outputs == 1 else OutputConfig("channels", "relu"),
-    )
-
-
-def segmentation(classes: int = 150) -> DPTConfig:
-    return DPTConfig(
-        family="dpt_vit",
-        encoder=ViTConfig(64, 12, 1, 128, 16, (3, 3), (2, 5, 8, 11)),
-        reassemble=ReassembleConfig((8, 16, 24, 32), "project"),
-        fusion=FusionConfig((16,) * 4, "to next", batch_norm=True, bias=False),
-        head=HeadConfig("segmentation", 16, 16, classes, "double"),
-        image=ImageConfig(3, 480, True, "closest", 32, (0.5,) * 3, (0.5,) * 3),
-        output=CLASSES,
-    )
-
-
-VARIANTS: dict[str, Callable[[], DPTConfig]] = {
-    "as released": lambda: configuration(),
-    "24 blocks": lambda: configuration(depth=24, taps=(5, 11, 17, 23)),
-    "two heads": lambda: configuration(width=128),
-    "batch norm as in MiDaS": lambda: configuration(batch_norm=True),
-    "batch norm as in DPT": lambda: configuration(batch_norm=True, bias=False),
-    "an odd grid": lambda: configuration(grid=5),
-    "one input channel": lambda: configuration(channels=1),
-    "three output channels": lambda: configuration(outputs=3),
-    "segmentation": lambda: segmentation(),
-    "segmentation of one class": lambda: segmentation(classes=1),
-}
 
 
 def saved(config: DPTConfig, path: Path) -> Path:
     return save_original(build(config), LAYOUTS["original" if config.head.kind == "depth" else "segmentation"], path)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
-    config = VARIANTS[variant]()
-    with torch.device("meta"):
-        held = {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
-    assert BY_NAME["dpt_vit"].inventory(config) == held
 
 
 @settings(max_examples=50, deadline=None)
@@ -102,18 +41,6 @@ def test_every_name_has_one_rule_in_both_directions(depth: int, heads: int, read
 @given(classes=st.integers(1, 1000))
 def test_every_name_of_a_segmentation_model_has_one_rule_in_both_directions(classes: int) -> None:
     LAYOUTS["segmentation"].check(BY_NAME["dpt_vit"].inventory(segmentation(classes)))
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_configuration_is_read_back_from_the_shapes(variant: str, tmp_path: Path) -> None:
-    config = VARIANTS[variant]()
-    assert match_file(saved(config, tmp_path / "model.pt")).config == config
-
-
-@pytest.mark.parametrize("variant", ["as released", "three output channels", "segmentation"])
-def test_every_value_of_the_configuration_has_evidence(variant: str, tmp_path: Path) -> None:
-    matched = match_file(saved(VARIANTS[variant](), tmp_path / "model.pt"))
-    assert {path for path, value in leaves(matched.config).items() if value is not None} <= set(matched.evidence)
 
 
 def test_what_only_training_used_is_dropped_with_a_reason(tmp_path: Path) -> None:

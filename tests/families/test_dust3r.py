@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ReassembleConfig
 from model_defs.encoder_config import CroCoConfig
 from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
@@ -24,6 +23,7 @@ from muggle_convert.families.evidence import Source
 from muggle_convert.families.training_call import keywords
 from muggle_convert.hub.zoo import entry
 from tests.conftest import Command
+from tests.families.variants.dust3r import configuration
 from tests.goldens import uint8_picture
 from tests.originals import match_file, original_state, save_original
 
@@ -34,28 +34,6 @@ CALL = (
 )
 
 
-def configuration(width: int = 64, decoder_width: int = 64, depth: int = 2, decoder_depth: int = 4, two_decoders: bool = True) -> DPTConfig:
-    taps = (0, decoder_depth // 2, decoder_depth * 3 // 4, decoder_depth)
-    blocks = (width, depth, width // 64, 2 * width, 16, decoder_width, decoder_depth, decoder_width // 64, 3 * decoder_width)
-    return DPTConfig(
-        family="dust3r",
-        encoder=CroCoConfig(*blocks, two_decoders, 100.0, taps),
-        reassemble=ReassembleConfig((8, 12, 16, 20), "none"),
-        fusion=FusionConfig((8,) * 4, "double and crop"),
-        head=HeadConfig("depth", 8, 6, 4, "double"),
-        image=ImageConfig(3, 512, True, "at most", 16, (0.5,) * 3, (0.5,) * 3),
-        output=OutputConfig("points", "exp"),
-    )
-
-
-VARIANTS: dict[str, Callable[[], DPTConfig]] = {
-    "two decoders": lambda: configuration(),
-    "one decoder": lambda: configuration(two_decoders=False),
-    "a wide encoder": lambda: configuration(width=192),
-    "a wide and deep decoder": lambda: configuration(decoder_width=128, decoder_depth=16),
-}
-
-
 def saved(path: Path, config: DPTConfig | None = None, **arguments: Any) -> Path:
     """A training checkpoint."""
     state = original_state(build(config or configuration()), ORIGINAL)
@@ -63,25 +41,11 @@ def saved(path: Path, config: DPTConfig | None = None, **arguments: Any) -> Path
     return path
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
-    config = VARIANTS[variant]()
-    with torch.device("meta"):
-        held = {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
-    assert FAMILY.inventory(config) == held
-
-
 @settings(max_examples=30, deadline=None)
 @given(heads=st.integers(1, 20), depth=st.integers(1, 40), decoder_depth=st.integers(1, 30), two_decoders=st.booleans())
 def test_every_name_has_one_rule_in_both_directions(heads: int, depth: int, decoder_depth: int, two_decoders: bool) -> None:
     config = configuration(64 * heads, 64, depth, decoder_depth, two_decoders)
     ORIGINAL.check(FAMILY.inventory(config))
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_configuration_is_read_back_from_the_shapes(variant: str, tmp_path: Path) -> None:
-    config = VARIANTS[variant]()
-    assert match_file(save_original(build(config), ORIGINAL, tmp_path / "model.pth")).config == config
 
 
 def test_the_released_model_has_its_1009_tensors_and_its_name(tmp_path: Path) -> None:
@@ -108,7 +72,7 @@ def test_training_arguments_are_evidence(tmp_path: Path) -> None:
         assert matched.evidence[path].source is Source.ARGUMENTS, path
 
 
-def test_every_value_of_the_configuration_has_evidence(tmp_path: Path) -> None:
+def test_every_value_that_training_tells_has_evidence(tmp_path: Path) -> None:
     matched = match_file(saved(tmp_path / "dust3r.pth", model=CALL))
     assert {path for path, value in leaves(matched.config).items() if value is not None} <= set(matched.evidence)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,57 +11,20 @@ from hypothesis import strategies as st
 
 from model_defs.build import build
 from model_defs.config import DPTConfig
-from model_defs.encoder_config import FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
-from model_defs.plain_values import leaves
+from model_defs.encoder_config import FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
 from muggle_convert import Refusal, convert, export, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_hybrid import LAYOUTS
 from muggle_convert.families.evidence import Source
-from tests.configurations import SMALL
+from tests.families.variants.efficient_attention import configuration, layout
 from tests.goldens import golden
 from tests.originals import match_file, save_original
 
 FAMILY = BY_NAME["dpt_hybrid"]
-LAYOUT = {"full": "fork", "performer": "fork, performer", "memory compressed": "fork, memory compressed"}
-
-
-def configuration(**changes: object) -> DPTConfig:
-    config = SMALL["dpt_hybrid"].config
-    assert isinstance(config.encoder, HybridConfig)
-    return replace(config, encoder=replace(config.encoder, positions="bilinear aligned", **changes))
-
-
-VARIANTS: dict[str, Callable[[], DPTConfig]] = {
-    "the fork's names around ordinary attention": lambda: configuration(),
-    "performer": lambda: configuration(attention=PerformerConfig(64, 266)),
-    "performer with several heads of their own width": lambda: configuration(heads=4, attention=PerformerConfig(24, 30)),
-    "memory compressed": lambda: configuration(heads=8, attention=MemoryCompressedConfig(2)),
-    "memory compressed five times": lambda: configuration(heads=2, attention=MemoryCompressedConfig(5)),
-}
-
-
-def layout(config: DPTConfig) -> str:
-    assert isinstance(config.encoder, HybridConfig)
-    return LAYOUT[config.encoder.attention.kind]
 
 
 def saved(config: DPTConfig, path: Path) -> Path:
     return save_original(build(config), LAYOUTS[layout(config)], path)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
-    config = VARIANTS[variant]()
-    with torch.device("meta"):
-        held = {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
-    assert FAMILY.inventory(config) == held
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_configuration_is_read_back_from_the_shapes(variant: str, tmp_path: Path) -> None:
-    config = VARIANTS[variant]()
-    matched = match_file(saved(config, tmp_path / "model.pt"), taps="1,3")
-    assert (matched.config, matched.layout) == (config, layout(config))
 
 
 @settings(max_examples=30, deadline=None)
@@ -72,12 +33,6 @@ def test_every_name_has_one_rule_in_both_directions(heads: int, head_width: int,
     for attention in (PerformerConfig(head_width, features), MemoryCompressedConfig(rate), FullAttentionConfig()):
         config = configuration(width=64 * heads, heads=heads, attention=attention)
         LAYOUTS[layout(config)].check(FAMILY.inventory(config))
-
-
-def test_every_value_of_the_configuration_has_evidence(tmp_path: Path) -> None:
-    for number, variant in enumerate(VARIANTS):
-        matched = match_file(saved(VARIANTS[variant](), tmp_path / f"{number}.pt"), taps="1,3")
-        assert {path for path, value in leaves(matched.config).items() if value is not None} <= set(matched.evidence)
 
 
 def test_the_forks_name_does_not_turn_its_plain_depth_over(tmp_path: Path) -> None:

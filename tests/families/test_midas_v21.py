@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,89 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import EfficientNetLiteConfig, ResNeXtConfig
-from model_defs.plain_values import leaves
+from model_defs.config import DPTConfig
 from muggle_convert import Refusal
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.evidence import Source
 from muggle_convert.families.family import nearest_released
+from tests.families.variants.midas_v21 import large, small
 from tests.originals import match_file, original_state, save_original
-
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-HALVES = (0.5, 0.5, 0.5, 0.5), (0.5, 0.5, 0.5, 0.5)
-
-
-def large(
-    depths: tuple[int, ...] = (1, 2, 1, 2),
-    inner_widths: tuple[int, ...] = (8, 16, 16, 24),
-    widths: tuple[int, ...] = (16, 24, 32, 40),
-    groups: int = 4,
-    stem_width: int = 8,
-    fusion_width: int = 12,
-    channels: int = 3,
-    outputs: int = 1,
-) -> DPTConfig:
-    return DPTConfig(
-        family="midas_v21",
-        encoder=ResNeXtConfig(stem_width, depths, inner_widths, widths, groups),
-        reassemble=ReassembleConfig((), "ignore"),
-        fusion=FusionConfig((fusion_width,) * 4, "double"),
-        head=HeadConfig("depth", 10, 6, outputs, "double unaligned"),
-        image=ImageConfig(channels, 384, True, "at most", 32, *(IMAGENET if channels == 3 else HALVES)),
-        output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
-    )
-
-
-def small(
-    depths: tuple[int, ...] = (1, 2, 1, 1, 2, 1, 1),
-    widths: tuple[int, ...] = (8, 8, 12, 16, 20, 24, 32),
-    kernel_sizes: tuple[int, ...] = (3, 3, 5, 3, 5, 5, 3),
-    stem_width: int = 8,
-    expansion: int = 6,
-    fusion_widths: tuple[int, ...] = (4, 8, 16, 32),
-    channels: int = 3,
-    outputs: int = 1,
-) -> DPTConfig:
-    return DPTConfig(
-        family="midas_v21_small",
-        encoder=EfficientNetLiteConfig(stem_width, depths, widths, kernel_sizes, (1, 2, 2, 2, 1, 2, 1), expansion, (1, 2, 4, 6)),
-        reassemble=ReassembleConfig((), "ignore"),
-        fusion=FusionConfig(fusion_widths, "double"),
-        head=HeadConfig("depth", 10, 6, outputs, "double unaligned"),
-        image=ImageConfig(channels, 256, True, "at most", 32, *(IMAGENET if channels == 3 else HALVES)),
-        output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
-    )
-
-
-VARIANTS: dict[str, Callable[[], DPTConfig]] = {
-    "large": lambda: large(),
-    "large, other depths": lambda: large(depths=(3, 4, 6, 3)),
-    "large, one group": lambda: large(groups=1),
-    "large, no shortcut needed in the first stage": lambda: large(stem_width=16),
-    "large, wider fusion": lambda: large(fusion_width=20),
-    "large, four input channels": lambda: large(channels=4),
-    "large, normals": lambda: large(outputs=3),
-    "small": lambda: small(),
-    "small, other depths": lambda: small(depths=(2, 1, 3, 2, 1, 2, 2)),
-    "small, other kernels": lambda: small(kernel_sizes=(5, 3, 3, 7, 5, 3, 5)),
-    "small, less expanded": lambda: small(expansion=4),
-    "small, fusion of one width": lambda: small(fusion_widths=(8, 8, 8, 8)),
-    "small, four input channels": lambda: small(channels=4),
-    "small, normals": lambda: small(outputs=3),
-}
 
 
 def saved(config: DPTConfig, path: Path) -> Path:
     return save_original(build(config), BY_NAME[config.family].layouts["original"], path)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_inventory_is_what_the_network_holds(variant: str) -> None:
-    config = VARIANTS[variant]()
-    with torch.device("meta"):
-        held = {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
-    assert BY_NAME[config.family].inventory(config) == held
 
 
 @settings(max_examples=50, deadline=None)
@@ -106,18 +33,6 @@ def test_every_name_of_a_large_model_has_one_rule_in_both_directions(depths: lis
 def test_every_name_of_a_small_model_has_one_rule_in_both_directions(depths: list[int], expansion: int) -> None:
     config = small(depths=tuple(depths), expansion=expansion)
     BY_NAME["midas_v21_small"].layouts["original"].check(BY_NAME["midas_v21_small"].inventory(config))
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_configuration_is_read_back_from_the_shapes(variant: str, tmp_path: Path) -> None:
-    config = VARIANTS[variant]()
-    assert match_file(saved(config, tmp_path / "model.pt")).config == config
-
-
-@pytest.mark.parametrize("variant", ["large", "large, four input channels", "small"])
-def test_every_value_of_the_configuration_has_evidence(variant: str, tmp_path: Path) -> None:
-    matched = match_file(saved(VARIANTS[variant](), tmp_path / "model.pt"))
-    assert {path for path, value in leaves(matched.config).items() if value is not None} <= set(matched.evidence)
 
 
 def test_where_the_small_model_halves_the_map_is_said_to_be_convention(tmp_path: Path) -> None:
