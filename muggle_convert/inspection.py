@@ -70,6 +70,7 @@ class Inspection:
         checkpoint = self.match.checkpoint
         return {
             "file": str(checkpoint.path),
+            "size": checkpoint.stored_size,
             "container": checkpoint.container,
             "family": self.match.family.name,
             "layout": self.match.layout,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from muggle_convert.checkpoints import printable
 from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetName
-from muggle_convert.target import check_folder_of, make_folder
+from muggle_convert.target import check_target, make_folder
 
 if TYPE_CHECKING:
     from muggle_convert.evaluation.alignment import Aligner, Alignment
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from muggle_convert.match import Match
 
 FOLDER = click.Path(path_type=Path)
+DRAWN = "[0-9][0-9] *.png"  # a drawing and the rank of its image
 
 
 @click.command("eval", short_help="Compare predictions with measured distances.")
@@ -55,6 +58,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--worst", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the worst images are named and drawn.")
 @click.option("--pictures", type=FOLDER, metavar="DIR", help="Draw the worst images of each model into this folder.")
 @click.option("--results", type=FOLDER, metavar="FILE", help="Write all numbers to this file; push --results puts them on the card.")
+@click.option("--force", is_flag=True, help="Replace existing results and drawings.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     models: tuple[str, ...],
@@ -69,6 +73,7 @@ def command(
     worst: int,
     pictures: Path | None,
     results: Path | None,
+    force: bool,
     as_json: bool,
     family: str | None,
     settings: tuple[str, ...],
@@ -85,7 +90,10 @@ def command(
     from muggle_convert.evaluation.results import Results
 
     if results is not None:
-        check_folder_of(results)
+        check_target(results, force)
+    folders = _folders(models, pictures) if pictures is not None else [None] * len(models)
+    if not force:
+        _refuse_to_draw_over(folders)
     known = DATASETS[dataset]
     rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
     pairs = find_pairs(images, truth)
@@ -93,8 +101,8 @@ def command(
     matches = [read(model, options) for model in models]  # a wrong one shows at once
     sittings = [(matched, aligner(matched.config.output, align)) for matched in matches]
     rows = [
-        _row(Path(model).name, matched, how, rules, known, pairs, align_over == "set", worst, pictures, **more)
-        for model, (matched, how) in zip(models, sittings, strict=True)
+        _row(Path(model).name, matched, how, rules, known, pairs, align_over == "set", worst, folder, **more)
+        for model, (matched, how), folder in zip(models, sittings, folders, strict=True)
     ]
     found = Results(dataset, known.title, len(pairs), rules.crop, kb_crop, rules.cap, align_over, rows)
     if results is not None:
@@ -103,6 +111,19 @@ def command(
         click.echo(found.to_json(), nl=False)
     else:
         show(found, worst)
+
+
+def _folders(models: tuple[str, ...], pictures: Path) -> list[Path]:
+    """One for each model, named like it as far as that tells it from the others."""
+    names = [Path(model).name for model in models]
+    stems = [Path(name).stem for name in names]
+    called = [stem if stems.count(stem) == 1 else name for stem, name in zip(stems, names, strict=True)]
+    return [pictures / (name if called.count(name) == 1 else f"{number} {name}") for number, name in enumerate(called, 1)]
+
+
+def _refuse_to_draw_over(folders: list[Path | None]) -> None:
+    if there := next((folder for folder in folders if folder is not None and any(folder.glob(DRAWN))), None):
+        raise Refusal(f"{printable(there)} holds drawings already; pass --force to replace them, or name another folder.")
 
 
 def _row(
@@ -114,7 +135,7 @@ def _row(
     pairs: list[Pair],
     over_the_set: bool,
     worst: int,
-    pictures: Path | None,
+    folder: Path | None,
     *,
     size: int | None,
     device: str | None,
@@ -138,8 +159,8 @@ def _row(
         images=scores.images,
         empty=scores.empty,
     )
-    if pictures is not None:
-        _draw(sitting, row.worst(worst), scores.alignments, pairs, pictures / Path(name).stem)
+    if folder is not None:
+        _draw(sitting, row.worst(worst), scores.alignments, pairs, folder)
     return row
 
 
@@ -160,6 +181,8 @@ def _draw(sitting: Sitting, names: list[str], alignments: Mapping[str, Alignment
 
     by_name = {pair.name: pair for pair in pairs}
     make_folder(folder)
+    for old in folder.glob(DRAWN):
+        old.unlink()
     for rank, name in enumerate(names, 1):
         picture, truth = read_pair(by_name[name], sitting.dataset)
         with replacing(folder / f"{rank:02} {name.replace('/', ' ')}.png") as part:

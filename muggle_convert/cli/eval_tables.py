@@ -37,12 +37,20 @@ def rules_of(results: Results) -> str:
     cap = f"up to {results.cap:g} m" if results.cap else "at any distance"
     kitti = ", shown KITTI's 352 x 1216" if results.kb_crop else ""
     aligned = f", aligned per {results.align_over}" if any(row.align != "none" for row in results.rows) else ""
-    return f"{results.images} images of {results.title}{kitti}, crop {results.crop}, {cap}{aligned}"
+    return f"{counted(results.images, 'image', 'images')} of {results.title}{kitti}, crop {results.crop}, {cap}{aligned}"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _show_images(console: Console, row: Row, worst: int) -> None:
     if row.empty:
-        console.print(Text(f"{printable(row.model)}: {len(row.empty)} images were left out, for nothing that counts was measured in them:"))
+        console.print(
+            Text(
+                f"{printable(row.model)}: {counted(len(row.empty), 'image was', 'images were')} left out, for nothing that counts was measured in them:"
+            )
+        )
         console.print(Text("  " + ", ".join(map(printable, row.empty[:10])) + (" and more" if len(row.empty) > 10 else "")))
     ranked = row.worst(worst)
     if len(row.images) > 1 and ranked:

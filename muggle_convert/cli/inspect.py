@@ -10,7 +10,7 @@ import click
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.options import parse_settings, reading_options
 from muggle_convert.errors import Refusal
-from muggle_convert.target import check_folder_of
+from muggle_convert.target import check_target
 
 if TYPE_CHECKING:
     from muggle_convert.match import Match
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--picture", metavar="OUT.svg", type=click.Path(path_type=Path), help="Also draw the network: shapes, parameters and FLOPs.")
 @click.option("--size", metavar="ROWSxCOLUMNS", help="The size of the input for --picture; by default as in training.")
+@click.option("--force", is_flag=True, help="Replace an existing picture.")
 def command(
     checkpoint: str,
     family: str | None,
@@ -31,6 +32,7 @@ def command(
     as_json: bool,
     picture: Path | None,
     size: str | None,
+    force: bool,
 ) -> None:
     """Say what CHECKPOINT is, how large it is, and how each value of its configuration is known."""
     from muggle_convert.inspection import inspect
@@ -39,7 +41,9 @@ def command(
         raise click.UsageError("--size says what --picture draws; give both or neither.")
     inspection = inspect(checkpoint, family=family, overrides=parse_settings(settings), state=state, drops=drops)
     if picture is not None:
+        check_target(picture, force)
         _draw(inspection.match, picture, size)
+        click.echo(f"drew {printable(picture)}", err=True)
     if as_json:
         import json
 
@@ -53,7 +57,6 @@ def command(
 def _draw(match: Match, target: Path, size: str | None) -> None:
     if target.suffix.lower() != ".svg":
         raise Refusal(f"{printable(target)} does not end in .svg, which is what pictures of networks are written as.")
-    check_folder_of(target)
     image = match.config.image
     sides = size.lower().split("x") if size else [str(image.size), str(image.size_across or image.size)]
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):

@@ -35,7 +35,8 @@ def _overview(inspection: Inspection) -> Table:
     table.add_row("model", match.family.title + (f", released as [bold]{name}[/]" if exact else f", nearest to {name}" if name else ""))
     table.add_row("predicts", meaning(match.config.output, match.config.head.channels))
     table.add_row(
-        "size", f"{inspection.parameters / 1e6:,.1f} million parameters, {source['size'] / 1e6:,.1f} MB, {', '.join(inspection.dtypes)}"
+        "size",
+        f"{inspection.parameters / 1e6:,.1f} million parameters, {match.checkpoint.stored_size / 1e6:,.1f} MB, {', '.join(inspection.dtypes)}",
     )
     table.add_row("layout", f"{match.layout}, in a {match.checkpoint.container}")
     if match.document is not None:

@@ -46,6 +46,8 @@ class Aligner:
             return Alignment(float(np.median(truth)) / middle)
         values = self._linear(prediction)
         known = np.isfinite(values)
+        if not known.any():
+            raise Refusal("the model predicts no distance above zero where distances were measured, so that no scale and shift fit.")
         return fit_robustly(values[known], 1 / truth[known] if self._turns_over else truth[known])
 
     def metres(self, prediction: Values, alignment: Alignment, lowest: float, highest: float) -> Values:

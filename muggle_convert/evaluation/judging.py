@@ -68,4 +68,6 @@ def measured(truth: npt.NDArray[np.floating], prediction: Prediction, rules: Rul
             "both have to be of one size."
         )
     mask = mask[window]
+    if mask.any() and not np.isfinite(prediction[mask]).any():
+        raise Refusal("the model predicts no finite number where distances were measured; its weights may hold NaN or infinity.")
     return Measured(truth[window][mask].astype(np.float64), prediction[mask].astype(np.float64), rules.farthest(truth))

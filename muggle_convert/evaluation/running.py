@@ -51,11 +51,17 @@ class Sitting:
             if not found.truth.size:
                 empty.append(pair.name)
                 continue
-            alignments[pair.name] = shared or self.aligner.fit(found.prediction, found.truth)
+            alignments[pair.name] = shared or self._fit(pair, found)
             images[pair.name] = found.numbers(self.aligner, alignments[pair.name])
         if not images:
             raise Refusal("in none of the images anything was measured that counts; look at --crop, --cap and --dataset.")
         return Scores(mean(images.values()), images, alignments, tuple(empty))
+
+    def _fit(self, pair: Pair, found: Measured) -> Alignment:
+        try:
+            return self.aligner.fit(found.prediction, found.truth)
+        except Refusal as refusal:
+            raise Refusal(f"{printable(pair.name)}: {refusal}") from None
 
     def _shared(self, pairs: Sequence[Pair], on_image: Callable[[], None]) -> Alignment:
         """From the same number of pixels of every image, spread over it."""

@@ -40,6 +40,23 @@ def test_inspect_of_a_converted_file_shows_where_it_came_from(checkpoint: Path, 
     assert checkpoint.name in shown and "apache-2.0" in shown and "file name: depth_anything_v2_metric" in shown
 
 
+def test_the_size_is_that_of_the_file_at_hand(checkpoint: Path, muggle_convert: Command) -> None:
+    target = checkpoint.with_name("half.safetensors")
+    muggle_convert(checkpoint, "-o", target, "--dtype", "float16")
+    assert f"{target.stat().st_size / 1e6:.1f} MB, F16" in muggle_convert("inspect", target).stdout
+    assert json.loads(muggle_convert("inspect", target, "--json").stdout)["size"] == target.stat().st_size
+
+
+def test_a_drawing_is_told_of_and_never_replaced_unasked(checkpoint: Path, muggle_convert: Command) -> None:
+    drawing = checkpoint.with_name("network.svg")
+    assert f"drew {drawing}" in muggle_convert("inspect", checkpoint, "--picture", drawing).stderr
+    drawing.write_text("mine")
+    refused = muggle_convert("inspect", checkpoint, "--picture", drawing)
+    assert refused.returncode == 1 and "exists already; pass --force" in refused.stderr and drawing.read_text() == "mine"
+    assert muggle_convert("inspect", checkpoint, "--picture", drawing, "--force").returncode == 0
+    assert "<svg" in drawing.read_text()
+
+
 @pytest.mark.parametrize("command", [["inspect"], ["convert", "-o", "out.safetensors", "--force"]])
 def test_torch_is_not_imported_to_look_or_to_convert(command: list[str], checkpoint: Path) -> None:
     script = (

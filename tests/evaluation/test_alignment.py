@@ -68,3 +68,8 @@ def test_what_has_no_unit_is_not_compared_as_it_is() -> None:
         aligner(OutputConfig("relative inverse depth", "relu"), "none")
     with pytest.raises(Refusal, match="classes"):
         aligner(OutputConfig("classes", "none"), None)
+
+
+def test_what_has_no_finite_inverse_anywhere_fits_nothing() -> None:
+    with pytest.raises(Refusal, match="predicts no distance above zero where distances were measured"):
+        Aligner("scale-shift", "metric depth").fit(np.zeros(5), np.ones(5))

@@ -135,6 +135,35 @@ def test_the_worst_are_drawn(folder: Path, model: Path, evaluate: Run) -> None:
     assert Image.open(drawn[0]).width > 4 * 70
 
 
+def test_models_of_one_name_are_drawn_apart_and_nothing_is_mixed_or_replaced_unasked(folder: Path, model: Path, evaluate: Run) -> None:
+    convert(model, folder / f"{model.stem}.safetensors")
+    arguments = [*options(folder), "--pictures", folder / "drawn", "--worst", 2]
+    assert evaluate(model, folder / f"{model.stem}.safetensors", *arguments).returncode == 0
+    assert sorted(path.name for path in (folder / "drawn").iterdir()) == [model.name, f"{model.stem}.safetensors"]
+    assert evaluate(model, *arguments).returncode == 0
+    refused = evaluate(model, *arguments)
+    assert refused.returncode == 1 and "holds drawings already; pass --force" in refused.stderr
+    assert evaluate(model, *arguments[:-1], 1, "--force").returncode == 0
+    assert [path.name for path in (folder / "drawn" / model.stem).iterdir()] == ["01 c.png"]
+
+
+def test_results_are_never_replaced_unasked(folder: Path, model: Path, evaluate: Run) -> None:
+    (folder / "results.json").write_text("mine")
+    refused = evaluate(model, *options(folder), "--results", folder / "results.json")
+    assert refused.returncode == 1 and "exists already; pass --force" in refused.stderr
+    assert (folder / "results.json").read_text() == "mine"
+    assert evaluate(model, *options(folder), "--results", folder / "results.json", "--force").returncode == 0
+
+
+@pytest.mark.parametrize("align", ["scale-shift", "median"])
+def test_a_model_that_predicts_no_number_is_refused(folder: Path, model: Path, evaluate: Run, align: str) -> None:
+    weights = torch.load(model, weights_only=True)
+    weights["pretrained.norm.bias"] = torch.full_like(weights["pretrained.norm.bias"], torch.nan)
+    torch.save(weights, folder / model.name)
+    done = evaluate(folder / model.name, *options(folder), "--align", align)
+    assert done.returncode == 1 and "c: the model predicts no finite number" in done.stderr and done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -162,7 +191,7 @@ def test_a_png_whose_steps_nobody_told_is_refused(folder: Path, model: Path, eva
 def test_images_without_measurements_are_left_out_and_named(folder: Path, model: Path, evaluate: Run) -> None:
     np.save(folder / "truth" / "c.npy", np.zeros((56, 70), np.float32))
     done = evaluate(model, *options(folder))
-    assert done.returncode == 0 and "1 images were left out" in done.stdout
+    assert done.returncode == 0 and "1 image was left out" in done.stdout
 
 
 def test_push_puts_the_results_on_the_card(folder: Path, model: Path, evaluate: Run) -> None:
