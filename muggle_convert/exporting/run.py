@@ -14,6 +14,7 @@ from muggle_convert.conversion import Options, check_not_source, open_anywhere, 
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.files import FileOut, TextFile, TorchFile, write_files
+from muggle_convert.exporting.keeper import refuse_another_original
 from muggle_convert.exporting.preprocessor import preprocessor_config
 from muggle_convert.exporting.restore import Restored, model_tensors, refuse_too_much, restore
 from muggle_convert.exporting.shards import safetensors_files
@@ -68,6 +69,8 @@ def export(
     check_dropped(matched)
     layout, rules = layout_for(matched, to)
     keepers = [read_like(matched, open_anywhere(keeper, Options(state=of_keeper)))] if keeper is not None else []
+    for one in keepers:
+        refuse_another_original(matched, one)
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
     refuse_too_much(restored, limits)
     files = _folder(matched, target, restored, max_shard_size) if to == "transformers" else _file(target, restored, max_shard_size)

@@ -45,6 +45,24 @@ def test_of_an_original_with_several_models_the_one_that_was_converted_helps(tmp
     assert_same(torch.load(tmp_path / "back.pth", weights_only=True), weights)
 
 
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_another_checkpoint_of_the_same_shapes_is_no_help(tmp_path: Path, ending: str) -> None:
+    source = converted(CASE, tmp_path)
+    other = tmp_path / f"other.{ending}"
+    weights = {**CASE.state_dict(), "pretrained.norm.bias": torch.ones(64)}
+    save_file(weights, other) if ending == "safetensors" else torch.save(weights, other)
+    with pytest.raises(Refusal, match=rf"other\.{ending} is not the checkpoint that converted\.safetensors was made from"):
+        export(source, tmp_path / "back.pth", keeper=other)
+    assert not (tmp_path / "back.pth").exists()
+
+
+def test_the_original_in_another_container_helps_too(tmp_path: Path) -> None:
+    source = converted(CASE, tmp_path)
+    save_file(CASE.state_dict(), tmp_path / "same.safetensors")
+    export(source, tmp_path / "back.pth", keeper=tmp_path / "same.safetensors", sync=False)
+    assert_same(torch.load(tmp_path / "back.pth", weights_only=True), CASE.state_dict())
+
+
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
 def test_every_case_comes_back_with_zeros_for_what_is_unused_and_nothing_else(case: Golden, tmp_path: Path) -> None:
     exported = export(converted(case, tmp_path), tmp_path / "back.pth", fill_unused=True, sync=False)

@@ -1,0 +1,38 @@
+"""Whether the checkpoint that is to help with an export is the one that was converted: many have tensors of the same names and shapes."""
+
+from __future__ import annotations
+
+import zlib
+
+from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable, tensor_chunks
+from muggle_convert.errors import Refusal
+from muggle_convert.fingerprint import fingerprint, promised_fingerprint
+from muggle_convert.match import Match
+
+
+def refuse_another_original(matched: Match, keeper: Match) -> None:
+    """By the fingerprint in the converted file; in another layout the same weights have another one, so that nothing can be told."""
+    document = matched.document
+    if document is None or keeper.layout != document.layout:
+        return
+    expected = {document.source.get("trained_from"), document.source["fingerprint"]} - {None, ""}
+    if (found := _fingerprint(keeper.checkpoint)) not in expected:
+        raise Refusal(
+            f"{printable(keeper.checkpoint.name)} is not the checkpoint that {printable(matched.checkpoint.name)} was made from, "
+            f"{printable(document.source['file'])} (its fingerprint is {found[:16]}, not {' or '.join(one[:16] for one in expected)}); "
+            "pass that one, or --fill-unused instead to write zeros."
+        )
+
+
+def _fingerprint(checkpoint: Checkpoint) -> str:
+    """As its container promises it, or from all its bytes."""
+    if (promised := promised_fingerprint(checkpoint)) is not None:
+        return promised
+    return fingerprint(checkpoint.tensors, {name: _checksum(entry) for name, entry in checkpoint.tensors.items()})
+
+
+def _checksum(entry: TensorEntry) -> int:
+    found = 0
+    for chunk in tensor_chunks(entry):
+        found = zlib.crc32(chunk, found)
+    return found
