@@ -91,7 +91,7 @@ def command(
 
     if results is not None:
         check_target(results, force)
-    folders = _folders(models, pictures) if pictures is not None else [None] * len(models)
+    folders: list[Path | None] = [*_folders(models, pictures)] if pictures is not None else [None] * len(models)
     if not force:
         _refuse_to_draw_over(folders)
     known = DATASETS[dataset]
