@@ -16,10 +16,11 @@ TARGETS = {"float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF16}
 
 @dataclass
 class Cast:
-    """Converts chunk by chunk and keeps the largest relative error of all."""
+    """Converts chunk by chunk and keeps the largest relative error of all, and how many elements became zero."""
 
     target: DType
     largest_error: float = 0.0
+    vanished: int = 0
 
     def __call__(self, name: str, source: DType, elements: bytes | memoryview) -> bytes:
         import numpy as np
@@ -34,6 +35,7 @@ class Cast:
                 raise Refusal(
                     f"{name} holds {worst:.3g}, which is beyond the range of {self.target.code}; convert to bfloat16 or keep the element type."
                 )
+            self.vanished += int(np.count_nonzero((wide != 0) & (back == 0)))
             large = np.abs(wide) > np.finfo(np.float32).tiny
             if large.any():
                 errors = np.abs(back[large] - wide[large]) / np.abs(wide[large])

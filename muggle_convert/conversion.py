@@ -157,6 +157,9 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
         assert len(finished) == start, "the blanks are as long as what fills them"
         opened.write(0, finished)
     warnings = settled.match.checkpoint.warnings + ((_not_finite(seen.not_finite) + ".",) if seen.not_finite else ())
+    if seen.vanished:
+        lost = _counted(seen.vanished, f"too small for {options.dtype} and became zero")
+        warnings += (f"{lost}; keep the element type, or convert to bfloat16, if that matters.",)
     return Report(settled, target, document, warnings, seen.largest_cast_error if options.dtype else None)
 
 
@@ -203,6 +206,12 @@ def check_not_source(checkpoint: Checkpoint, target: Path) -> None:
 
 
 def _not_finite(counts: Mapping[str, int]) -> str:
+    return _counted(counts, "NaN or infinite")
+
+
+def _counted(counts: Mapping[str, int], what: str) -> str:
+    """How many elements are something, and in which tensors."""
+    total = sum(counts.values())
     named = ", ".join(f"{count} in {printable(name)}" for name, count in list(counts.items())[:MOST_NAMED])
     more = f" and more in {len(counts) - MOST_NAMED} other tensors" if len(counts) > MOST_NAMED else ""
-    return f"{sum(counts.values())} elements are NaN or infinite: {named}{more}"
+    return f"{total:,} {'element is' if total == 1 else 'elements are'} {what}: {named}{more}"

@@ -24,6 +24,7 @@ class Seen:
 
     checksums: dict[str, int] = field(default_factory=dict)  # of each tensor, by name
     not_finite: dict[str, int] = field(default_factory=dict)  # how many elements, by name
+    vanished: dict[str, int] = field(default_factory=dict)  # how many elements became zero in another type, by name
     largest_cast_error: float = 0.0  # relative, of all elements that changed their type
 
     def add(self, stream: _Stream) -> None:
@@ -32,6 +33,8 @@ class Seen:
             self.not_finite[stream.entry.name] = stream.not_finite
         if stream.cast is not None:
             self.largest_cast_error = max(self.largest_cast_error, stream.cast.largest_error)
+            if stream.cast.vanished:
+                self.vanished[stream.entry.name] = stream.cast.vanished
 
 
 @dataclass(frozen=True)

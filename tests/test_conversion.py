@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from muggle_convert import Refusal, convert, inspect, load_any_dpt
+from muggle_convert.conversion import Options, preview, write
 from muggle_convert.document import KEY
 from tests.goldens import Golden, golden
 
@@ -209,6 +210,15 @@ def test_a_weight_beyond_the_precision_is_refused(tmp_path: Path) -> None:
     refused("is beyond the range of F16", changed(CASE, tmp_path, pretrained__norm__weight=torch.full((64,), 1e5)), dtype="float16")
 
 
+def test_weights_that_become_zero_in_another_precision_are_counted_and_named(tmp_path: Path) -> None:
+    tiny = torch.full((64,), 1e-12)
+    torch.save({**CASE.state_dict(), "pretrained.norm.bias": tiny}, tmp_path / "depth_anything_v2_tiny.pth")
+    source = tmp_path / "depth_anything_v2_tiny.pth"
+    (warning,) = convert(source, tmp_path / "half.safetensors", dtype="float16").warnings
+    assert warning.startswith("64 elements are too small for float16 and became zero: 64 in pretrained.norm.bias")
+    assert not convert(source, tmp_path / "brain.safetensors", dtype="bfloat16").warnings
+
+
 def test_weights_that_are_no_numbers_are_counted_and_named(tmp_path: Path) -> None:
     weight = CASE.state_dict()["pretrained.norm.weight"]
     weight[:3] = torch.tensor([np.nan, np.inf, -np.inf])
@@ -221,3 +231,11 @@ def test_weights_that_are_no_numbers_are_counted_and_named(tmp_path: Path) -> No
 def test_a_target_that_other_programs_would_not_know_is_refused(checkpoint: Path) -> None:
     with pytest.raises(Refusal, match=r"converted\.bin does not end in \.safetensors.*name it converted\.safetensors\.$"):
         convert(checkpoint, checkpoint.with_name("converted.bin"))
+
+
+@pytest.mark.parametrize("made", ["original", "converted"])
+def test_the_hash_of_the_result_is_known_when_it_is_written(made: str, checkpoint: Path, tmp_path: Path) -> None:
+    source = checkpoint if made == "original" else converted(checkpoint)
+    target = tmp_path / "again.safetensors"
+    report = write(preview(source), target, Options(hash_target=True))
+    assert report.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()
