@@ -13,7 +13,7 @@ from muggle_convert.checkpoints import Checkpoint, DType, Limits, open_checkpoin
 from muggle_convert.document import KEY, Document, LeftOut
 from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
-from muggle_convert.fingerprint import fingerprint
+from muggle_convert.fingerprint import fingerprint, promised_fingerprint
 from muggle_convert.hashing import sha256_of
 from muggle_convert.hub.locate import locate
 from muggle_convert.licences import licence_of
@@ -42,6 +42,7 @@ class Options:
     licence: str | None = None
     strict_finite: bool = False
     sha256: bool = False
+    hash_target: bool = False  # know the SHA-256 of what is written, as whoever sends it on needs it
     sync: bool = True
     force: bool = False
     limits: Limits = Limits()
@@ -56,6 +57,7 @@ class Report:
     document: Document
     warnings: tuple[str, ...]
     largest_cast_error: float | None
+    sha256: str | None  # of the target, where it was asked for and its header did not wait for the last byte
 
 
 def open_anywhere(source: str | Path, options: Options = Options()) -> Checkpoint:
@@ -131,36 +133,45 @@ def preview(source: str | Path, options: Options = Options()) -> Plan:
 
 
 def write(settled: Plan, target: Path, options: Options) -> Report:
-    """Carry out a plan. The header goes first with an empty fingerprint, which is filled in when all bytes were seen."""
+    """Carry out a plan. What the header says of the source is known before where checksums of the source promise it; else the
+    header goes first with blanks, which are filled in when all bytes were seen."""
     is_converted = settled.match.document is not None
     if is_converted and options.sha256:
         file = printable(settled.match.checkpoint.name)
         raise Refusal(f"{file} is converted already, and the SHA-256 of its original cannot be known from it; leave --sha256 out.")
     if options.sha256 and not settled.match.checkpoint.path.is_file():
         raise Refusal(f"{printable(settled.match.checkpoint.path)} is not one file, so it has no SHA-256; leave --sha256 out.")
-    described = describe(settled, options)
-    blank = {"fingerprint": "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
-    document = described if is_converted else replace(described, source={**described.source, **blank})
-    start = len(header(settled.outputs, {"format": "pt", KEY: document.to_json()}))
-    positions = lay_out(settled.outputs, start)
+    promised = None if options.sha256 else promised_fingerprint(settled.match.checkpoint)
+    is_known = is_converted or promised is not None
+    found = {"fingerprint": promised or "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
+    document = _about_source(describe(settled, options), {} if is_converted else found)
+    first = header(settled.outputs, {"format": "pt", KEY: document.to_json()})
+    positions = lay_out(settled.outputs, len(first))
     with ThreadPoolExecutor(1) as pool, Target(target, positions.size, force=options.force, sync=options.sync) as opened:
-        hashing = pool.submit(sha256_of, settled.match.checkpoint.path) if options.sha256 else None
+        opened.write(0, first)
+        of_source = pool.submit(sha256_of, settled.match.checkpoint.path) if options.sha256 else None
+        of_target = pool.submit(opened.hash.sha256) if options.hash_target and is_known else None
         seen = copy(settled, positions, opened, _dtype(options.dtype))
         if seen.not_finite and options.strict_finite:
             raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted as it is.")
-        found = {"fingerprint": fingerprint(settled.match.checkpoint.tensors, seen.checksums)}
-        if hashing is not None:
-            found["sha256"] = hashing.result()
-        if not is_converted:  # a converted file goes on saying what it was made from
-            document = replace(document, source={**document.source, **found})
-        finished = header(settled.outputs, {"format": "pt", KEY: document.to_json()})
-        assert len(finished) == start, "the blanks are as long as what fills them"
-        opened.write(0, finished)
+        if not is_known:
+            found["fingerprint"] = fingerprint(settled.match.checkpoint.tensors, seen.checksums)
+            if of_source is not None:
+                found["sha256"] = of_source.result()
+            document = _about_source(document, found)
+            finished = header(settled.outputs, {"format": "pt", KEY: document.to_json()})
+            assert len(finished) == len(first), "the blanks are as long as what fills them"
+            opened.write(0, finished)
+        sha256 = of_target.result() if of_target is not None else None
     warnings = settled.match.checkpoint.warnings + ((_not_finite(seen.not_finite) + ".",) if seen.not_finite else ())
     if seen.vanished:
         lost = _counted(seen.vanished, f"too small for {options.dtype} and became zero")
         warnings += (f"{lost}; keep the element type, or convert to bfloat16, if that matters.",)
-    return Report(settled, target, document, warnings, seen.largest_cast_error if options.dtype else None)
+    return Report(settled, target, document, warnings, seen.largest_cast_error if options.dtype else None, sha256)
+
+
+def _about_source(document: Document, found: Mapping[str, str]) -> Document:
+    return replace(document, source={**document.source, **found})
 
 
 def describe(settled: Plan, options: Options) -> Document:

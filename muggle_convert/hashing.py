@@ -1,9 +1,12 @@
-"""The SHA-256 of whole files."""
+"""The SHA-256 of whole files: of those that are there, and of one that is being written."""
 
 from __future__ import annotations
 
 import hashlib
+import heapq
+from collections.abc import Callable
 from pathlib import Path
+from threading import Condition
 
 CHUNK = 4 << 20
 
@@ -14,3 +17,44 @@ def sha256_of(path: Path) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+class FollowingHash:
+    """Hashes a file from its beginning, as far as others have written it; they may write its parts in any order."""
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        self._read = read  # so many bytes from a position
+        self._size = size
+        self._there = 0  # bytes from the beginning without a gap
+        self._beyond: list[tuple[int, int]] = []  # a heap of what lies behind the first gap, as begin and end
+        self._changed = Condition()
+        self._abandoned = False
+
+    def wrote(self, begin: int, end: int) -> None:
+        with self._changed:
+            heapq.heappush(self._beyond, (begin, end))
+            while self._beyond and self._beyond[0][0] <= self._there:
+                self._there = max(self._there, heapq.heappop(self._beyond)[1])
+            self._changed.notify()
+
+    def abandon(self) -> None:
+        """The file will never be whole."""
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify()
+
+    def sha256(self) -> str:
+        """Waits until the file is whole; of one that was abandoned, the hash of what there is of it."""
+        digest = hashlib.sha256()
+        done = 0
+        while done < self._size:
+            with self._changed:
+                self._changed.wait_for(lambda: self._there > done or self._abandoned)
+                end = self._there
+                if self._abandoned:
+                    break
+            while done < end:
+                part = self._read(done, min(CHUNK, end - done))
+                digest.update(part)
+                done += len(part)
+        return digest.hexdigest()

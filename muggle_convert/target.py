@@ -9,12 +9,14 @@ from types import TracebackType
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.hashing import FollowingHash
 
 
 class Target:
     """Written without a name where the system can, so that a crash leaves nothing; named in one step when all is there."""
 
     def __init__(self, path: Path, size: int, *, force: bool, sync: bool) -> None:
+        self.hash = FollowingHash(self._read, size)
         self.path = path
         self.size = size
         self.force = force
@@ -33,16 +35,18 @@ class Target:
         return self
 
     def write(self, position: int, elements: bytes | memoryview) -> None:
-        view = memoryview(elements)
+        view, begin = memoryview(elements), position
         try:
             while view:
                 count = os.pwrite(self._descriptor, view, position)
                 position, view = position + count, view[count:]
         except OSError as problem:
             raise self._refusal(problem) from None
+        self.hash.wrote(begin, position)
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
         try:
+            self.hash.abandon()
             if kind is None:
                 if self.sync:
                     os.fsync(self._descriptor)
@@ -53,6 +57,9 @@ class Target:
             raise self._refusal(failure) from None
         finally:
             self._discard()
+
+    def _read(self, position: int, count: int) -> bytes:
+        return os.pread(self._descriptor, count, position)
 
     def _open(self) -> int:
         if hasattr(os, "O_TMPFILE"):

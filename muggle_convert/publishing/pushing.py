@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.conversion import Options, convert, read
+from muggle_convert.conversion import Options, read, write
+from muggle_convert.dropped import check_dropped
 from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
 from muggle_convert.hub.hashes import noted_sha256_of
@@ -116,12 +117,14 @@ def push(
         matched = read(source, reading)
         licence, licence_from = _licence(matched, options)
         if _is_whole(matched):
-            (weights,) = matched.checkpoint.files
+            (weights,), sha256 = matched.checkpoint.files, None
         else:
             weights = Path(stack.enter_context(tempfile.TemporaryDirectory())) / WEIGHTS
-            convert(source, weights, family=family, overrides=overrides, state=state, drops=drops, licence=licence, sync=False)
+            settled = plan(matched)
+            check_dropped(matched)
+            sha256 = write(settled, weights, replace(reading, licence=licence, hash_target=True, sync=False)).sha256
             matched = read(weights)
-        return _push(weights, matched, repository, options, licence, licence_from)
+        return _push(weights, sha256 or noted_sha256_of(weights), matched, repository, options, licence, licence_from)
 
 
 def _check_token(repository: str, token: str | None) -> None:
@@ -149,8 +152,8 @@ def _check_name(repository: str) -> None:
             raise HFValidationError
 
 
-def _push(weights: Path, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str) -> Pushed:
-    uploads = _uploads(weights, matched, repository, options, licence, licence_from)
+def _push(weights: Path, sha256: str, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str) -> Pushed:
+    uploads = _uploads(weights, sha256, matched, repository, options, licence, licence_from)
     text = uploads[-1].content
     assert isinstance(text, bytes)
     there = {} if options.dry_run else _remote(repository, options)
@@ -168,19 +171,20 @@ def _push(weights: Path, matched: Match, repository: str, options: PushOptions, 
 _HEAD = "\0head"  # no file is called this: the commit that the list of files belongs to
 
 
-def _uploads(weights: Path, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str) -> tuple[Upload, ...]:
+def _uploads(
+    weights: Path, sha256: str, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str
+) -> tuple[Upload, ...]:
     assert matched.document is not None
     document = replace(matched.document, licence=licence)
-    digest = noted_sha256_of(weights)
     released, exact = matched.released
     known = {entry.name: entry for entry in zoo.entries()}.get(released if exact else "")
-    provenance = Provenance(repository, licence, licence_from, known.repository if known else None, digest)
+    provenance = Provenance(repository, licence, licence_from, known.repository if known else None, sha256)
     inspection = Inspection(plan(matched))
     evaluation = own_results(options.results, inspection) if options.results else None
     text = card(inspection, provenance, evaluation).encode()
     config = (json.dumps(document.to_dict(), indent=2, sort_keys=True) + "\n").encode()
     return (
-        Upload(WEIGHTS, weights, weights.stat().st_size, digest),
+        Upload(WEIGHTS, weights, weights.stat().st_size, sha256),
         Upload(CONFIG, config, len(config), hashlib.sha256(config).hexdigest()),
         Upload(CARD, text, len(text), hashlib.sha256(text).hexdigest()),
     )
