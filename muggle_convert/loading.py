@@ -26,6 +26,7 @@ TORCH_TYPES = {
     DType.F64: torch.float64, DType.F32: torch.float32, DType.F16: torch.float16, DType.BF16: torch.bfloat16,
     DType.I64: torch.int64, DType.I32: torch.int32, DType.I16: torch.int16, DType.I8: torch.int8, DType.U8: torch.uint8, DType.BOOL: torch.bool,
 }  # fmt: skip
+MOST_SAID = 300  # characters of torch's own words, which may name every tensor
 
 
 def load_any_dpt(
@@ -75,7 +76,9 @@ def _assign(model: Network, weights: Mapping[str, Tensor], matched: Match) -> No
         model.load_state_dict(weights, strict=True, assign=True)
     except RuntimeError as problem:
         file = printable(matched.checkpoint.name)
-        raise Refusal(f"{file} does not fill the network its configuration describes: {' '.join(str(problem).split())}") from None
+        raise Refusal(
+            f"{file} does not fill the network its configuration describes: {' '.join(str(problem).split())[:MOST_SAID]}"
+        ) from None
 
 
 def _tensor(output: Output, files: MappedFiles) -> Tensor:

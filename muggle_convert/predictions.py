@@ -25,7 +25,8 @@ def largest_differences(original: Match, converted: Match) -> dict[str, float]:
             continue  # this family takes one size only
         with torch.inference_mode():
             expected, found_here = (_prediction(model, picture) for model in (one, other))
-        found[f"{height} x {width}"] = float((found_here - expected).abs().max() / expected.std())
+        largest = (found_here - expected).abs().max()
+        found[f"{height} x {width}"] = float(largest / expected.std()) if largest else 0.0
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from muggle_convert.cast import TARGETS, Cast
 from muggle_convert.checkpoints import DType, TensorEntry, printable, same_bytes, tensor_chunks
 from muggle_convert.conversion import Options, open_anywhere, read
+from muggle_convert.document import KEY
 from muggle_convert.dropped import check_one, is_exact
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.restore import kept_tensors, model_tensors
@@ -65,8 +67,12 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """Whether every tensor is equal or accounted for."""
-        return not any(verdict.fared in FAILURES for verdict in self.verdicts)
+        """Whether every tensor is equal or accounted for, and predictions that were asked for can be compared at all."""
+        return not any(verdict.fared in FAILURES for verdict in self.verdicts) and self.is_comparable
+
+    @property
+    def is_comparable(self) -> bool:
+        return all(map(math.isfinite, (self.predictions or {}).values()))
 
     @property
     def counts(self) -> dict[Fared, int]:
@@ -82,7 +88,13 @@ def verify(original: str | Path, converted: str | Path, *, state: str | None = N
             f"{printable(theirs.checkpoint.name)} is not a file that muggle-convert wrote (it is in the {theirs.layout} layout); "
             "give the original first and the converted file second."
         )
-    ours = read_like(theirs, open_anywhere(original, Options(state=state)))
+    first = open_anywhere(original, Options(state=state))
+    if KEY in first.metadata:
+        raise Refusal(
+            f"{printable(first.name)} is a file that muggle-convert wrote, too; give the original that {printable(theirs.checkpoint.name)} "
+            f"was made from, {printable(theirs.document.source['file'])}."
+        )
+    ours = read_like(theirs, first)
     comparison = _Comparison(ours, theirs)
     verdicts = tuple(comparison.verdicts())
     predictions = None

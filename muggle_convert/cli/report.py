@@ -14,6 +14,8 @@ from muggle_convert.families.evidence import Source, as_json_value
 from muggle_convert.match import Match
 from muggle_convert.plan import Plan
 
+MOST_REASONS = 3
+
 
 def print_plan(settled: Plan, as_json: bool) -> None:
     """Every tensor and its fate."""
@@ -46,7 +48,7 @@ def print_report(report: Report, as_json: bool) -> None:
     for warning in report.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(
-        f"{printable(report.target)}: {report.target.stat().st_size:,} bytes, fingerprint {report.document.source['fingerprint'][:16]}"
+        f"{printable(report.target)}: {report.target.stat().st_size:,} bytes, of a source with the fingerprint {report.document.source['fingerprint'][:16]}"
     )
 
 
@@ -81,5 +83,11 @@ def _summary(settled: Plan) -> str:
     counts = settled.counts()
     parts = [f"{number} {fate}" for fate, number in counts.items() if number and fate not in ("source", "written")]
     reasons = sorted({dropped.kind for dropped in settled.dropped if dropped.fate is not None})
-    dropped = f" (dropped: {'; '.join(reasons)})" if reasons else ""
+    dropped = f" ({shortened(reasons)})" if reasons else ""
     return f"{counts['source']} tensors: {', '.join(parts)}{dropped}"
+
+
+def shortened(reasons: list[str]) -> str:
+    """Reasons side by side; of many alike the first few."""
+    more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
+    return "; ".join(reasons[:MOST_REASONS]) + more

@@ -7,6 +7,7 @@ import json
 import click
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.cli.report import shortened
 from muggle_convert.exporting import Exported
 from muggle_convert.verification import FAILURES, LEFT_OUT, Verification
 
@@ -42,7 +43,7 @@ def print_verification(verification: Verification, as_json: bool) -> None:
     click.echo(f"{len(verification.verdicts)} tensors, {verification.original.layout} layout:")
     for fared, count in verification.counts.items():
         details = sorted({verdict.detail for verdict in verification.verdicts if verdict.fared is fared and verdict.detail})
-        because = f" ({'; '.join(details)})" if details and fared not in FAILURES else ""
+        because = f" ({shortened(details)})" if details and fared not in FAILURES else ""
         click.echo(f"  {count:5} {fared.value}{because}")
     failed = [verdict for verdict in verification.verdicts if verdict.fared in FAILURES]
     for verdict in failed[:MOST_SHOWN]:
@@ -57,6 +58,8 @@ def print_verification(verification: Verification, as_json: bool) -> None:
 
 
 def _conclusion(verification: Verification) -> str:
+    if not verification.is_comparable:
+        return "the predictions cannot be compared: one of the networks gives no finite numbers, or the original the same one everywhere"
     if not verification.holds:
         return "the converted file is not this original"
     if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):

@@ -65,6 +65,23 @@ def test_a_single_bit_is_missed(original: Path) -> None:
     assert fared(verification, Fared.DIFFERENT) == ["pretrained.blocks.7.mlp.fc2.weight"]
 
 
+def test_a_converted_file_is_no_original(original: Path, tmp_path: Path) -> None:
+    first = converted(original)
+    convert(first, tmp_path / "half.safetensors", dtype="float16", sync=False)
+    with pytest.raises(
+        Refusal, match=r"converted\.safetensors is a file that muggle-convert wrote, too; give .*depth_anything_v2_vits\.pth"
+    ):
+        verify(first, tmp_path / "half.safetensors")
+
+
+def test_predictions_that_are_no_numbers_prove_nothing(original: Path) -> None:
+    torch.save({**CASE.state_dict(), "pretrained.norm.bias": torch.full((64,), torch.nan)}, original)
+    target = converted(original)
+    assert verify(original, target).holds
+    verification = verify(original, target, predict=True)
+    assert not verification.holds and not verification.is_comparable
+
+
 def test_half_of_a_split_tensor_is_not_enough(original: Path) -> None:
     verification = verify(original, changed(converted(original), lambda tensors: tensors["posenc.cls_embedding"].add_(1)))
     assert fared(verification, Fared.DIFFERENT) == ["pretrained.pos_embed"]
