@@ -12,7 +12,7 @@ from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.converted import read_converted
 from muggle_convert.document import KEY, Document
 from muggle_convert.errors import Refusal
-from muggle_convert.families import BY_NAME
+from muggle_convert.families import BY_NAME, FAMILIES
 from muggle_convert.families.evidence import Evidence
 from muggle_convert.families.family import Family, nearest_released
 from muggle_convert.rules.templates import Template
@@ -50,6 +50,7 @@ def match(
     if family is not None and family not in BY_NAME:
         raise Refusal(f"there is no family {family!r}; the families are {', '.join(BY_NAME)}.")
     settings = overrides or {}
+    _refuse_no_value(settings)
     left_out = {name: f"left out as asked ({template})" for template in drops for name in _asked_to_drop(checkpoint, template)}
     document: Document | None = None
     if KEY in checkpoint.metadata:
@@ -59,6 +60,21 @@ def match(
         candidate, found = best_candidate(checkpoint, family, settings, left_out)
         known, layout = candidate.family, candidate.layout
     return Match(checkpoint, known, layout, found.config, found.evidence, found.translation, document, left_out)
+
+
+def _refuse_no_value(settings: Mapping[str, Any]) -> None:
+    """Say which setting it is that no family could read, before one of them says it of a value without a name."""
+    for key, value in settings.items():
+        problems = []
+        for known in (family.settings[key] for family in FAMILIES if key in family.settings):
+            try:
+                known.parse(value)
+                break
+            except Refusal as problem:
+                problems.append(problem)
+        else:
+            if problems:
+                raise Refusal(f"the setting {printable(key)} (--set) has no such value: {problems[0]}")
 
 
 def _asked_to_drop(checkpoint: Checkpoint, text: str) -> list[str]:

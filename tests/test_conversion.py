@@ -174,6 +174,10 @@ def test_an_unknown_setting_is_refused_with_the_known_ones(checkpoint: Path) -> 
     refused("has no setting 'depth'; its settings: max_depth", checkpoint, overrides={"depth": 3})
 
 
+def test_a_value_that_a_setting_cannot_have_is_refused_with_the_name_of_the_setting(checkpoint: Path) -> None:
+    refused("the setting max_depth .* 'abc' is not a number", checkpoint, overrides={"max_depth": "abc"})
+
+
 def test_an_unknown_family_is_refused_with_the_known_ones(checkpoint: Path) -> None:
     refused("there is no family 'midas'; the families are depth_anything_v1", checkpoint, family="midas")
 

@@ -59,7 +59,7 @@ DTYPES: dict[str, DType] = {
 NO_VIEW_OF_BYTES = {
     "_rebuild_sparse_tensor": "a sparse tensor",
     "_rebuild_sparse_csr_tensor": "a sparse tensor",
-    "_rebuild_meta_tensor_no_storage": "a tensor on the meta device, which has no values",
+    "_rebuild_meta_tensor_no_storage": "a tensor on the meta device (without values)",
     "_rebuild_qtensor": "a quantised tensor",
     "_rebuild_nested_tensor": "a nested tensor",
     "_rebuild_wrapper_subclass": "a tensor of a subclass without a storage",

@@ -91,6 +91,10 @@ def _made(folder: Path) -> Iterator[None]:
         yield
         return
     check_target(folder, force=False)
+    if folder.suffix in (*TORCH_SUFFIXES, ".safetensors"):
+        raise Refusal(
+            f"transformers loads a folder, and {printable(folder)} is named like a file; name a folder, such as {printable(folder.stem)}."
+        )
     folder.mkdir()
     try:
         yield

@@ -186,7 +186,7 @@ def test_a_checkpoint_is_known_by_its_content_whatever_its_name(hostile, name) -
 # Row 13.
 
 SPECIAL = {
-    "meta": (lambda: torch.zeros(1, 1, 64, device="meta"), "meta device"),
+    "meta": (lambda: torch.zeros(1, 1, 64, device="meta"), "meta device (without values), which a safetensors file cannot hold"),
     "sparse": (lambda: torch.zeros(1, 1, 64).to_sparse(), "sparse"),
     "compressed sparse": (lambda: torch.eye(4).to_sparse_csr(), "sparse"),
     "quantised": (lambda: torch.quantize_per_tensor(torch.zeros(1, 1, 64), 0.1, 0, torch.qint8), "quantised"),

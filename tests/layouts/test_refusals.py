@@ -70,6 +70,14 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         exported("depth_anything_v2", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "model.pth"])
+def test_a_folder_named_like_a_file_is_not_what_anybody_means(tmp_path: Path, name: str) -> None:
+    source = golden("depth_anything_v2").save(tmp_path, "depth_anything_v2_vits.pth")
+    with pytest.raises(Refusal, match=r"is named like a file; name a folder, such as model"):
+        export(source, tmp_path / name, "transformers")
+    assert not (tmp_path / name).exists()
+
+
 def test_the_command_says_what_it_filled_with_zeros(tmp_path: Path, muggle_convert: Command) -> None:
     source = golden("depth_anything_v2").save(tmp_path, "depth_anything_v2_vits.pth")
     assert muggle_convert(source, "-o", tmp_path / "c.safetensors").returncode == 0
