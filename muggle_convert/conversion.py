@@ -112,6 +112,8 @@ def convert(
         limits=limits,
     )
     target = Path(target)
+    if str(target) == "-":
+        raise Refusal("a safetensors file is not written from its beginning to its end, so that it cannot go to standard output; name a file.")
     if target.suffix != ".safetensors":
         raise Refusal(
             f"{printable(target)} does not end in .safetensors, by which other programs know such files; "

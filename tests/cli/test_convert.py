@@ -14,7 +14,8 @@ CASE = golden("depth_anything_v2")
 def test_convert_is_the_default_command(checkpoint: Path, muggle_convert: Command) -> None:
     done = muggle_convert(checkpoint, "-o", checkpoint.with_name("out.safetensors"))
     assert done.returncode == 0, done.stderr
-    assert "Depth-Anything V2" in done.stdout and "239 tensors: 233 renamed, 1 split or joined, 5 dropped" in done.stdout
+    assert "Depth-Anything V2" in done.stdout and "239 tensors: 233 renamed, 1 split or joined, 5 dropped (" in done.stdout
+    assert "(dropped:" not in done.stdout and "of a source with the fingerprint" in done.stdout
 
 
 def test_the_same_command_spelled_out_writes_the_same_file(checkpoint: Path, muggle_convert: Command) -> None:
@@ -54,6 +55,11 @@ def test_wrong_usage_has_status_two(arguments: list[str], checkpoint: Path, mugg
 def test_a_target_of_another_kind_is_refused(checkpoint: Path, muggle_convert: Command) -> None:
     done = muggle_convert(checkpoint, "-o", checkpoint.with_name("o\x1bt.pth"))
     assert done.returncode == 1 and r"o\x1bt.pth does not end in .safetensors" in done.stderr and "\x1b" not in done.stderr
+
+
+def test_standard_output_is_no_target(checkpoint: Path, muggle_convert: Command) -> None:
+    done = muggle_convert(checkpoint, "-o", "-")
+    assert done.returncode == 1 and "cannot go to standard output; name a file" in done.stderr
 
 
 def test_a_target_without_a_name_is_refused_in_one_line(checkpoint: Path, muggle_convert: Command) -> None:
