@@ -113,7 +113,9 @@ def convert(
     )
     target = Path(target)
     if str(target) == "-":
-        raise Refusal("a safetensors file is not written from its beginning to its end, so that it cannot go to standard output; name a file.")
+        raise Refusal(
+            "a safetensors file is not written from its beginning to its end, so that it cannot go to standard output; name a file."
+        )
     if target.suffix != ".safetensors":
         raise Refusal(
             f"{printable(target)} does not end in .safetensors, by which other programs know such files; "
@@ -153,7 +155,7 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
         opened.write(0, first)
         of_source = pool.submit(sha256_of, settled.match.checkpoint.path) if options.sha256 else None
         of_target = pool.submit(opened.hash.sha256) if options.hash_target and is_known else None
-        seen = copy(settled, positions, opened, _dtype(options.dtype))
+        seen = copy(settled, positions, opened, _dtype(options.dtype), from_its_beginning=of_target is not None)
         if seen.not_finite and options.strict_finite:
             raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted as it is.")
         if not is_known:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Condition
 
-CHUNK = 4 << 20
+CHUNK = 1 << 20
 
 
 def sha256_of(path: Path) -> str:
@@ -49,7 +49,8 @@ class FollowingHash:
         done = 0
         while done < self._size:
             with self._changed:
-                self._changed.wait_for(lambda: self._there > done or self._abandoned)
+                while self._there == done and not self._abandoned:
+                    self._changed.wait()
                 end = self._there
                 if self._abandoned:
                     break

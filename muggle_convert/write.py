@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -63,8 +63,11 @@ class _Piece:
     output: Output
 
 
-def copy(plan: Plan, positions: Positions, target: Target, cast_to: DType | None = None) -> Seen:
-    """Fill the target, and learn about the source on the way."""
+def copy(plan: Plan, positions: Positions, target: Target, cast_to: DType | None = None, from_its_beginning: bool = False) -> Seen:
+    """Fill the target, and learn about the source on the way.
+
+    The source is read in its own order, which any disk likes best, or so that the target grows from its beginning, for who follows it.
+    """
     pieces: dict[str, list[_Piece]] = {}
     for output in positions.outputs:
         position = positions.begins[output.name]
@@ -75,9 +78,12 @@ def copy(plan: Plan, positions: Positions, target: Target, cast_to: DType | None
             else:
                 pieces.setdefault(entry.name, []).append(_Piece(run, position, output))
             position += length
+    together = _read_together(plan)
+    if from_its_beginning:
+        together.sort(key=lambda entries: min((piece.position for entry in entries for piece in pieces.get(entry.name, [])), default=0))
     seen = Seen()
     with ThreadPoolExecutor(THREADS) as pool:
-        running = [pool.submit(_copy_entries, entries, pieces, target, cast_to) for entries in _read_together(plan)]
+        running = [pool.submit(_copy_entries, entries, pieces, target, cast_to) for entries in together]
         try:
             for streams in running:
                 for stream in streams.result():
@@ -88,13 +94,13 @@ def copy(plan: Plan, positions: Positions, target: Target, cast_to: DType | None
     return seen
 
 
-def _read_together(plan: Plan) -> Iterator[list[TensorEntry]]:
+def _read_together(plan: Plan) -> list[list[TensorEntry]]:
     """Tensors by the bytes that have to be read for them: a whole record where a checksum covers it, else each tensor alone."""
     together: dict[object, list[TensorEntry]] = {}
     for entry in plan.match.checkpoint.tensors.values():
         key = (entry.record, "") if entry.record.crc32 is not None or entry.record.deflated else (entry.record, entry.name)
         together.setdefault(key, []).append(entry)
-    return iter(sorted(together.values(), key=lambda entries: (str(entries[0].record.file), entries[0].record.offset, entries[0].offset)))
+    return sorted(together.values(), key=lambda entries: (str(entries[0].record.file), entries[0].record.offset, entries[0].offset))
 
 
 def _copy_entries(entries: list[TensorEntry], pieces: Mapping[str, list[_Piece]], target: Target, cast_to: DType | None) -> list[_Stream]:
