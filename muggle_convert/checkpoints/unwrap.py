@@ -208,7 +208,7 @@ def _without_prefixes(tensors: dict[str, Tensor], said: list[str]) -> dict[str, 
 
 def _words(value: Value) -> str:
     if type(value) is Pairs:
-        return f"a dictionary with {len(value.items):,} entries"
+        return f"a dictionary with {len(value.items):,} {'entry' if len(value.items) == 1 else 'entries'}"
     if type(value) in (list, tuple):
         return f"a list of {len(value):,} values"
     if type(value) is Tensor:

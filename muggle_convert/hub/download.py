@@ -46,7 +46,8 @@ def download(
     except urllib.error.HTTPError as problem:
         raise Refusal(f"{url} answers {problem.code} {problem.reason}; see whether the address is right.") from None
     except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as problem:
-        reason = getattr(problem, "reason", None) or problem
+        cause = getattr(problem, "reason", None) or problem
+        reason = getattr(cause, "strerror", None) or cause
         there = f"; {partial.stat().st_size:,} bytes are kept in {printable(partial)}, run it again to go on" if partial.exists() else ""
         raise Refusal(f"cannot fetch {url}: {printable(reason)}{there}.") from None
     except OSError as problem:

@@ -133,7 +133,7 @@ def _choose(repository: str, names: Iterable[str], filename: str | None) -> str:
     weights = [name for name in names if _WEIGHTS.search(name) and "/" not in name]
     if len(weights) != 1:
         if not weights:
-            raise Refusal(f"{repository} holds no weights, only {_list(names)}.")
+            raise Refusal(f"{repository} holds {f'no weights, only {_list(names)}' if names else 'no files'}.")
         raise Refusal(
             f"{repository} holds several files of weights ({_list(weights)}); say which with filename= in Python, or fetch it with "
             f"`hf download {repository} FILE` and give the file."

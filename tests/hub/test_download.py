@@ -70,3 +70,8 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_the_download_goes_on_late
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert download(f"{hub.address}/releases/a.pt", tmp_path / "a.pt").read_bytes() == OLD
+
+
+def test_a_server_that_is_not_there_is_said_in_words_without_a_number(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"cannot fetch http://127\.0\.0\.1:9/a\.pt: [A-Z]\w+ \w+"):
+        download("http://127.0.0.1:9/a.pt", tmp_path / "a.pt")

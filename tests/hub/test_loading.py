@@ -132,6 +132,8 @@ def test_several_files_of_weights_are_asked_about(hub: Hub, tmp_path: Path) -> N
 def test_a_repository_without_weights_is_refused(hub: Hub, tmp_path: Path) -> None:
     publish(hub, "you/nothing", README__md=b"")
     refused(predict(hub, tmp_path, "you/nothing"), "you/nothing holds no weights, only README.md")
+    hub.repositories["you/empty"] = Repository()
+    refused(predict(hub, tmp_path, "you/empty"), "you/empty holds no files")
 
 
 def test_a_missing_repository_is_one_sentence(hub: Hub, tmp_path: Path) -> None:
