@@ -38,7 +38,7 @@ class Convolution(nn.Conv2d):
     """Every pixel's neighbourhood times one matrix."""
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        return convolution(feature_map, self.weight, self.bias, self.stride, self.padding, self.groups)
+        return convolution(side_by_side(feature_map), self.weight, self.bias, self.stride, self.padding, self.groups)
 
 
 def linear(tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -55,14 +55,16 @@ def convolution(
     stride: tuple[int, ...] = (1, 1),
     padding: str | tuple[int, ...] = (0, 0),
     groups: int = 1,
-    channels_last: bool = True,
 ) -> Tensor:
-    """What `Convolution` does, for who makes the weight on the way, or wants the map's channels one after the other as they come."""
+    """What `Convolution` does, for who makes the weight on the way."""
     if goes_through_onednn(feature_map) and not isinstance(padding, str):
-        # With a pixel's channels side by side oneDNN needs no other order inside, and what follows keeps that order.
-        pixels = feature_map.contiguous(memory_format=torch.channels_last) if channels_last else feature_map
-        return _onednn_convolution(pixels, weight, bias, stride, padding, groups)
+        return _onednn_convolution(feature_map, weight, bias, stride, padding, groups)
     return F.conv2d(feature_map, weight, bias, stride, padding, groups=groups)
+
+
+def side_by_side(feature_map: Tensor) -> Tensor:
+    """The same map with a pixel's channels side by side in memory: oneDNN needs no other order inside, and what follows keeps it."""
+    return feature_map.contiguous(memory_format=torch.channels_last) if goes_through_onednn(feature_map) else feature_map
 
 
 def attention(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -114,7 +116,7 @@ def _onednn_attention(queries: Tensor, keys: Tensor, values: Tensor, bias: Tenso
                 rows = slice(start, start + ROWS)
                 likeness = _onednn_linear(scaled[image, head, rows], key, None)
                 if bias is not None:
-                    likeness += bias[min(image, bias.shape[0] - 1), head, rows]
+                    likeness += bias[0, head, rows]
                 torch.softmax(likeness, dim=-1, out=likeness)
                 mixed[image, rows, head] = _onednn_linear(likeness, value, None)
     return mixed.transpose(1, 2)

@@ -13,6 +13,7 @@ from model_defs.config import SCALES, DPTConfig
 from model_defs.dpt import HierarchicalDPT, HybridDPT, PlainDPT, RelativeDPT
 from model_defs.dust3r import DensePoints, DUSt3R
 from model_defs.encoder_config import (
+    HYBRID_STRIDE,
     AttentionConfig,
     BEiTConfig,
     CroCoConfig,
@@ -35,7 +36,7 @@ from model_defs.encoders.efficient_attention import MemoryCompressedAttention, P
 from model_defs.encoders.efficientnet_lite import EfficientNetLite, EfficientNetLiteStem
 from model_defs.encoders.levit import LeViT, LeViTStem
 from model_defs.encoders.next_vit import NextViT, NextViTStem
-from model_defs.encoders.resnetv2 import STRIDE, ResNetPatchEmbedding
+from model_defs.encoders.resnetv2 import ResNetPatchEmbedding
 from model_defs.encoders.resnext import ResNeXt, ResNeXtStem
 from model_defs.encoders.swin import Swin
 from model_defs.encoders.swin2 import Swin2
@@ -67,7 +68,7 @@ def _vit(config: DPTConfig, encoder: ViTConfig) -> PlainDPT:
         imgencoder=ViT(encoder, _attention(encoder.attention)),
         reassemble=_reassemble_tokens(config, encoder.width),
         fusion=_fusion(config),
-        head=_head(config),
+        head=_head(config, config.fusion.widths[0]),
         multiple=encoder.patch_size,
     )
 
@@ -79,7 +80,7 @@ def _beit(config: DPTConfig, encoder: BEiTConfig) -> RelativeDPT:
         imgencoder=BEiT(encoder),
         reassemble=_reassemble_tokens(config, encoder.width),
         fusion=_fusion(config),
-        head=_head(config),
+        head=_head(config, config.fusion.widths[0]),
         multiple=encoder.patch_size,
     )
 
@@ -97,8 +98,8 @@ def _hybrid(config: DPTConfig, encoder: HybridConfig) -> HybridDPT:
         imgencoder=ViT(encoder, _attention(encoder.attention)),
         reassemble=Reassemble([*maps, *tokens]),
         fusion=_fusion(config),
-        head=_head(config),
-        multiple=STRIDE,
+        head=_head(config, config.fusion.widths[0]),
+        multiple=HYBRID_STRIDE,
     )
 
 
@@ -118,7 +119,7 @@ def _dinov2(config: DPTConfig, encoder: DINOv2Config) -> PlainDPT:
         imgencoder=DINOv2(encoder, _attention(encoder.attention)),
         reassemble=_reassemble_tokens(config, encoder.width),
         fusion=_fusion(config),
-        head=_head(config),
+        head=_head(config, config.fusion.widths[0]),
     )
 
 
@@ -129,7 +130,7 @@ def _resnext(config: DPTConfig, encoder: ResNeXtConfig) -> HierarchicalDPT:
         imgencoder=ResNeXt(encoder),
         reassemble=_reassemble_maps(config, encoder.widths),
         fusion=MidasV21Fusion(config.fusion),
-        head=_head(config),
+        head=_head(config, config.fusion.widths[0]),
     )
 
 
@@ -140,7 +141,7 @@ def _efficientnet_lite(config: DPTConfig, encoder: EfficientNetLiteConfig) -> Hi
         imgencoder=EfficientNetLite(encoder),
         reassemble=_reassemble_maps(config, [encoder.widths[stage] for stage in encoder.taps]),
         fusion=_fusion(config),
-        head=_head(config),
+        head=_head(config, config.fusion.widths[0]),
     )
 
 
@@ -164,7 +165,7 @@ def _next_vit(config: DPTConfig, encoder: NextViTConfig) -> NextViTDPT:
         imgencoder=NextViT(encoder),
         reassemble=_reassemble_maps(config, encoder.handed_on),
         fusion=_fusion(config),
-        head=_head(config),
+        head=_head(config, config.fusion.widths[0]),
         multiple=4,  # the stem's stride; later maps may have odd sides
     )
 
@@ -176,7 +177,7 @@ def _swin(config: DPTConfig, encoder: SwinConfig | Swin2Config) -> HierarchicalD
         imgencoder=Swin(encoder) if isinstance(encoder, SwinConfig) else Swin2(encoder),
         reassemble=_reassemble_maps(config, [encoder.width << stage for stage in range(len(encoder.depths))]),
         fusion=_fusion(config),
-        head=_head(config),
+        head=_head(config, config.fusion.widths[0]),
     )
 
 
@@ -194,7 +195,7 @@ def _points(config: DPTConfig, encoder: CroCoConfig) -> DensePoints:
     part = REASSEMBLE_TOKENS[config.reassemble.readout]
     tapped = [encoder.decoder_width if tap else encoder.width for tap in encoder.taps]
     widths = zip(tapped, config.reassemble.features, config.fusion.widths, SCALES, strict=True)
-    return DensePoints(Reassemble([part(*each) for each in widths]), _fusion(config), _head(config))
+    return DensePoints(Reassemble([part(*each) for each in widths]), _fusion(config), _head(config, config.fusion.widths[0]))
 
 
 def _reassemble_maps(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
@@ -212,11 +213,11 @@ def _fusion(config: DPTConfig) -> Fusion:
     return FUSIONS[config.fusion.resize](config.fusion)
 
 
-def _head(config: DPTConfig, width: int | None = None) -> nn.Module:
+def _head(config: DPTConfig, width: int) -> nn.Module:
     if config.head.kind == "segmentation":
-        return SegmentationHead(config.fusion.widths[0], config.head)
+        return SegmentationHead(width, config.head)
     head = {"to image": DepthHead, "double": DoublingDepthHead, "double unaligned": UnalignedDepthHead}[config.head.resize]
-    return head(width or config.fusion.widths[0], config.head, config.output)
+    return head(width, config.head, config.output)
 
 
 _BUILDERS: dict[type, Callable[[DPTConfig, Any], Network]] = {

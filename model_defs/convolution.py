@@ -1,11 +1,11 @@
-"""The convolution that most convolutional networks are made of."""
+"""The convolution that most convolutional networks are made of, and the padding of those that were trained with TensorFlow."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from model_defs.arithmetic import Convolution, convolution
+from model_defs.arithmetic import Convolution, convolution, side_by_side
 from model_defs.kept import Kept
 
 
@@ -35,7 +35,7 @@ class NormalizedConvolution(Convolution):
         statistics = [self.norm.get_buffer(name) for name in ("running_mean", "running_var", "num_batches_tracked")]
         learned = [self.weight, self.norm.weight, self.norm.bias, *([] if self.bias is None else [self.bias])]
         weight, bias = self.kept(self.folded, *learned, *statistics)
-        return convolution(feature_map, weight, bias, self.stride, self.padding, self.groups)
+        return convolution(side_by_side(feature_map), weight, bias, self.stride, self.padding, self.groups)
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of one convolution that does both: what a batch norm has learned is a factor and a summand for each channel."""
@@ -44,3 +44,11 @@ class NormalizedConvolution(Convolution):
         if self.bias is not None:
             bias = bias + self.bias * factor
         return self.weight * factor[:, None, None, None], bias
+
+
+class HalvingPadding(nn.ZeroPad2d):
+    """What TensorFlow puts around a map of even sides that is to be halved: one more after it than before it."""
+
+    def __init__(self, kernel_size: int) -> None:
+        before, after = (kernel_size - 2) // 2, (kernel_size - 1) // 2
+        super().__init__((before, after, before, after))

@@ -50,8 +50,7 @@ class PlainDPT(DPT):
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         tokens, grid = self.patch_embed(image)  # (B, 1 + h * w, C), the class token first
-        tokens = self.posenc(tokens, grid)
-        return self.imgencoder(tokens, grid), grid
+        return self.imgencoder(self.posenc(tokens, grid)), grid
 
 
 class RelativeDPT(DPT):
@@ -69,8 +68,7 @@ class HybridDPT(DPT):
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         tokens, grid, maps = self.patch_embed(image)
-        tokens = self.posenc(tokens, grid)
-        return [*maps, *self.imgencoder(tokens, grid)], grid
+        return [*maps, *self.imgencoder(self.posenc(tokens, grid))], grid
 
 
 class HierarchicalDPT(DPT):

@@ -20,12 +20,12 @@ class NextViTDPT(HierarchicalDPT):
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         maps, grid = super().encode(image)
         if image.dtype is torch.float32 and not torch.compiler.is_compiling() and (maps[-1].abs() > RESOLVED).any():
-            wide = _doubled(self.imgencoder, _doubled(self.patch_embed, image.double()))
+            wide = _in_double_precision(self.imgencoder, _in_double_precision(self.patch_embed, image.double()))
             maps = [feature_map.to(image.dtype) for feature_map in wide]
         return maps, grid
 
 
-def _doubled(part: nn.Module, value: Tensor) -> Tensor:
+def _in_double_precision(part: nn.Module, value: Tensor) -> Tensor:
     state = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in part.state_dict(keep_vars=True).items()}
     result: Tensor = functional_call(part, state, (value,))
     return result

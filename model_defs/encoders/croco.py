@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.encoder_config import CroCoConfig
-from model_defs.encoders.transformer import MLP, Attention, Block
+from model_defs.encoders.transformer import MLP, Block, SelfAttention
 from model_defs.patch_embed import Grid
 
 
@@ -47,15 +47,12 @@ def rotate(heads: Tensor, rotation: Tensor) -> Tensor:
     return heads * cosines + torch.stack([-other, one], dim=-2).flatten(-3) * sines
 
 
-class RotaryAttention(Attention):
-    """Self-attention in which tokens are compared by how far they are apart."""
+class RotaryAttention(SelfAttention):
+    """Tokens are compared by how far they are apart."""
 
-    def forward(self, tokens: Tensor, rotation: Tensor | None = None) -> Tensor:
-        assert rotation is not None, "every block of this network is told where its tokens are"
-        batch, count, width = tokens.shape
-        queries, keys, values = self.qkv(tokens).view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(rotate(queries, rotation), rotate(keys, rotation), values)
-        return self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
+    def forward(self, tokens: Tensor, rotation: Tensor) -> Tensor:
+        queries, keys, values = self.apart(tokens)
+        return self.together(F.scaled_dot_product_attention(rotate(queries, rotation), rotate(keys, rotation), values))
 
 
 class CrossAttention(nn.Module):
@@ -128,8 +125,7 @@ class TwoViewDecoder(nn.Module):
         self.base = config.rotation_base
         self.embed = nn.Linear(config.width, config.decoder_width)
         self.first = nn.ModuleList(_decoder_blocks(config))
-        if config.two_decoders:
-            self.second = nn.ModuleList(_decoder_blocks(config))
+        self.second = nn.ModuleList(_decoder_blocks(config)) if config.two_decoders else None
         self.norm = nn.LayerNorm(config.decoder_width, eps=1e-6)
 
     def forward(self, first: Tensor, second: Tensor, grids: tuple[Grid, Grid]) -> tuple[list[Tensor], list[Tensor]]:
@@ -137,7 +133,7 @@ class TwoViewDecoder(nn.Module):
         one, other = self.embed(first), self.embed(second)  # (B, N, C), (B, M, C)
         here, there = (rotation(grid, self.head_width, self.base, one) for grid in grids)
         seen_first, seen_second = [first], [second]
-        for block_one, block_other in zip(self.first, self.second if hasattr(self, "second") else self.first, strict=True):
+        for block_one, block_other in zip(self.first, self.second or self.first, strict=True):
             one, other = block_one(one, other, here, there), block_other(other, one, there, here)
             seen_first.append(one)
             seen_second.append(other)

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from model_defs.encoder_config import DINOv2Config
 from model_defs.encoders.transformer import MLP, ScaledBlock, SwiGLU
-from model_defs.patch_embed import Grid
 
 
 class DINOv2(nn.Module):
@@ -24,7 +23,7 @@ class DINOv2(nn.Module):
         )
         self.outnorm = nn.LayerNorm(config.width, eps=1e-6)
 
-    def forward(self, tokens: Tensor, grid: Grid) -> list[Tensor]:
+    def forward(self, tokens: Tensor) -> list[Tensor]:
         tapped = []
         for number, block in enumerate(self.blocks[: self.taps[-1] + 1]):
             tokens = block(tokens)  # (B, 1 + N, C)

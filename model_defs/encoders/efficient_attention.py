@@ -26,7 +26,7 @@ class PerformerAttention(nn.Module):
         self.register_buffer("directions", random_directions(features, head_width))
         self.directions: Tensor
 
-    def forward(self, tokens: Tensor, bias: None = None) -> Tensor:
+    def forward(self, tokens: Tensor) -> Tensor:
         queries, keys, values = (self._apart(part(tokens)) for part in (self.queries, self.keys, self.values))  # (B, heads, N, C')
         seen = self._features(queries, over=(-1,))  # (B, heads, N, features)
         kept = self._features(keys, over=(-2, -1))
@@ -71,7 +71,7 @@ class MemoryCompressedAttention(nn.Module):
         self.null_value = nn.Parameter(torch.zeros(1, 1, width))
         self.proj = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, bias: None = None) -> Tensor:
+    def forward(self, tokens: Tensor) -> Tensor:
         queries, keys, values = self.qkv(tokens).chunk(3, dim=-1)  # (B, N, C)
         keys, values = (
             torch.cat([null.expand(tokens.shape[0], -1, -1), self._compressed(part)], dim=1)  # (B, 1 + N / rate, C)

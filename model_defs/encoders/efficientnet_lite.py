@@ -9,24 +9,23 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.convolution import NormalizedConvolution
+from model_defs.convolution import HalvingPadding, NormalizedConvolution
 from model_defs.encoder_config import EfficientNetLiteConfig
 
 EPSILON = 1e-3  # of every batch norm, as in TensorFlow, where the weights come from
 
 
-class Convolution(NormalizedConvolution):
-    """Normalised, and padded the way TensorFlow does where it halves a map of even sides: one more after it than before it."""
+class PaddedConvolution(NormalizedConvolution):
+    """Normalised, and padded the way TensorFlow does where it halves the map."""
 
     def __init__(self, inputs: int, outputs: int, kernel_size: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(
             inputs, outputs, kernel_size, stride=stride, padding=kernel_size // 2 if stride == 1 else 0, groups=groups, eps=EPSILON
         )
-        before, after = (kernel_size - 2) // 2, (kernel_size - 1) // 2
-        self.halving_padding = (before, after, before, after) if stride == 2 else None
+        self.pad = HalvingPadding(kernel_size) if stride == 2 else nn.Identity()
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        return super().forward(feature_map if self.halving_padding is None else F.pad(feature_map, self.halving_padding))
+        return super().forward(self.pad(feature_map))
 
 
 class EfficientNetLiteStem(nn.Module):
@@ -34,7 +33,7 @@ class EfficientNetLiteStem(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.proj = Convolution(channels, width, 3, stride=2)
+        self.proj = PaddedConvolution(channels, width, 3, stride=2)
 
     def forward(self, image: Tensor) -> Tensor:
         return F.relu6(self.proj(image), inplace=True)  # (B, 3, H, W) -> (B, C, H / 2, W / 2)
@@ -45,8 +44,8 @@ class SeparableBlock(nn.Module):
 
     def __init__(self, inputs: int, inner: int, outputs: int, kernel_size: int, stride: int) -> None:
         super().__init__()
-        self.depthwise = Convolution(inner, inner, kernel_size, stride, groups=inner)
-        self.project = Convolution(inner, outputs, 1)
+        self.depthwise = PaddedConvolution(inner, inner, kernel_size, stride, groups=inner)
+        self.project = PaddedConvolution(inner, outputs, 1)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, feature_map: Tensor) -> Tensor:
@@ -62,7 +61,7 @@ class InvertedBlock(SeparableBlock):
 
     def __init__(self, inputs: int, inner: int, outputs: int, kernel_size: int, stride: int) -> None:
         super().__init__(inputs, inner, outputs, kernel_size, stride)
-        self.expand = Convolution(inputs, inner, 1)
+        self.expand = PaddedConvolution(inputs, inner, 1)
 
     def branch(self, feature_map: Tensor) -> Tensor:
         return super().branch(F.relu6(self.expand(feature_map), inplace=True))

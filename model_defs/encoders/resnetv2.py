@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.arithmetic import convolution
+from model_defs.convolution import HalvingPadding
 from model_defs.encoder_config import HybridConfig
 from model_defs.kept import Kept
 from model_defs.patch_embed import Grid
 
 GROUPS = 32  # of every group norm
-STRIDE = 16  # of the last stage: stem, maximum, and two of the three stages halve the map
 
 
 class StandardizedConvolution(nn.Conv2d):
@@ -24,18 +24,14 @@ class StandardizedConvolution(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel_size: int, stride: int = 1) -> None:
         super().__init__(inputs, outputs, kernel_size, stride=stride, padding=kernel_size // 2 if stride == 1 else 0, bias=False)
-        # TensorFlow's padding where a map of even sides is halved: one more after it than before it.
-        before, after = (kernel_size - 2) // 2, (kernel_size - 1) // 2
-        self.halving_padding = (before, after, before, after) if stride == 2 and kernel_size > 1 else None
+        self.pad = HalvingPadding(kernel_size) if stride == 2 and kernel_size > 1 else nn.Identity()
         self.norm = nn.GroupNorm(GROUPS, outputs)
         self.kept = Kept()
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        if self.halving_padding is not None:
-            feature_map = F.pad(feature_map, self.halving_padding)
         (weight,) = self.kept(lambda: (self.standardized(),), self.weight)
         # With a pixel's channels side by side torch's group norm loses three times as much to rounding, and later stages multiply that.
-        return self.norm(convolution(feature_map, weight, None, self.stride, self.padding, channels_last=False).contiguous())
+        return self.norm(convolution(self.pad(feature_map), weight, None, self.stride, self.padding).contiguous())
 
     def standardized(self) -> Tensor:
         # The variance of a filter gets lost in half precision.

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from model_defs.arithmetic import LinearGELU, attention
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention; all heads' queries, keys and values come from one matrix product."""
+class SelfAttention(nn.Module):
+    """Many heads, whose queries, keys and values come from one matrix product; kinds differ in how tokens are compared."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -18,12 +18,21 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
+    def apart(self, tokens: Tensor) -> Tensor:
+        """Queries, keys and values: (B, N, C) -> (3, B, heads, N, C / heads)."""
+        return self.qkv(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+
+    def together(self, mixed: Tensor) -> Tensor:
+        """What the heads found, projected: (B, heads, N, C / heads) -> (B, N, C)."""
+        return self.proj(mixed.transpose(1, 2).flatten(2))
+
+
+class Attention(SelfAttention):
+    """By what tokens are; and where a bias for every pair is given, also by where they are."""
+
     def forward(self, tokens: Tensor, bias: Tensor | None = None) -> Tensor:
-        batch, count, width = tokens.shape
-        # (B, N, 3 * C) -> (3, B, heads, N, C / heads)
-        queries, keys, values = self.qkv(tokens).view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = attention(queries, keys, values, bias)
-        return self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
+        queries, keys, values = self.apart(tokens)
+        return self.together(attention(queries, keys, values, bias))
 
 
 class MLP(nn.Module):
@@ -52,7 +61,10 @@ class SwiGLU(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then an MLP, each on normalised tokens and added to what came in."""
+    """Attention, then an MLP, each on normalised tokens and added to what came in.
+
+    What is said of the tokens' places, if anything, goes to the attention: biases, or a rotation.
+    """
 
     def __init__(self, width: int, attention: nn.Module, mlp: nn.Module) -> None:
         super().__init__()
@@ -61,8 +73,8 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = mlp
 
-    def forward(self, tokens: Tensor, bias: Tensor | None = None) -> Tensor:
-        tokens = tokens + self.attn(self.norm1(tokens), bias)
+    def forward(self, tokens: Tensor, *places: Tensor) -> Tensor:
+        tokens = tokens + self.attn(self.norm1(tokens), *places)
         return tokens + self.mlp(self.norm2(tokens))
 
 
@@ -74,6 +86,6 @@ class ScaledBlock(Block):
         self.scale_attn = nn.Parameter(torch.ones(width))
         self.scale_mlp = nn.Parameter(torch.ones(width))
 
-    def forward(self, tokens: Tensor, bias: Tensor | None = None) -> Tensor:
-        tokens = tokens + self.scale_attn * self.attn(self.norm1(tokens), bias)
+    def forward(self, tokens: Tensor, *places: Tensor) -> Tensor:
+        tokens = tokens + self.scale_attn * self.attn(self.norm1(tokens), *places)
         return tokens + self.scale_mlp * self.mlp(self.norm2(tokens))

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from model_defs.encoder_config import HybridConfig, ViTConfig
 from model_defs.encoders.transformer import MLP, Block
-from model_defs.patch_embed import Grid
 
 
 class ViT(nn.Module):
@@ -21,7 +20,7 @@ class ViT(nn.Module):
             Block(config.width, attention(config.width, config.heads), MLP(config.width, config.mlp_width)) for _ in range(config.depth)
         )
 
-    def forward(self, tokens: Tensor, grid: Grid) -> list[Tensor]:
+    def forward(self, tokens: Tensor) -> list[Tensor]:
         tapped = []
         for number, block in enumerate(self.blocks[: self.taps[-1] + 1]):
             tokens = block(tokens)  # (B, 1 + N, C)

@@ -4,14 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model_defs.encoders.efficientnet_lite import Convolution, EfficientNetLite, InvertedBlock, SeparableBlock
+from model_defs.encoders.efficientnet_lite import EfficientNetLite, InvertedBlock, PaddedConvolution, SeparableBlock
 from tests.configurations import SMALL
 
 
 @pytest.mark.parametrize("kernel_size", [3, 5, 7])
 @pytest.mark.parametrize("side", [8, 14])
 def test_a_halving_convolution_pads_like_tensorflow(kernel_size: int, side: int) -> None:
-    convolution, feature_map = Convolution(4, 6, kernel_size, stride=2).eval(), torch.randn(1, 4, side, side)
+    convolution, feature_map = PaddedConvolution(4, 6, kernel_size, stride=2).eval(), torch.randn(1, 4, side, side)
     total = (side // 2 - 1) * 2 + kernel_size - side
     before, after = total // 2, total - total // 2
     padded = F.pad(feature_map, (before, after, before, after))
