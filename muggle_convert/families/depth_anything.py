@@ -80,7 +80,8 @@ def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
             because=Evidence(Source.METADATA, "max_depth in config.json"),
         )
     output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
-    findings.rest("output", output, Source.CONVENTION, "V1 predicts relative inverse depth")
+    findings.convention("output.kind", output.kind, "V1 predicts relative inverse depth")
+    _rest_of_output(findings, output)
     return _configure(reading, findings, depth, taps, output)
 
 
@@ -176,9 +177,13 @@ def _output_v2(reading: Reading, findings: Findings) -> OutputConfig:
         if data or not isinstance(told.value, re.Match):
             output = metric(output, METRIC_DEPTHS[data.lower()] if data else MAX_DEPTH.parse(told.value))
         findings.because(told.evidence, "output.kind", "output.max_depth")
-    return findings.rest(
-        "output", output, Source.CONVENTION, "a sigmoid in metric models, a rectifier in relative ones; enlarged with aligned corners"
-    )
+    return _rest_of_output(findings, output)
+
+
+def _rest_of_output(findings: Findings, output: OutputConfig) -> OutputConfig:
+    findings.convention("output.activation", output.activation, "a sigmoid in metric models, a rectifier in relative ones")
+    findings.convention("output.resize", output.resize, "how Depth-Anything's code brings predictions to the size of the picture")
+    return findings.rest("output", output, Source.CONVENTION, "Depth-Anything inverts nothing, and relative depth has no largest value")
 
 
 def _inventory(config: DPTConfig, encoder: DINOv2Config) -> Inventory:

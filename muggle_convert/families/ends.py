@@ -66,6 +66,7 @@ OUTPUT_SETTINGS: dict[str, Setting] = {"scale": SCALE, "shift": SHIFT, "invert":
 
 # What DPT's code holds for its metric models and no file does: inverse depth = scale * prediction + shift.
 INVERSIONS = {"kitti": {"scale": 0.00006016, "shift": 0.00579}, "nyu": {"scale": 0.000305, "shift": 0.1378}}
+TO_INVERT = "--set scale=… --set shift=… --set invert=true"
 
 
 def read_head(reading: Reading, findings: Findings) -> HeadConfig:
@@ -110,6 +111,7 @@ def read_image(reading: Reading, findings: Findings, head: HeadConfig, first: st
 
 def read_output(reading: Reading, findings: Findings, head: HeadConfig, metric_file: re.Pattern[str] | None = None) -> OutputConfig:
     """Scores of classes, channels as they are, or inverse depth, which is turned into metres where something says how."""
+    findings.convention("output.resize", "bicubic", "how the code of MiDaS and DPT brings predictions to the size of the picture")
     if head.kind == "segmentation":
         scores = OutputConfig(kind="classes", activation="none")
         return findings.rest("output", scores, Source.CONVENTION, "a segmentation head predicts a score for each class")
@@ -119,15 +121,19 @@ def read_output(reading: Reading, findings: Findings, head: HeadConfig, metric_f
         channels = OutputConfig(kind="channels", activation=activation)
         return findings.rest("output", channels, Source.CONVENTION, "nothing tells what more than one channel means")
     told = reading.clue("invert", metric_file)
+    if told is None:
+        findings.note("output.kind", "relative inverse depth", Source.ASSUMED, f"nothing says that it is metric; {TO_INVERT} would")
+    else:
+        findings.because(told.evidence, "output.kind", "output.invert")
     if told is None or (not isinstance(told.value, re.Match) and not INVERT.parse(told.value)):
-        source, detail = (Source.ASSUMED, "nothing says that it is metric; --set scale=… --set shift=… --set invert=true would")
-        if told is not None:
-            source, detail = told.evidence.source, told.evidence.detail
-        return findings.rest("output", OutputConfig(kind="relative inverse depth", activation=activation), source, detail)
+        relative = OutputConfig(kind="relative inverse depth", activation=activation)
+        return findings.rest(
+            "output", relative, Source.CONVENTION, "relative depth is neither scaled nor inverted, and has no largest value"
+        )
     scale = _constant(reading, findings, "scale", SCALE, metric_file)
     shift = _constant(reading, findings, "shift", SHIFT, metric_file)
     metres = OutputConfig(kind="metric depth", activation=activation, scale=scale, shift=shift, invert=True)
-    return findings.rest("output", metres, told.evidence.source, told.evidence.detail)
+    return findings.rest("output", metres, Source.CONVENTION, "metres that come of an inversion are no share of a largest depth")
 
 
 def _activation(reading: Reading, findings: Findings) -> Any:

@@ -67,7 +67,14 @@ def test_a_flag_is_trusted_more_than_the_name(tmp_path: Path) -> None:
 def test_relative_depth_is_assumed_aloud_where_nothing_is_said(tmp_path: Path) -> None:
     matched = match_file(save_original(build(configuration()), ORIGINAL, tmp_path / "latest.pth"), family="depth_anything_v2")
     assert matched.config.output.kind == "relative inverse depth"
-    assert matched.evidence["output.kind"].source is Source.ASSUMED
+    assert [path for path, evidence in matched.evidence.items() if evidence.source is Source.ASSUMED] == ["output.kind"]
+
+
+def test_the_meaning_and_the_size_of_a_prediction_are_known_from_two_things(tmp_path: Path) -> None:
+    for name in ("depth_anything_vits14.pth", "depth_anything_v2_vits.pth"):
+        evidence = match_file(save_original(build(configuration()), ORIGINAL, tmp_path / name)).evidence
+        assert evidence["output.resize"] != evidence["output.kind"]
+        assert "size of the picture" in evidence["output.resize"].detail
 
 
 def test_a_depth_nobody_released_needs_its_taps(tmp_path: Path) -> None:

@@ -70,7 +70,14 @@ def test_the_name_tells_the_metric_models_apart(name: str, output: OutputConfig,
 def test_the_same_shapes_under_another_name_are_relative_and_say_so(tmp_path: Path) -> None:
     matched = match_file(saved(configuration(), tmp_path / "dpt_hybrid-midas-501f0c75.pt"))
     assert matched.config.output == OutputConfig("relative inverse depth", "relu")
-    assert matched.evidence["output.kind"].source is Source.ASSUMED
+    assert [path for path, evidence in matched.evidence.items() if evidence.source is Source.ASSUMED] == ["output.kind"]
+
+
+def test_the_name_of_a_metric_model_tells_only_what_depends_on_it(tmp_path: Path) -> None:
+    evidence = match_file(saved(configuration(), tmp_path / "dpt_hybrid_kitti-cb926ef4.pt")).evidence
+    told = {path for path, one in evidence.items() if one.source is Source.FILE_NAME and path.startswith("output.")}
+    assert told == {"output.kind", "output.scale", "output.shift", "output.invert"}
+    assert evidence["output.resize"].source is evidence["output.max_depth"].source is Source.CONVENTION
 
 
 def test_flags_are_trusted_more_than_the_name(tmp_path: Path) -> None:
