@@ -32,14 +32,14 @@ def drawn(case: Golden, folder: Path) -> Path:
 def _calm(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Next-ViT with smaller residual branches: where they are drawn too, maps grow to 4e8 from block to block, as in no trained network.
 
-    This project then computes the encoder in double precision, in three times the time; the originals go on, and are wrong.
+    This project then computes the encoder again in double precision, in twice the time of the original, which goes on, and is wrong.
     """
     ends = ("mlp.conv2.weight", "mlp.conv2.bias", "mhca.projection.weight", "e_mhsa.proj.weight")
     return {name: tensor * 0.5 if name.endswith(ends) else tensor for name, tensor in state.items()}
 
 
-def of_size(gigabytes: float, folder: Path) -> Path:
-    """A Depth-Anything V2 checkpoint of about this many bytes: as many blocks of the large one's width as that takes."""
+def of_size(gigabytes: float, folder: Path) -> tuple[Path, int]:
+    """A Depth-Anything V2 checkpoint of about this many bytes, and how many blocks of the large one's width that takes."""
     blocks = max(4, round(gigabytes * 1e9 / (12.6e6 * 4)))
     path = folder / "benchmark-checkpoints" / f"depth_anything_v2_{blocks}_blocks.pth"
     if not path.exists():
@@ -50,8 +50,4 @@ def of_size(gigabytes: float, folder: Path) -> Path:
             parts = {name: tensor for name, tensor in large.items() if f".blocks.{block % 24}." in name}
             state |= {name.replace(f".blocks.{block % 24}.", f".blocks.{block}."): tensor.clone() for name, tensor in parts.items()}
         torch.save(state, path)
-    return path
-
-
-def depth_of(path: Path) -> int:
-    return int(path.stem.split("_")[3])
+    return path, blocks

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.cases import chosen, depth_of, drawn, of_size
-from benchmarks.measure import commands_in_turn
+from benchmarks.cases import chosen, drawn, of_size
+from benchmarks.measure import Figure, commands_in_turn
 from benchmarks.table import Row
 
 PROGRAM = (sys.executable, "-m", "muggle_convert")
@@ -47,10 +47,7 @@ def convert(arguments: argparse.Namespace) -> Iterator[Row]:
         clean()
 
 
-def _row(path: Path, what: str, mine: object, peer: str, theirs: object) -> Row:
-    from benchmarks.measure import Figure
-
-    assert isinstance(mine, Figure) and isinstance(theirs, Figure)
+def _row(path: Path, what: str, mine: Figure, peer: str, theirs: Figure) -> Row:
     allowed = 1.6 * theirs.seconds + 0.3
     remark = f"{'within' if mine.seconds <= allowed else 'above'} 1.6 x + 0.3 s = {allowed:.2f} s"
     return Row(_label(path), what, mine.seconds, peer, theirs.seconds, mine.memory, theirs.memory, remark)
@@ -59,8 +56,8 @@ def _row(path: Path, what: str, mine: object, peer: str, theirs: object) -> Row:
 def _checkpoints(arguments: argparse.Namespace) -> Iterator[tuple[Path, list[str]]]:
     if arguments.gigabytes:
         for size in arguments.gigabytes:
-            path = of_size(size, arguments.folder)
-            last = depth_of(path) - 1
+            path, blocks = of_size(size, arguments.folder)
+            last = blocks - 1
             yield path, ["--set", f"taps={last - 3},{last - 2},{last - 1},{last}"]
     else:
         for case in chosen(arguments, ("v2.vitl",)):

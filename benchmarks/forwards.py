@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from benchmarks.cases import chosen, drawn
 from benchmarks.measure import in_turn, run
@@ -26,61 +28,90 @@ def forward(arguments: argparse.Namespace) -> Iterator[Row]:
     torch.set_num_threads(arguments.threads)
     for case in chosen(arguments):
         path = drawn(case, arguments.folder)
-        mine = load_any_dpt(path, **case.options)
+        exact = load_any_dpt(path, **case.options).to(arguments.device)
+        mine = _prepared(load_any_dpt(path, **case.options), arguments)
         pictures = [torch.randn(1, 3, size, size) for size in arguments.size] or case.inputs()
         for name, theirs in _peers(case, path, arguments):
+            theirs = _prepared(theirs, arguments)
             for picture in pictures:
-                if (row := _beside(case, mine, name, theirs, picture, arguments)) is not None:
+                images = picture.expand(arguments.batch, -1, -1, -1).contiguous().to(arguments.device)
+                if (row := _beside(case, exact, mine, name, theirs, images, arguments)) is not None:
                     yield row
 
 
-def _beside(case: Golden, mine: Predict, name: str, theirs: Predict, picture: torch.Tensor, arguments: argparse.Namespace) -> Row | None:
+def _prepared(model: nn.Module, arguments: argparse.Namespace) -> Predict:
+    model = model.to(arguments.device, getattr(torch, arguments.dtype))
+    return torch.compile(model) if arguments.compile else model
+
+
+def _beside(
+    case: Golden, exact: Predict, mine: Predict, name: str, theirs: Predict, images: torch.Tensor, arguments: argparse.Namespace
+) -> Row | None:
+    size = " x ".join(map(str, images.shape[2:]))
+    rounded = images.to(getattr(torch, arguments.dtype))
     with torch.inference_mode():
-        ours = mine(picture)
+        expected = exact(images)
         try:
-            expected = theirs(picture)
+            theirs(rounded)
         except Exception as problem:
-            print(f"{name} fails on {case.name} at {' x '.join(map(str, picture.shape[2:]))}: {problem}", file=sys.stderr)
+            print(f"{name} fails on {case.name} at {size}: {problem}", file=sys.stderr)
             return None
-        error = float((ours - expected).abs().max() / expected.std())
-        first, second = in_turn(arguments.runs, lambda: mine(picture), lambda: theirs(picture))
-    size = " x ".join(map(str, picture.shape[2:]))
-    remark = f"largest difference {error:.1e} deviations"
-    memory, peer_memory = _peaks(case, name, picture, arguments)
-    return Row(f"{case.name}, {size}", "forward", first.seconds, name, second.seconds, memory, peer_memory, remark)
+        error, peer_error = (float((model(rounded).float() - expected).abs().max() / expected.std()) for model in (mine, theirs))
+        first, second = in_turn(arguments.runs, lambda: _finished(mine(rounded)), lambda: _finished(theirs(rounded)))
+        memory, peer_memory = _peaks(case, name, (mine, theirs), rounded, arguments)
+    remark = f"off by {error:.1e} and {peer_error:.1e} standard deviations of this project's float32"
+    if arguments.batch > 1 or arguments.device != "cpu":
+        remark += f"; {arguments.batch / first.seconds:.1f} and {arguments.batch / second.seconds:.1f} images a second"
+    what = "forward, compiled" if arguments.compile else "forward"
+    return Row(f"{case.name}, {size}", f"{what}, {arguments.dtype}", first.seconds, name, second.seconds, memory, peer_memory, remark)
 
 
-def _peaks(case: Golden, peer: str, picture: torch.Tensor, arguments: argparse.Namespace) -> tuple[float, float]:
-    """The most memory a fresh process has in use by the end of one prediction, of this project and of a peer."""
-    line = [
-        sys.executable,
-        "-m",
-        "benchmarks.forwards",
-        case.name,
-        *map(str, picture.shape[2:]),
-        str(arguments.folder),
-        str(arguments.originals),
-    ]
+def _finished(prediction: torch.Tensor) -> None:
+    """Devices other than a CPU answer before they are done."""
+    if prediction.device.type != "cpu":
+        torch.accelerator.synchronize()
+
+
+def _peaks(
+    case: Golden, peer: str, models: tuple[Predict, Predict], images: torch.Tensor, arguments: argparse.Namespace
+) -> tuple[float, float]:
+    """The most memory in use up to the end of one prediction, of this project and of a peer: that of a fresh process, or the device's."""
+    if arguments.device != "cpu":
+        mine, theirs = (_device_peak(model, images) for model in models)
+        return mine, theirs
+    what = {**vars(arguments), "folder": str(arguments.folder), "originals": arguments.originals and str(arguments.originals)}
+    line = [sys.executable, "-m", "benchmarks.forwards", case.name, *map(str, images.shape), json.dumps(what)]
     return run([*line, "this project"]).memory, run([*line, peer]).memory
+
+
+def _device_peak(model: Predict, images: torch.Tensor) -> float:
+    """Of a prediction alone, without the weights, which both keep there."""
+    torch.accelerator.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    _finished(model(images))
+    return (torch.cuda.max_memory_allocated() - before) / 2**20
 
 
 def one_prediction() -> None:
     """What the process does whose memory is measured."""
-    name, height, width, folder, originals, contestant = sys.argv[1:]
+    name, *shape, what, contestant = sys.argv[1:]
     case = Golden(RELEASED / name)
-    arguments = argparse.Namespace(folder=Path(folder), originals=None if originals == "None" else Path(originals), peer=[contestant])
+    arguments = argparse.Namespace(**{**json.loads(what), "peer": [contestant]})
+    arguments.folder, arguments.originals = Path(arguments.folder), arguments.originals and Path(arguments.originals)
+    torch.set_num_threads(arguments.threads)
     path = drawn(case, arguments.folder)
     if contestant == "this project":
         from muggle_convert import load_any_dpt
 
-        model: Predict = load_any_dpt(path, **case.options)
+        model: nn.Module = load_any_dpt(path, **case.options)
     else:
         model = dict(_peers(case, path, arguments))[contestant]
     with torch.inference_mode():
-        model(torch.randn(1, 3, int(height), int(width)))
+        _prepared(model, arguments)(torch.randn(*map(int, shape), dtype=getattr(torch, arguments.dtype)))
 
 
-def _peers(case: Golden, path: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, Predict]]:
+def _peers(case: Golden, path: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, nn.Module]]:
     wanted = arguments.peer or ["transformers", "original", "muggled_dpt"]
     if "transformers" in wanted and (model := _transformers(path)) is not None:
         yield "transformers", model
@@ -90,7 +121,7 @@ def _peers(case: Golden, path: Path, arguments: argparse.Namespace) -> Iterator[
         yield "muggled_dpt", model
 
 
-def _attempted(make: Callable[[Golden, Path, Path], Predict | None], case: Golden, path: Path, repositories: Path) -> Predict | None:
+def _attempted(make: Callable[[Golden, Path, Path], nn.Module | None], case: Golden, path: Path, repositories: Path) -> nn.Module | None:
     """A peer, where what it needs is installed and it takes the case; another's code may fail in any way."""
     try:
         return make(case, path, repositories)
@@ -99,7 +130,19 @@ def _attempted(make: Callable[[Golden, Path, Path], Predict | None], case: Golde
         return None
 
 
-def _transformers(path: Path) -> Predict | None:
+class Output(nn.Module):
+    """A model of transformers that gives one tensor, as all others here do."""
+
+    def __init__(self, model: nn.Module, name: str) -> None:
+        super().__init__()
+        self.model, self.name = model, name
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        prediction: torch.Tensor = self.model(picture)[self.name]
+        return prediction
+
+
+def _transformers(path: Path) -> Output | None:
     """The same weights in transformers, by way of our own export; None for families it does not have."""
     from transformers import AutoModelForDepthEstimation, AutoModelForSemanticSegmentation
 
@@ -113,9 +156,7 @@ def _transformers(path: Path) -> Predict | None:
         is_segmentation = inspect(path).match.config.output.kind == "classes"
         kind = AutoModelForSemanticSegmentation if is_segmentation else AutoModelForDepthEstimation
         model = kind.from_pretrained(Path(folder) / "hf").eval()
-    if is_segmentation:
-        return lambda picture: model(picture).logits
-    return lambda picture: model(picture).predicted_depth
+    return Output(model, "logits" if is_segmentation else "predicted_depth")
 
 
 if __name__ == "__main__":

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from tests.goldens import Golden
-
-Predict = Callable[[torch.Tensor], torch.Tensor]
 
 DEPTH_ANYTHING = {"vits": (64, [48, 96, 192, 384]), "vitb": (128, [96, 192, 384, 768]), "vitl": (256, [256, 512, 1024, 1024])}
 MIDAS = {  # the backbone that MiDaS calls for each of its files
@@ -25,7 +24,7 @@ MIDAS = {  # the backbone that MiDaS calls for each of its files
 }
 
 
-def original(case: Golden, path: Path, repositories: Path) -> Predict | None:
+def original(case: Golden, path: Path, repositories: Path) -> nn.Module | None:
     """The authors' network with a case's weights; None where its repository is not there."""
     name = case.name.partition(".")[2]
     if case.family == "depth_anything_v2" and (repositories / "Depth-Anything-V2").is_dir():
@@ -49,7 +48,7 @@ def original(case: Golden, path: Path, repositories: Path) -> Predict | None:
     return None
 
 
-def muggled_dpt(case: Golden, path: Path, repositories: Path) -> Predict | None:
+def muggled_dpt(case: Golden, path: Path, repositories: Path) -> nn.Module | None:
     """heyoeyo/muggled_dpt's network; None for the families it does not have and the sizes it fails on."""
     if not (repositories / "muggled_dpt").is_dir():
         return None
@@ -67,6 +66,6 @@ def importable(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
-def _filled(model: torch.nn.Module, path: Path) -> torch.nn.Module:
+def _filled(model: nn.Module, path: Path) -> nn.Module:
     model.load_state_dict(torch.load(path, weights_only=True), strict=False)
     return model.eval()

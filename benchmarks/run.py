@@ -27,6 +27,12 @@ def main() -> None:
     parser.add_argument("--originals", type=Path, help="a folder with clones of the original repositories")
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each, in turn (7)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
+    parser.add_argument("--device", default="cpu", help="forward: where everybody predicts, such as cuda (cpu)")
+    parser.add_argument(
+        "--dtype", choices=["float32", "float16", "bfloat16"], default="float32", help="forward: of weights and images (float32)"
+    )
+    parser.add_argument("--compile", action="store_true", help="forward: everybody through torch.compile")
+    parser.add_argument("--batch", type=int, default=1, help="forward: images at once (1)")
     parser.add_argument("--size", type=int, nargs="*", default=[], help="forward: pixels of square images, instead of the case's own sizes")
     parser.add_argument("--gigabytes", type=float, nargs="*", help="inspect and convert: files of these sizes instead")
     parser.add_argument("--folder", type=Path, default=Path(), help="where checkpoints are drawn; needs a few GB")
