@@ -21,6 +21,7 @@ from muggle_convert.families.efficient_attention import REASSEMBLY_RULES as FORK
 from muggle_convert.families.ends import (
     INVERSIONS,
     OUTPUT_SETTINGS,
+    TO_INVERT,
     depth_and_segmentation,
     head_inventory,
     read_head,
@@ -160,6 +161,9 @@ def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[i
 
 def _output(reading: Reading, findings: Findings, head: HeadConfig) -> OutputConfig:
     output = read_output(reading, findings, head, None if is_of_fork(reading) else METRIC_FILE)  # the fork inverts nothing
+    if findings.evidence["output.kind"].source is Source.ASSUMED and (metric := reading.named(METRIC_FILE)) is not None:
+        why = f"the fork's code inverts no prediction, whatever {metric.evidence.detail} was trained on; {TO_INVERT} would"
+        findings.note("output.kind", output.kind, Source.ASSUMED, why)
     named = reading.named(OMNIDATA_FILE)
     if output.kind == "relative inverse depth" and named is not None and named.value["task"].lower() == "depth":
         return replace(output, kind=named.noted(findings, "output.kind", "relative depth"))
@@ -206,6 +210,8 @@ def _reassembly(config: DPTConfig, encoder: HybridConfig) -> Inventory:
 
 
 _FULL = {
+    "encoder.attention.kind": "full",
+    "encoder.positions": "bilinear",
     "encoder.stage_depths": (3, 4, 9),
     "encoder.width": 768,
     "encoder.depth": 12,

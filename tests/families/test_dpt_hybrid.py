@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from model_defs.build import build
 from model_defs.config import DPTConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import HybridConfig
+from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
 from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
@@ -193,3 +193,10 @@ def at_released_size(config: DPTConfig) -> DPTConfig:
 def test_released_sizes_are_named_and_others_are_near_to_one(name: str, config: DPTConfig) -> None:
     assert nearest_released(FAMILY, at_released_size(config)) == (name, True)
     assert nearest_released(FAMILY, config) == (name, False)
+
+
+@pytest.mark.parametrize("attention", [PerformerConfig(64, 266), MemoryCompressedConfig(4), FullAttentionConfig()])
+def test_no_model_of_the_fork_was_released_under_dpts_names(attention: AttentionConfig) -> None:
+    config = at_released_size(configuration())
+    of_fork = replace(config.encoder, attention=attention, positions="bilinear aligned")
+    assert nearest_released(FAMILY, replace(config, encoder=of_fork)) == ("dpt_hybrid_384", False)
