@@ -30,11 +30,13 @@ def said_by(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
     if "model_type" not in sidecar:
         return sidecar
     encoder = _encoder(sidecar)
+    kind = sidecar.get("depth_estimation_type", "relative" if sidecar["model_type"] == "depth_anything" else None)
     said = {
         "taps": _taps(sidecar, encoder),
         "heads": encoder.get("num_attention_heads"),
         "readout": sidecar.get("readout_type"),
-        "max_depth": sidecar.get("max_depth") if sidecar.get("depth_estimation_type") == "metric" else None,
+        "depth_estimation_type": kind,
+        "max_depth": sidecar.get("max_depth", 1) if kind == "metric" else None,
         "size": encoder.get("image_size"),
         "window": encoder.get("window_size"),
         "pretrained_windows": encoder.get("pretrained_window_sizes"),

@@ -11,7 +11,7 @@ from model_defs.encoder_config import DINOv2Config
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families import papers
 from muggle_convert.families.efficient_attention import attention_inventory, full_attention
-from muggle_convert.families.evidence import Evidence, Findings, Source
+from muggle_convert.families.evidence import Evidence, Findings, Source, Told
 from muggle_convert.families.family import Family, Reading, Released
 from muggle_convert.families.parts import (
     Inventory,
@@ -74,7 +74,7 @@ def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
             f"{reading.file} taps the blocks {list(told.value)} ({told.evidence}), where Depth-Anything V1 taps the last four.",
             because=told.evidence,
         )
-    if reading.said.get("max_depth") is not None:
+    if _is_said_to_be_metric(reading):
         raise Contradiction(
             f"{reading.file} is metric, as its config.json says, which Depth-Anything V1 is not.",
             because=Evidence(Source.METADATA, "max_depth in config.json"),
@@ -105,7 +105,7 @@ def _told_taps_v2(reading: Reading, findings: Findings, depth: int) -> tuple[int
         return None
     taps: tuple[int, ...] = told.value
     check_taps(taps, 4, depth)
-    is_v1 = taps == _last_four(depth) and depth in V2_TAPS and reading.said.get("max_depth") is None
+    is_v1 = taps == _last_four(depth) and depth in V2_TAPS and not _is_said_to_be_metric(reading)
     if is_v1 and told.evidence.source is Source.METADATA:
         raise Contradiction(
             f"{reading.file} taps the last four blocks ({told.evidence}), as Depth-Anything V1 does and V2 does not.", because=told.evidence
@@ -167,17 +167,38 @@ def _image(reading: Reading, findings: Findings, patch_size: int, grid: tuple[in
 
 def _output_v2(reading: Reading, findings: Findings) -> OutputConfig:
     output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
-    told = reading.clue("max_depth", V2_FILE)
+    told = _told_largest_depth(reading)
     if told is None:
         findings.note(
             "output.kind", output.kind, Source.ASSUMED, "nothing says that it is metric; --set max_depth=20 (rooms) or 80 (streets) would"
         )
     else:
-        data = told.value["data"] if isinstance(told.value, re.Match) else None
-        if data or not isinstance(told.value, re.Match):
-            output = metric(output, METRIC_DEPTHS[data.lower()] if data else MAX_DEPTH.parse(told.value))
         findings.because(told.evidence, "output.kind", "output.max_depth")
+        output = output if told.value is None else metric(output, told.value)
     return _rest_of_output(findings, output)
+
+
+def _told_largest_depth(reading: Reading) -> Told[float | None] | None:
+    """In metres; None as what is told of a relative model, which has none."""
+    if "max_depth" not in reading.overrides:
+        said = Evidence(Source.METADATA, "depth_estimation_type in config.json")
+        if reading.said.get("depth_estimation_type") == "relative":
+            return Told(None, said)
+        if _is_said_to_be_metric(reading) and reading.said.get("max_depth") is None:
+            raise Refusal(f"{reading.file} is metric ({said.detail}), and nothing says up to which depth: pass --set max_depth=METRES.")
+    told = reading.clue("max_depth", V2_FILE)
+    if told is None:
+        return None
+    if not isinstance(told.value, re.Match):
+        return Told(MAX_DEPTH.parse(told.value), told.evidence)
+    data = told.value["data"]
+    return Told(METRIC_DEPTHS[data.lower()] if data else None, told.evidence)
+
+
+def _is_said_to_be_metric(reading: Reading) -> bool:
+    """By the config.json beside it."""
+    kind = reading.said.get("depth_estimation_type")
+    return reading.said.get("max_depth") is not None if kind is None else kind == "metric"
 
 
 def _rest_of_output(findings: Findings, output: OutputConfig) -> OutputConfig:

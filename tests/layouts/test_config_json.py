@@ -73,6 +73,26 @@ def test_the_largest_depth_that_every_relative_model_carries_means_nothing(tmp_p
     assert inspect(folder).match.config.output.kind == "relative inverse depth"
 
 
+@pytest.mark.parametrize("change", [lambda config: None, lambda config: config.pop("depth_estimation_type")])
+def test_relative_depth_is_known_from_there_whether_it_is_spelled_out_or_left_at_its_default(
+    change: Callable[[dict[str, Any]], object], tmp_path: Path
+) -> None:
+    match = inspect(edit(folder_of("depth_anything_v2", tmp_path), change)).match
+    assert match.evidence["output.kind"] == Evidence(Source.METADATA, "depth_estimation_type in config.json")
+    assert Source.ASSUMED not in {one.source for one in match.evidence.values()}
+
+
+@pytest.mark.parametrize("case", ["depth_anything_v1", "depth_anything_v2"])
+def test_a_metric_model_without_its_largest_depth_asks_for_it(case: str, tmp_path: Path) -> None:
+    def leave_open(config: dict[str, Any]) -> None:
+        config |= {"depth_estimation_type": "metric", "max_depth": None}
+
+    folder = edit(folder_of(case, tmp_path), leave_open)
+    with pytest.raises(Refusal, match="up to which depth: pass --set max_depth=METRES"):
+        inspect(folder)
+    assert inspect(folder, overrides={"max_depth": 20}).match.config.output.max_depth == 20.0
+
+
 def test_a_flag_outweighs_it(tmp_path: Path) -> None:
     match = inspect(folder_of("depth_anything_v2_metric", tmp_path), overrides={"max_depth": 7}).match
     assert match.config.output.max_depth == 7.0 and match.evidence["output.max_depth"].source is Source.FLAG
