@@ -42,7 +42,6 @@ class Options:
     licence: str | None = None
     strict_finite: bool = False
     sha256: bool = False
-    hash_target: bool = False  # know the SHA-256 of what is written, as whoever sends it on needs it
     sync: bool = True
     force: bool = False
     limits: Limits = Limits()
@@ -136,9 +135,9 @@ def preview(source: str | Path, options: Options = Options()) -> Plan:
     return plan(matched, _dtype(options.dtype), options.keep_unused)
 
 
-def write(settled: Plan, target: Path, options: Options) -> Report:
+def write(settled: Plan, target: Path, options: Options, hash_target: bool = False) -> Report:
     """Carry out a plan. What the header says of the source is known before where checksums of the source promise it; else the
-    header goes first with blanks, which are filled in when all bytes were seen."""
+    header goes first with blanks, which are filled in when all bytes were seen. `hash_target` is for whoever sends the target on."""
     is_converted = settled.match.document is not None
     if is_converted and options.sha256:
         file = printable(settled.match.checkpoint.name)
@@ -154,7 +153,7 @@ def write(settled: Plan, target: Path, options: Options) -> Report:
     with ThreadPoolExecutor(1) as pool, Target(target, positions.size, force=options.force, sync=options.sync) as opened:
         opened.write(0, first)
         of_source = pool.submit(sha256_of, settled.match.checkpoint.path) if options.sha256 else None
-        of_target = pool.submit(opened.hash.sha256) if options.hash_target and is_known else None
+        of_target = pool.submit(opened.hash.sha256) if hash_target and is_known else None
         seen = copy(settled, positions, opened, _dtype(options.dtype), from_its_beginning=of_target is not None)
         if seen.not_finite and options.strict_finite:
             raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted as it is.")

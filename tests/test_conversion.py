@@ -241,5 +241,5 @@ def test_a_target_that_other_programs_would_not_know_is_refused(checkpoint: Path
 def test_the_hash_of_the_result_is_known_when_it_is_written(made: str, checkpoint: Path, tmp_path: Path) -> None:
     source = checkpoint if made == "original" else converted(checkpoint)
     target = tmp_path / "again.safetensors"
-    report = write(preview(source), target, Options(hash_target=True))
+    report = write(preview(source), target, Options(), hash_target=True)
     assert report.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()

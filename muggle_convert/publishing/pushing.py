@@ -122,7 +122,7 @@ def push(
             weights = Path(stack.enter_context(tempfile.TemporaryDirectory())) / WEIGHTS
             settled = plan(matched)
             check_dropped(matched)
-            sha256 = write(settled, weights, replace(reading, licence=licence, hash_target=True, sync=False)).sha256
+            sha256 = write(settled, weights, replace(reading, licence=licence, sync=False), hash_target=True).sha256
             matched = read(weights)
         return _push(weights, sha256 or noted_sha256_of(weights), matched, repository, options, licence, licence_from)
 
