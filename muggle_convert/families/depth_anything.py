@@ -12,7 +12,7 @@ from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families import papers
 from muggle_convert.families.efficient_attention import attention_inventory, full_attention
 from muggle_convert.families.evidence import Evidence, Findings, Source, Told
-from muggle_convert.families.family import Family, Reading, Released
+from muggle_convert.families.family import METRIC_FILE, Family, Reading, Released
 from muggle_convert.families.parts import (
     Inventory,
     convolution,
@@ -80,7 +80,12 @@ def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
             because=Evidence(Source.METADATA, "max_depth in config.json"),
         )
     output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
-    findings.convention("output.kind", output.kind, "V1 predicts relative inverse depth")
+    if (named := reading.named(METRIC_FILE)) is None:
+        findings.convention("output.kind", output.kind, "V1 predicts relative inverse depth")
+    else:
+        findings.note(
+            "output.kind", output.kind, Source.ASSUMED, f"V1 predicts no other, although the file is called {named.evidence.detail}"
+        )
     _rest_of_output(findings, output)
     return _configure(reading, findings, depth, taps, output)
 
@@ -188,6 +193,9 @@ def _told_largest_depth(reading: Reading) -> Told[float | None] | None:
             raise Refusal(f"{reading.file} is metric ({said.detail}), and nothing says up to which depth: pass --set max_depth=METRES.")
     told = reading.clue("max_depth", V2_FILE)
     if told is None:
+        reading.ask_for_metres(
+            "pass --set max_depth=METRES, which was 20 for rooms (Hypersim) and 80 for streets (VKITTI), or give it another name if it is relative"
+        )
         return None
     if not isinstance(told.value, re.Match):
         return Told(MAX_DEPTH.parse(told.value), told.evidence)

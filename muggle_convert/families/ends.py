@@ -122,6 +122,7 @@ def read_output(reading: Reading, findings: Findings, head: HeadConfig, metric_f
         return findings.rest("output", channels, Source.CONVENTION, "nothing tells what more than one channel means")
     told = reading.clue("invert", metric_file)
     if told is None:
+        reading.ask_for_metres(f"pass {TO_INVERT}, or --set invert=false if they are relative")
         findings.note("output.kind", "relative inverse depth", Source.ASSUMED, f"nothing says that it is metric; {TO_INVERT} would")
     else:
         findings.because(told.evidence, "output.kind", "output.invert")

@@ -12,12 +12,14 @@ from model_defs.config import DPTConfig
 from model_defs.encoder_config import EncoderConfig
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
-from muggle_convert.errors import Contradiction
+from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.config_json import said_by
 from muggle_convert.families.evidence import Evidence, Findings, Source, Told, Value
 from muggle_convert.hub.known import published_name
 from muggle_convert.rules import Drop, RuleSet, Shape
 from muggle_convert.rules.templates import Template
+
+METRIC_FILE = re.compile(r"(?<![a-z])metric(?!s)", re.IGNORECASE)
 
 Encoder = TypeVar("Encoder", bound=EncoderConfig)
 
@@ -162,6 +164,11 @@ class Reading:
             if (value := self.checkpoint.arguments.get(spelling)) is not None:
                 return Told(value, Evidence(Source.ARGUMENTS, f"{spelling}={value}"))
         return named
+
+    def ask_for_metres(self, advice: str) -> None:
+        """Refuse where nothing but its name says that a model is metric: that tells no number, and relative would be a guess against it."""
+        if self.named(METRIC_FILE) is not None:
+            raise Refusal(f"{self.file} is metric as its name has it, and nothing says how its predictions become metres: {advice}.")
 
     def told(self, key: str, setting: Setting) -> Told[Any] | None:
         """What a flag or a config.json says, read, where training arguments of that name would mean something else."""

@@ -70,6 +70,27 @@ def test_relative_depth_is_assumed_aloud_where_nothing_is_said(tmp_path: Path) -
     assert [path for path, evidence in matched.evidence.items() if evidence.source is Source.ASSUMED] == ["output.kind"]
 
 
+@pytest.mark.parametrize(
+    "name", ["depth_anything_v2_metric.pt", "Depth-Anything-V2-Metric-Indoor.pth", "depth_anything_v2_MetricDepth.pth"]
+)
+def test_a_name_that_says_metric_asks_for_the_depth_it_does_not_say(name: str, tmp_path: Path) -> None:
+    file = save_original(build(configuration()), ORIGINAL, tmp_path / name)
+    with pytest.raises(Refusal, match=r"pass --set max_depth=METRES, which was 20 for rooms .* and 80 for streets"):
+        match_file(file)
+    assert match_file(file, max_depth="10").config.output.max_depth == 10.0
+
+
+@pytest.mark.parametrize("name", ["depth_anything_v2_symmetric.pt", "depth_anything_v2_best_metrics.pt"])
+def test_other_words_with_the_same_letters_say_nothing(name: str, tmp_path: Path) -> None:
+    assert match_file(save_original(build(configuration()), ORIGINAL, tmp_path / name)).config.output.kind == "relative inverse depth"
+
+
+def test_v1_is_relative_whatever_its_file_is_called_but_says_so(tmp_path: Path) -> None:
+    matched = match_file(save_original(build(configuration()), ORIGINAL, tmp_path / "depth_anything_v1_metric.pth"))
+    assert matched.config.output.kind == "relative inverse depth"
+    assert str(matched.evidence["output.kind"]).startswith("assumed: V1 predicts no other, although the file is called")
+
+
 def test_the_meaning_and_the_size_of_a_prediction_are_known_from_two_things(tmp_path: Path) -> None:
     for name in ("depth_anything_vits14.pth", "depth_anything_v2_vits.pth"):
         evidence = match_file(save_original(build(configuration()), ORIGINAL, tmp_path / name)).evidence

@@ -73,6 +73,14 @@ def test_the_same_shapes_under_another_name_are_relative_and_say_so(tmp_path: Pa
     assert [path for path, evidence in matched.evidence.items() if evidence.source is Source.ASSUMED] == ["output.kind"]
 
 
+def test_a_name_that_says_metric_asks_how(tmp_path: Path) -> None:
+    file = saved(configuration(), tmp_path / "dpt_hybrid_metric.pt")
+    with pytest.raises(Refusal, match=r"pass --set scale=… --set shift=… --set invert=true, or --set invert=false"):
+        match_file(file)
+    assert match_file(file, invert="false").config.output.kind == "relative inverse depth"
+    assert match_file(file, invert="true", scale=1, shift=2).config.output.kind == "metric depth"
+
+
 def test_the_name_of_a_metric_model_tells_only_what_depends_on_it(tmp_path: Path) -> None:
     evidence = match_file(saved(configuration(), tmp_path / "dpt_hybrid_kitti-cb926ef4.pt")).evidence
     told = {path for path, one in evidence.items() if one.source is Source.FILE_NAME and path.startswith("output.")}
