@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,18 @@ class Refusal(Exception):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence if sentence.endswith(".") else f"{sentence}.")
+
+
+_SAID_OF_IT = re.compile(r"(?P<possessive>its )|(it )?(?=(is|has|holds|takes|names|does)\b)")
+
+
+def about(file: str, problem: str) -> str:
+    """One sentence from a file and what a part of its reader, which does not know its name, says of it."""
+    said = _SAID_OF_IT.match(problem)
+    if said is None:
+        return f"{file}: {problem}"
+    owner = f"{file}'s" if said["possessive"] else file
+    return f"{owner} {problem[said.end() :]}"
 
 
 class Contradiction(Refusal):

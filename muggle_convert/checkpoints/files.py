@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import final
 
 from muggle_convert.checkpoints.names import printable
-from muggle_convert.errors import Refusal
+from muggle_convert.errors import Refusal, about
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class FileStamp:
 
 @final
 class SourceFile:
-    """A regular file, open for reading. Leaving its `with` block checks that it is still the same file and puts its
-    path before whatever was refused inside."""
+    """A regular file, open for reading. Leaving its `with` block checks that it is still the same file and says of
+    which file it is what was refused inside."""
 
     def __init__(self, path: Path, stamp: FileStamp | None = None) -> None:
         self.path = path
@@ -83,7 +83,7 @@ class SourceFile:
         finally:
             self._file.close()
         if isinstance(problem, (Refusal, OSError)):
-            raise Refusal(f"{printable(self.path)}: {reason_of(problem)}") from None
+            raise Refusal(about(printable(self.path), reason_of(problem))) from None
 
 
 def reason_of(problem: BaseException) -> str:

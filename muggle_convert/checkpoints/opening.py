@@ -15,7 +15,7 @@ from muggle_convert.checkpoints.recognise import reader_of
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.checkpoints.unwrap import flat, unwrap
 from muggle_convert.checkpoints.values import Pairs, Tensor
-from muggle_convert.errors import Refusal
+from muggle_convert.errors import Refusal, about
 
 SIDECAR = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -34,7 +34,7 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
         parts = unwrap(contents.root, state)
         _refuse_too_much(list(parts.tensors.values()), limits)
     except Refusal as problem:
-        raise Refusal(f"{printable(path)}: {problem}") from None
+        raise Refusal(about(printable(path), str(problem))) from None
     sidecar, broken = _read_sidecar(source.parent / SIDECAR, limits)
     preprocessor, broken_too = _read_sidecar(source.parent / PREPROCESSOR, limits)
     return Checkpoint(
@@ -69,7 +69,7 @@ def _read_shards(index: Path, limits: Limits) -> Contents:
             if extra := sorted(held.keys() - set(promised)):
                 raise Refusal(f"holds the tensor {printable(extra[0])}, which {printable(index.name)} does not place there")
         except Refusal as problem:
-            raise Refusal(f"{printable(shard)}: {problem}") from None
+            raise Refusal(about(printable(shard), str(problem))) from None
         tensors += held.items()
         metadata |= contents.metadata
         warnings += tuple(f"{printable(shard.name)}: {warning}" for warning in contents.warnings)

@@ -112,6 +112,9 @@ class Hostile:
         assert outcome.status == 1, (outcome.status, outcome.out, outcome.err)
         assert outcome.err.count("\n") == 1, outcome.err
         assert outcome.err.isascii() or outcome.err.rstrip("\n").isprintable()
+        assert not any(
+            f"{ending}: {begin} " in outcome.err for ending in (".pth", ".pt", ".safetensors") for begin in ("is", "it", "its", "has")
+        )
         assert self.listing() == before
         return outcome.err
 
