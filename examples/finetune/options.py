@@ -39,6 +39,7 @@ def parse(description: str) -> argparse.Namespace:
     parser.add_argument("model", help="anything load_any_dpt takes")
     parser.add_argument("--family", help="where the file cannot tell")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="what no tensor tells")
+    parser.add_argument("--state", metavar="KEY", help="which weights of a training checkpoint to take, such as ema")
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument("--kitti", type=Path, metavar="DIR", help="KITTI's raw drives, and train/ and val/ of its annotated depth")
     data.add_argument("--folder", type=Path, metavar="DIR", help="train/ and val/, each with images/ and truth/")

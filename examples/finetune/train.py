@@ -37,7 +37,8 @@ SAID_EVERY = 20  # steps
 
 def finetune(arguments: argparse.Namespace) -> None:
     recipe = Recipe(arguments.batch, arguments.accumulate, arguments.encoder_rate, arguments.decoder_rate, arguments.clip, arguments.seed)
-    matched = read(arguments.model, Options(family=arguments.family, overrides=parse_settings(tuple(arguments.settings))))
+    overrides = parse_settings(tuple(arguments.settings))
+    matched = read(arguments.model, Options(family=arguments.family, overrides=overrides, state=arguments.state))
     split = _split(arguments)
     _make_room(arguments.run, arguments.out)
     dataset = DATASETS["kitti" if arguments.kitti else arguments.dataset]

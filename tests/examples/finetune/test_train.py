@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from examples.finetune.folders import kitti_below
 from examples.finetune.train import main
 from model_defs.encoder_config import DINOv2Config
 from muggle_convert import inspect, load_any_dpt
+from tests.configurations import SMALL
 from tests.same import assert_same
 
 Train = Callable[..., str]
@@ -23,8 +25,8 @@ Train = Callable[..., str]
 def train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> Train:
     """What it prints, having written tuned.safetensors."""
 
-    def run(*arguments: object, out: str = "tuned.safetensors", folder: str = "run") -> str:
-        line = [model, "--batch", 2, "--crop", "28x28", "--run", tmp_path / folder, "--out", tmp_path / out, *arguments]
+    def run(*arguments: object, out: str = "tuned.safetensors", folder: str = "run", of: Path = model) -> str:
+        line = [of, "--batch", 2, "--crop", "28x28", "--run", tmp_path / folder, "--out", tmp_path / out, *arguments]
         monkeypatch.setattr(sys, "argv", ["train", *map(str, line)])
         main()
         return capsys.readouterr().out
@@ -102,3 +104,14 @@ def test_what_cannot_be_is_one_sentence(train: Train, pairs: Path, arguments: li
         train("--folder", pairs, *arguments)
     assert str(end.value).startswith("finetune: ")
     assert sentence in str(end.value)
+
+
+def test_one_of_several_states_is_trained_further(train: Train, pairs: Path, model: Path, tmp_path: Path) -> None:
+    weights = torch.load(model.with_name("depth_anything_v2_vits.pth"), weights_only=True)
+    several = tmp_path / "depth_anything_v2_vits.pth"
+    torch.save({"first": weights, "second": weights}, several)
+    settings = [f"--set={name}={value}" for name, value in SMALL["depth_anything_v2"].told.items()]
+    with pytest.raises(SystemExit, match="say which with --state KEY"):
+        train("--folder", pairs, *settings, of=several)
+    train("--folder", pairs, *settings, "--steps", 1, "--state", "second", of=several)
+    assert load_any_dpt(tmp_path / "tuned.safetensors").predict(pairs / "val/images/0.png").shape == (42, 56)
