@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,6 +36,11 @@ def checkpoint(tmp_path: Path) -> Path:
     from tests.goldens import golden  # which can be found from here on
 
     return golden("depth_anything_v2").save(tmp_path, "depth_anything_v2_vits.pth")
+
+
+def plain(text: str) -> str:
+    """What a terminal shows of it, without its colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 @click.group("zoo", short_help="List the published checkpoints, or fetch one.", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.option("--long", "is_long", is_flag=True, help="Also say of which family each is and where it lives.")
+@click.option("--json", "as_json", is_flag=True, help="Print all that is known as JSON.")
 @click.pass_context
-def command(context: click.Context, as_json: bool) -> None:
+def command(context: click.Context, is_long: bool, as_json: bool) -> None:
     """List the published checkpoints of all families; `zoo get NAME` fetches one."""
     if context.invoked_subcommand is not None:
         return
@@ -30,20 +31,31 @@ def command(context: click.Context, as_json: bool) -> None:
         import json
         from dataclasses import asdict
 
-        click.echo(json.dumps([asdict(entry) for entry in entries()], indent=1))
-        return
-    from rich import box
-    from rich.console import Console
+        rows = [{key: value for key, value in asdict(entry).items() if value is not None} for entry in entries()]
+        click.echo(json.dumps(rows, indent=1))
+    elif is_long:
+        for entry in entries():
+            click.echo(
+                f"{entry.name}\n  {entry.family}, {entry.million_parameters} million parameters, {entry.licence}, {entry.predicts}\n  {entry.place}"
+            )
+    else:
+        _show(entries())
+
+
+def _show(entries: list[Entry]) -> None:
+    """Of an entry only what its row has room for may be broken, which its name and its licence are not."""
     from rich.table import Table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 180
-    table = Table("name", "family", "parameters", "licence", "predicts", box=box.SIMPLE_HEAD)
-    table.add_column("where", overflow="fold")
-    for entry in entries():
-        table.add_row(entry.name, entry.family, f"{entry.parameters} million", entry.licence, entry.predicts, entry.place)
-    console.print(table)
+    from muggle_convert.cli.tables import console, print_table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for title in ("name", "size", "licence"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("predicts")
+    for entry in entries:
+        table.add_row(entry.name, f"{entry.million_parameters} M", entry.licence, entry.predicts)
+    print_table(console(), table)
+    click.echo("\nM: million parameters. `zoo --long` shows addresses, `zoo get NAME` fetches one.")
 
 
 @command.command("get")

@@ -18,13 +18,13 @@ _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # the custom of torch.hub: the f
 
 _KINDS = {  # in the order of the fields
     **dict.fromkeys(("name", "family", "licence", "predicts"), str),
-    "parameters": int,
+    "million_parameters": int,
     **dict.fromkeys(("url", "repository", "file"), str),
     "size": int,
     "sha256": str,
     "fingerprint": str,
 }
-_NEEDED = ("name", "family", "licence", "predicts", "parameters")
+_NEEDED = ("name", "family", "licence", "predicts", "million_parameters")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Entry:
     family: str
     licence: str  # as its card says; "unknown" where that says nothing
     predicts: str
-    parameters: int  # in millions, as published
+    million_parameters: int  # as published
     url: str | None = None
     repository: str | None = None
     file: str | None = None

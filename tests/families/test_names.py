@@ -59,7 +59,7 @@ def test_a_relative_model_from_the_hub_is_known_to_be_one(tmp_path: Path) -> Non
 
 def test_a_published_hybrid_is_known_under_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     latest = golden("hybrid").save(tmp_path, "latest.pt")
-    row = {"family": "dpt_hybrid", "licence": "mit", "predicts": "metres", "parameters": 1, "url": "https://example.org/x.pt"}
+    row = {"family": "dpt_hybrid", "licence": "mit", "predicts": "metres", "million_parameters": 1, "url": "https://example.org/x.pt"}
     published = {"name": "dpt_hybrid_nyu", "fingerprint": inspect(latest).source["fingerprint"], **row}
     (tmp_path / "zoo.json").write_text(json.dumps([published]))
     monkeypatch.setenv("MUGGLE_CONVERT_ZOO", str(tmp_path / "zoo.json"))

@@ -9,7 +9,7 @@ import pytest
 from muggle_convert.errors import Refusal
 from muggle_convert.families import BY_NAME
 from muggle_convert.hub.zoo import entries
-from tests.conftest import Command
+from tests.conftest import Command, plain
 from tests.hub.conftest import CASE
 from tests.hub.server import Fault, Hub, Repository
 
@@ -20,7 +20,7 @@ def own(hub: Hub, tmp_path: Path) -> dict[str, str]:
     content = CASE.save(tmp_path, "weights.pth").read_bytes()
     name = f"depth_anything_v2_mine-{hashlib.sha256(content).hexdigest()[:8]}"
     hub.published[f"{name}.pt"] = content
-    row = {"name": name, "family": "depth_anything_v2", "licence": "mit", "predicts": "relative inverse depth", "parameters": 1}
+    row = {"name": name, "family": "depth_anything_v2", "licence": "mit", "predicts": "relative inverse depth", "million_parameters": 1}
     (tmp_path / "zoo.json").write_text(json.dumps([{**row, "url": f"{hub.address}/releases/{name}.pt"}]))
     return {"name": name, "table": str(tmp_path / "zoo.json")}
 
@@ -42,8 +42,28 @@ def test_addresses_are_the_published_ones() -> None:
 
 def test_the_table_is_shown(run: Command) -> None:
     shown = run("zoo").stdout
-    assert "dpt_beit_large_512" in shown and "cc-by-nc-4.0" in shown
-    assert len(json.loads(run("zoo", "--json").stdout)) == len(entries())
+    assert "dpt_beit_large_512" in shown and "345 M" in shown and "cc-by-nc-4.0" in shown
+    assert all(line == line.rstrip() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("width", ["80", "100", "200"])
+def test_the_table_fits_a_terminal_and_cuts_no_name(run: Command, width: str) -> None:
+    shown = plain(run("zoo", FORCE_COLOR="1", COLUMNS=width).stdout)
+    assert max(map(len, shown.splitlines())) <= int(width)
+    words = shown.split()
+    assert {entry.name for entry in entries()} | {entry.licence for entry in entries()} <= set(words)
+
+
+@pytest.mark.parametrize("terminal", [{}, {"FORCE_COLOR": "1", "COLUMNS": "80"}])
+def test_addresses_have_lines_of_their_own_and_are_never_broken(run: Command, terminal: dict[str, str]) -> None:
+    lines = [line.strip() for line in plain(run("zoo", "--long", **terminal).stdout).splitlines()]
+    assert {entry.place for entry in entries()} | {entry.name for entry in entries()} <= set(lines)
+
+
+def test_the_json_says_of_what_its_numbers_are_and_nothing_that_is_not_known(run: Command) -> None:
+    rows = json.loads(run("zoo", "--json").stdout)
+    assert len(rows) == len(entries())
+    assert rows[0]["million_parameters"] == 345 and None not in rows[0].values()
 
 
 def test_a_checkpoint_is_fetched_and_converted(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
@@ -124,7 +144,14 @@ def test_a_name_the_zoo_does_not_have_is_refused_with_near_ones(run: Command) ->
     assert done.returncode == 1 and "the zoo has no beit; it has dpt_beit_large_512" in done.stderr
 
 
-ROW = {"name": "mine", "family": "dpt_vit", "licence": "mit", "predicts": "depth", "parameters": 1, "url": "https://example.org/a.pt"}
+ROW = {
+    "name": "mine",
+    "family": "dpt_vit",
+    "licence": "mit",
+    "predicts": "depth",
+    "million_parameters": 1,
+    "url": "https://example.org/a.pt",
+}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +159,7 @@ ROW = {"name": "mine", "family": "dpt_vit", "licence": "mit", "predicts": "depth
     [
         (json.dumps([{**ROW, "name": "../../x"}]), "../../x is not a plain name"),
         (json.dumps([{**ROW, "url": "file:///etc/passwd"}]), "the url of mine is not an http or https address"),
-        (json.dumps([{**ROW, "parameters": "many"}]), "parameters of entry 1 is not a whole number"),
+        (json.dumps([{**ROW, "million_parameters": "many"}]), "million_parameters of entry 1 is not a whole number"),
         (json.dumps([{**ROW, "licence": 3}]), "licence of entry 1 is not a text"),
         (json.dumps([ROW, {"name": "x"}]), "entry 2 has no family"),
         (json.dumps([{**ROW, "colour": 1}]), "entry 1 has colour, which is not one of name"),

@@ -1,0 +1,25 @@
+"""Tables for a terminal of any width, and for a file or a pipe."""
+
+from __future__ import annotations
+
+from rich.console import Console, RenderableType
+
+NO_EDGE = 10_000  # columns; what is not a terminal has no edge to wrap at
+
+
+def console() -> Console:
+    made = Console(highlight=False)
+    if not made.is_terminal:
+        made.width = NO_EDGE
+    return made
+
+
+def print_table(where: Console, table: RenderableType) -> None:
+    """Without the blanks that fill the last column: a terminal does not show them, and whoever reads a pipe has no use for them."""
+    if where.is_terminal:
+        where.print(table)
+        return
+    with where.capture() as captured:
+        where.print(table)
+    for line in captured.get().splitlines():
+        where.print(line.rstrip(), markup=False, soft_wrap=True)
