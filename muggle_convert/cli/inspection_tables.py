@@ -7,22 +7,29 @@ from collections.abc import Iterator
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
+from muggle_convert.cli.tables import console, print_table
 from muggle_convert.inspection import Inspection
 from muggle_convert.meaning import meaning
 
+WIDE = 120  # columns, in which a reason has room beside its value
+
 
 def show(inspection: Inspection) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 140  # a file has no edge to wrap at
-    for table in (_overview(inspection), _parts(inspection), _configuration(inspection)):
-        console.print(table)
+    terminal = console()
+    print_table(terminal, _overview(inspection))
+    print_table(terminal, _parts(inspection))
+    if terminal.width < WIDE:
+        _print_configuration(terminal, inspection)
+    else:
+        print_table(terminal, _configuration(inspection))
     for line in _remarks(inspection):
-        console.print(line, soft_wrap=True)
+        terminal.print(line)
 
 
 def _overview(inspection: Inspection) -> Table:
@@ -66,22 +73,37 @@ def _parts(inspection: Inspection) -> Table:
     return table
 
 
-def _configuration(inspection: Inspection) -> Table:
-    """Every value that is set, and how it is known; where one reason holds for several values in a row it is given once."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
-    table.add_column("configuration", no_wrap=True)
-    table.add_column("value", max_width=30)
-    table.add_column("known from", overflow="fold", style="dim")
-    part = reason = ""
+def _known(inspection: Inspection) -> Iterator[tuple[str, str, str]]:
+    """Every value that is set, by its path, and how it is known."""
     for path, value in leaves(inspection.match.config).items():
         evidence = inspection.match.evidence.get(path)
-        if value is None or evidence is None:
-            continue
+        if value is not None and evidence is not None:
+            yield path, _value(value), str(evidence)
+
+
+def _configuration(inspection: Inspection) -> Table:
+    """Where one reason holds for several values in a row it is given once."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table.add_column("configuration", no_wrap=True)
+    table.add_column("value")
+    table.add_column("known from", overflow="fold", style="dim")
+    part = reason = ""
+    for path, value, why in _known(inspection):
         if part not in ("", path.partition(".")[0]):
             table.add_section()
-        part, before, reason = path.partition(".")[0], reason, str(evidence)
-        table.add_row(path, escape(_value(value)), '"' if reason == before else escape(reason))
+        part, before, reason = path.partition(".")[0], reason, why
+        table.add_row(path, escape(value), '"' if reason == before else escape(reason))
     return table
+
+
+def _print_configuration(terminal: Console, inspection: Inspection) -> None:
+    """The same where it is narrow: reasons below the values that they are of."""
+    rows = list(_known(inspection))
+    longest = max(len(path) for path, _, _ in rows)
+    for number, (path, value, why) in enumerate(rows):
+        terminal.print(Text(f"{path:{longest}}  {value}"))
+        if number + 1 == len(rows) or rows[number + 1][2] != why:
+            terminal.print(Padding(Text(why, style="dim"), (0, 0, 0, 4)))
 
 
 def _value(value: object) -> str:

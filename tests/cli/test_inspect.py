@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Command
+from tests.conftest import ROOT, Command, plain
 from tests.goldens import golden
 
 CASE = golden("depth_anything_v2_metric")
@@ -31,6 +31,23 @@ def test_inspect_is_a_table_a_person_can_read(checkpoint: Path, muggle_convert: 
     shown = muggle_convert("inspect", checkpoint).stdout
     for expected in ("Depth-Anything V2", "depth in metres, up to 80", "encoder.width", "64 features for each head", "imgencoder"):
         assert expected in shown
+
+
+def test_a_pipe_gets_each_value_on_one_line_and_no_blanks_at_its_end(checkpoint: Path, muggle_convert: Command) -> None:
+    lines = muggle_convert("inspect", checkpoint).stdout.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    (row,) = [line for line in lines if "reassemble.features" in line]
+    assert "depth_head.projects.0.weight is [" in row and row.endswith("and 3 more like it")
+
+
+def test_a_narrow_terminal_gets_reasons_below_their_values(checkpoint: Path, muggle_convert: Command) -> None:
+    shown = plain(muggle_convert("inspect", checkpoint, env={"FORCE_COLOR": "1", "COLUMNS": "80"}).stdout)
+    lines = [line.rstrip() for line in shown.splitlines()]
+    assert max(map(len, lines)) <= 80
+    kind = lines.index("output.kind            metric depth")
+    assert lines[kind + 1] == f"    file name: {checkpoint.name}"
+    normalised = [number for number, line in enumerate(lines) if line.startswith(("image.mean ", "image.std "))]
+    assert normalised[1] == normalised[0] + 1 and "ImageNet's mean and deviation" in lines[normalised[1] + 1]
 
 
 def test_inspect_of_a_converted_file_shows_where_it_came_from(checkpoint: Path, muggle_convert: Command) -> None:
