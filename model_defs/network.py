@@ -22,12 +22,16 @@ class Network(nn.Module):
     def check(self, image: Tensor) -> None:
         """A sentence, not a crash five layers down."""
         expected = self.config.image
+        if not isinstance(image, Tensor):
+            raise ValueError(f"expected a tensor, got {type(image).__name__}; torch.as_tensor(image) makes one of an array")
         if image.ndim != 4:
             raise ValueError(f"expected images of shape (batch, {expected.channels}, height, width), got {tuple(image.shape)}")
         if image.shape[1] != expected.channels:
             raise ValueError(f"expected {expected.channels} channels, got {image.shape[1]} in an input of shape {tuple(image.shape)}")
         self.check_size(image.shape[2], image.shape[3])
         weight = next(self.parameters())
+        if not image.is_floating_point():
+            raise ValueError(f"expected {weight.dtype}, normalised as config.image says, got {image.dtype} as pictures have before that")
         if image.dtype != weight.dtype:
             raise ValueError(
                 f"expected {weight.dtype} like the weights, got {image.dtype}; use image.to({weight.dtype}) or model.to({image.dtype})"

@@ -44,6 +44,11 @@ def best_candidate(
     candidates.sort(key=lambda one: (one.family.file_names.search(checkpoint.name) is None, one.family.name))  # the likeliest first
     fitting = [one for one in candidates if family in (None, one.family.name) and all(map(one.rules.of_original, names))]
     if not fitting or not names:
+        if family is not None and any(all(map(one.rules.of_original, names)) for one in candidates):
+            try:  # what to do without the flag may be to give another one
+                best_candidate(checkpoint, None, overrides, left_out)
+            except Refusal as refusal:
+                raise Refusal(f"{printable(checkpoint.name)} is not a {family}; {refusal}") from None
         raise _unknown(checkpoint, names, candidates, family)
     attempts = [_attempt(checkpoint, candidate, overrides, left_out) for candidate in fitting]
     possible = [attempt for attempt in attempts if not isinstance(attempt.outcome, Contradiction)] or attempts[:1]
@@ -93,7 +98,7 @@ def _tell_apart(checkpoint: Checkpoint, attempts: list[Attempt]) -> tuple[list[A
     names = sorted({attempt.candidate.family.name for attempt in attempts})
     raise Refusal(
         f"{printable(checkpoint.name)} fits {' and '.join(names)}, whose files look alike, and neither its name nor anything in it "
-        f"tells which it is: pass {' or '.join(f'--family {name}' for name in names)}."
+        f"tells which it is: pass {' or '.join(f'--family {name}' for name in names)} (family= in Python)."
     )
 
 

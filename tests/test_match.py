@@ -31,6 +31,12 @@ def test_a_file_of_another_family_than_asked_for_is_refused_with_its_own(checkpo
         read(checkpoint, Options(family="dpt_vit"))
 
 
+def test_a_file_of_one_of_two_other_families_is_refused_with_the_flags_that_decide(tmp_path: Path) -> None:
+    latest = CASE.save(tmp_path, "latest.pth")
+    with pytest.raises(Refusal, match=r"is not a dpt_beit; .* pass --family depth_anything_v1 or --family depth_anything_v2 \(family= in"):
+        read(latest, Options(family="dpt_beit"))
+
+
 def test_what_is_not_there_is_evidence_under_the_name_it_would_have_in_the_file(checkpoint: Path) -> None:
     evidence = read(checkpoint, Options()).evidence
     assert evidence["reassemble.readout"] == Evidence(Source.SHAPE, "there is no depth_head.readout_projects.3.0.weight")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,10 +52,21 @@ def test_other_channels_are_refused_with_how_many_are_right(small: Small, networ
         network(torch.zeros(1, channels, small.height, small.width))
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.uint8])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_another_element_type_is_refused_with_the_right_one(small: Small, network: DPT, dtype: torch.dtype) -> None:
     with pytest.raises(ValueError, match=f"expected torch.float32 like the weights, got {dtype}"):
         network(torch.zeros(1, 3, small.height, small.width, dtype=dtype))
+
+
+def test_a_picture_is_refused_where_its_normalised_values_belong(small: Small, network: DPT) -> None:
+    with pytest.raises(ValueError, match=r"normalised as config\.image says, got torch\.uint8") as refusal:
+        network(torch.zeros(1, 3, small.height, small.width, dtype=torch.uint8))
+    assert "model.to" not in str(refusal.value)
+
+
+def test_an_array_is_refused_with_how_to_make_a_tensor_of_it(small: Small, network: DPT) -> None:
+    with pytest.raises(ValueError, match=r"expected a tensor, got ndarray; torch\.as_tensor"):
+        network(np.zeros((1, 3, small.height, small.width)))
 
 
 @pytest.mark.parametrize(("down", "across"), [(1, 0), (0, 1), (-1, 2)])
