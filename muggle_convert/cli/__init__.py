@@ -54,6 +54,8 @@ def main() -> None:
             raise Refusal("this needs Linux or macOS; on Windows, run it in WSL.")
         if sys.stdout is None:
             raise Refusal("standard output is closed; send it to a file or to /dev/null.")
+        if sys.stderr is None or not sys.stderr.isatty():
+            os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the Hub's client draws them into files and pipes, too
         try:
             muggle_convert(standalone_mode=False)
         finally:

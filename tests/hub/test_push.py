@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def test_a_push_makes_the_repository_and_one_commit(hub: Hub, run: Command, conv
     assert files["model.safetensors"] == converted.read_bytes()
     assert json.loads(files["config.json"])["config"]["encoder"]["width"] == 64
     assert "/me/model/commit/" in done.stdout
+
+
+def test_a_pipe_gets_no_progress_bars(run: Command, converted: Path, tmp_path: Path) -> None:
+    done = run("push", converted, "me/model", *MIT)
+    assert done.returncode == 0 and done.stderr == ""
+    shutil.rmtree(tmp_path / "hf")
+    assert run("inspect", "me/model").stderr == ""
 
 
 def test_the_card_says_what_a_reader_wants_to_know(hub: Hub, run: Command, converted: Path) -> None:
