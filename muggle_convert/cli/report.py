@@ -22,7 +22,8 @@ def print_plan(settled: Plan, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_plan(settled), indent=1))
         return
-    _headline(settled.match, "would write")
+    _headline(settled.match)
+    click.echo("would write:")
     for output in settled.outputs:
         origins = " + ".join(map(printable, output.made.origins))
         click.echo(f"  {origins} -> {output.name}  {output.dtype.code} {list(output.shape)}")
@@ -38,7 +39,7 @@ def print_report(report: Report, as_json: bool) -> None:
         written = {"target": str(report.target), "source": report.document.source, "warnings": list(report.warnings)}
         click.echo(json.dumps({**_facts(report.plan), **written, "largest_cast_error": report.largest_cast_error}, indent=1))
         return
-    _headline(report.plan.match, "wrote")
+    _headline(report.plan.match)
     click.echo(_summary(report.plan))
     for dropped in report.plan.dropped:
         if dropped.fate is None:
@@ -47,9 +48,8 @@ def print_report(report: Report, as_json: bool) -> None:
         click.echo(f"largest relative error of the new element type: {report.largest_cast_error:.2e}")
     for warning in report.warnings:
         click.echo(f"warning: {warning}", err=True)
-    click.echo(
-        f"{printable(report.target)}: {report.target.stat().st_size:,} bytes, of a source with the fingerprint {report.document.source['fingerprint'][:16]}"
-    )
+    written = f"wrote {printable(report.target)}: {report.target.stat().st_size:,} bytes"
+    click.echo(f"{written}, of a source with the fingerprint {report.document.source['fingerprint'][:16]}")
 
 
 def _facts(settled: Plan) -> dict[str, Any]:
@@ -67,10 +67,10 @@ def _plan(settled: Plan) -> dict[str, Any]:
     return {**_facts(settled), "outputs": outputs, "dropped": dropped}
 
 
-def _headline(matched: Match, verb: str) -> None:
+def _headline(matched: Match) -> None:
     name, exact = matched.released
     like = f", {name}" if exact else f", nearest to {name}" if name else ""
-    click.echo(f"{printable(matched.checkpoint.name)}: {matched.family.title}{like}; {verb}:")
+    click.echo(f"{printable(matched.checkpoint.name)}: {matched.family.title}{like}")
     for what in matched.checkpoint.unwrapped:
         click.echo(f"  {what}")
     values = leaves(matched.config)
