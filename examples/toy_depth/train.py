@@ -1,8 +1,9 @@
 """Trains the toy network on the pool of rendered scenes.
 
     python -m examples.toy_depth.train --pool DIR --run DIR
+    python -m examples.toy_depth.train --pool DIR --run DIR2 --finish DIR --steps 6000 --rate 4e-4
 
-Stop it at any time; the same command goes on from the last checkpoint. What happens in a step depends on the seed and the number
+The second line goes on from the weights of the first at full size, with what is far away in view. Stop either at any time; the same command goes on from the last checkpoint. What happens in a step depends on the seed and the number
 of the step alone (and on the pool), so an interrupted run is the same run.
 """
 
@@ -23,7 +24,7 @@ from examples.losses.scale_and_shift_invariant import scale_and_shift_invariant_
 from model_defs.dpt import DPT
 
 from .augment import batch, normalised
-from .losses import anchor, correlation_loss
+from .losses import anchor, correlation_loss, relative_error
 from .metrics import Score, mean_score, score
 from .network import fresh_network
 from .pool import Pool, view
@@ -47,13 +48,14 @@ class Recipe:
     warmup: int = 300
     weight_decay: float = 0.05
     averaging: float = 0.999
+    finishing: bool = False  # goes on from weights that see already
 
     def rate_at(self, step: int) -> float:
         rising = min(1.0, (step + 1) / self.warmup)
         return self.rate * rising * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * step / self.steps)))
 
     def sizes_at(self, step: int) -> tuple[tuple[int, int], ...]:
-        return SMALL_SIZES if step < SMALL_SHARE * self.steps else FULL_SIZES
+        return SMALL_SIZES if step < SMALL_SHARE * self.steps and not self.finishing else FULL_SIZES
 
 
 class Run:
@@ -87,6 +89,11 @@ class Run:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
 
+    def finish(self, path: Path) -> None:
+        """Begin with what another run ended with."""
+        self.load(path)
+        self.step = 0
+
     def advance(self, pool: Pool) -> float:
         recipe = self.recipe
         random = np.random.default_rng((recipe.seed, self.step))
@@ -100,10 +107,12 @@ class Run:
         with torch.autocast(self.device.type, dtype=torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             prediction = self.model(image)
         everywhere = torch.ones_like(nearness, dtype=torch.bool)
-        if self.step < WAKING_SHARE * recipe.steps:
+        if self.step < WAKING_SHARE * recipe.steps and not recipe.finishing:
             loss = correlation_loss(prediction.float(), nearness)
         else:
             loss = scale_and_shift_invariant_loss(prediction.float(), nearness, everywhere)
+        if recipe.finishing:
+            loss = loss + relative_error(prediction.float(), nearness)
         self.optimizer.zero_grad()
         (loss + ANCHOR_WEIGHT * anchor(prediction.float(), nearness, everywhere)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -132,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True, help="what examples.toy_depth.pool rendered")
     parser.add_argument("--run", type=Path, required=True, help="folder for the checkpoint and the log")
+    parser.add_argument("--finish", type=Path, metavar="RUN", help="folder of another run, which this one goes on from")
     parser.add_argument("--steps", type=int, default=16000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -141,12 +151,15 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    recipe = Recipe(arguments.steps, arguments.batch, arguments.rate, arguments.seed)
+    averaging = 0.998 if arguments.finish else 0.999
+    recipe = Recipe(arguments.steps, arguments.batch, arguments.rate, arguments.seed, averaging=averaging, finishing=bool(arguments.finish))
     run = Run(recipe, device)
     arguments.run.mkdir(parents=True, exist_ok=True)
     checkpoint, log = arguments.run / "checkpoint.pt", arguments.run / "log.txt"
     if checkpoint.exists():
         run.load(checkpoint)
+    elif arguments.finish:
+        run.finish(arguments.finish / "checkpoint.pt")
     losses: list[float] = []
     began, first = time.monotonic(), run.step
     while run.step < recipe.steps:
