@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs="*", default=[], help="forward: pixels of square images, instead of the case's own sizes")
     parser.add_argument("--gigabytes", type=float, nargs="*", help="inspect and convert: files of these sizes instead")
     parser.add_argument("--folder", type=Path, default=Path(), help="where checkpoints are drawn; needs a few GB")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # words may stand behind options
     work = {"inspect": files.inspect, "convert": files.convert, "load": loads.load, "forward": forwards.forward}[arguments.work]
     show(arguments.work, work(arguments))
 
