@@ -1,8 +1,8 @@
-"""Linear layers, convolutions and attention: the plain definitions, and the fastest road to the same numbers on a CPU.
+"""Linear layers, convolutions and attention: the plain definitions, and the fastest path to the same numbers on a CPU.
 
 torch gives a CPU's float32 matrix products to MKL, which on AMD processors reaches half of what oneDNN does: 95 against 200 GFLOP/s on
 one core for 1370 tokens of width 384 (`python benchmarks/run.py forward` shows what it makes of whole networks). oneDNN knows no gradients, so
-its road is for inference alone; with gradients, on other devices, in other precisions and when a graph is captured, the plain one is taken.
+its path is for inference alone; with gradients, on other devices, in other precisions and when a graph is captured, the plain one is taken.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 ROWS = 1024  # queries at a time, so that memory does not grow with the square of the tokens
 LONG = 256  # tokens from which on attention is worth taking apart into matrix products
 
-# torch's own compiler calls these; they are not promised to users, so that a torch without them takes the plain road.
+# torch's own compiler calls these; they are not promised to users, so that a torch without them takes the plain path.
 HAS_OPERATORS = all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_convolution_pointwise"))
 
 
@@ -78,7 +78,7 @@ def attention(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None
 
 
 def accelerate(network: nn.Module) -> None:
-    """Give torch's own layers of a network the fast road; their parameters and what they compute stay as they are."""
+    """Give torch's own layers of a network the fast path; their parameters and what they compute stay as they are."""
     for part in network.modules():
         part.__class__ = _ACCELERATED.get(type(part), type(part))
 

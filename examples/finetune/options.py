@@ -52,7 +52,7 @@ def parse(description: str) -> argparse.Namespace:
     parser.add_argument("--attention", choices=KINDS, help="plug this attention in first")
     parser.add_argument("--steps", type=_count, default=1000)
     parser.add_argument("--batch", type=_count, default=known.batch)
-    parser.add_argument("--accumulate", type=_count, default=known.accumulate, help="batches to a step")
+    parser.add_argument("--accumulate", type=_count, default=known.accumulate, help="batches per step")
     parser.add_argument("--encoder-rate", type=_positive, default=known.encoder_rate)
     parser.add_argument("--decoder-rate", type=_positive, default=known.decoder_rate)
     parser.add_argument("--clip", type=_positive, default=known.clip, help="the longest gradient")

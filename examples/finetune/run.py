@@ -24,7 +24,7 @@ class Recipe:
     """What decides on the weights of a step, besides the model and the pictures."""
 
     batch: int = 8
-    accumulate: int = 1  # batches to a step
+    accumulate: int = 1  # batches per step
     encoder_rate: float = 1e-5
     decoder_rate: float = 1e-4
     clip: float = 1.0  # the longest gradient

@@ -57,7 +57,7 @@ class Progress:
     def summarise(self, out: Path) -> None:
         """How many went where, and each one that failed."""
         done = self.total - self.kept - len(self.failures)
-        kept = f"; {self.kept} of {self.total} were there already (--force predicts them again)" if self.kept else ""
+        kept = f"; {self.kept} of {self.total} were already there (--force predicts them again)" if self.kept else ""
         seconds = time.monotonic() - self._begun
         click.echo(f"{printable(out)}: {done} written in {seconds:.1f} s{kept}")
         for job, problem in self.failures:

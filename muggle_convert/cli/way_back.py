@@ -64,7 +64,7 @@ def _conclusion(verification: Verification) -> str:
         return "the converted file is not this original"
     if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):
         return f"the converted file holds the original, but for the {left_out} left out"
-    return "the converted file holds the original, all of it"
+    return "the converted file holds all of the original"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -166,7 +166,7 @@ def _image(reading: Reading, findings: Findings, patch_size: int, grid: tuple[in
         "image",
         image,
         Source.CONVENTION,
-        "how Depth-Anything was trained: ImageNet's mean and deviation, the shorter side at the image size",
+        "how Depth-Anything was trained: ImageNet's mean and standard deviation, the shorter side at the image size",
     )
 
 

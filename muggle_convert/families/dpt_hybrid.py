@@ -140,7 +140,7 @@ def _encoder(reading: Reading, findings: Findings) -> HybridConfig:
 
 def _positions(reading: Reading, findings: Findings) -> Literal["bilinear", "bilinear aligned"]:
     if is_of_fork(reading):
-        findings.convention("encoder.positions", "bilinear aligned", "how the fork runs that counts reassembly's convolutions from nought")
+        findings.convention("encoder.positions", "bilinear aligned", "how the fork runs that counts reassembly's convolutions from zero")
         return "bilinear aligned"
     findings.convention("encoder.positions", "bilinear", "how this family's code runs")
     return "bilinear"

@@ -209,7 +209,9 @@ def _image(reading: Reading, findings: Findings, side: int) -> ImageConfig:
     channels = reading.measure(findings, "image.channels", "patch_embed.0.weight", lambda shape: shape[1])
     size = findings.note("image.size", 16 * side, Source.SHAPE, f"the stem's sixteenth of it is {side} x {side}, which the biases are for")
     image = ImageConfig(channels, size, False, "closest", 16, (0.5,) * channels, (0.5,) * channels)
-    return findings.rest("image", image, Source.CONVENTION, "how MiDaS was trained: mean and deviation one half; no other size fits")
+    return findings.rest(
+        "image", image, Source.CONVENTION, "how MiDaS was trained: mean and standard deviation one half; no other size fits"
+    )
 
 
 def _inventory(config: DPTConfig, encoder: LeViTConfig) -> Inventory:

@@ -133,7 +133,9 @@ def _check_heads(reading: Reading, encoder: NextViTConfig) -> None:
 def _image(reading: Reading, findings: Findings) -> ImageConfig:
     channels = reading.measure(findings, "image.channels", "patch_embed.0.weight", lambda shape: shape[1])
     image = ImageConfig(channels, 384, True, "closest", 32, (0.5,) * channels, (0.5,) * channels)
-    return findings.rest("image", image, Source.CONVENTION, "how MiDaS was trained: mean and deviation one half, sides in steps of 32")
+    return findings.rest(
+        "image", image, Source.CONVENTION, "how MiDaS was trained: mean and standard deviation one half, sides in steps of 32"
+    )
 
 
 def _inventory(config: DPTConfig, encoder: NextViTConfig) -> Inventory:

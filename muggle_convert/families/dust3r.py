@@ -190,7 +190,7 @@ def _image(reading: Reading, findings: Findings, told: Mapping[str, Told[Any]]) 
         size = told["img_size"].noted(findings, "image.size", max(map(whole_number, told["img_size"].value)))
     image = ImageConfig(channels, size, True, "at most", multiple, (0.5,) * channels, (0.5,) * channels)
     return findings.rest(
-        "image", image, Source.CONVENTION, "how DUSt3R was trained: mean and deviation one half, the long side at that size"
+        "image", image, Source.CONVENTION, "how DUSt3R was trained: mean and standard deviation one half, the long side at that size"
     )
 
 

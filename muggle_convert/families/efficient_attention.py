@@ -40,7 +40,7 @@ _FIRST = "imgencoder.blocks.0.attn."
 
 
 def is_of_fork(reading: Reading) -> bool:
-    """Whether the convolutions of reassembly are counted from nought, as only the fork does."""
+    """Whether the convolutions of reassembly are counted from zero, as only the fork does."""
     return "pretrained.act_postprocess3.0.weight" in reading.origins.get("reassemble.spatial_noscale.resample.0.weight", ())
 
 

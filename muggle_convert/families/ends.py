@@ -94,7 +94,7 @@ def head_inventory(head: HeadConfig, fusion_width: int) -> Inventory:
 
 
 def read_image(reading: Reading, findings: Findings, head: HeadConfig, first: str, size: int, why: str) -> ImageConfig:
-    """Pictures at mean and deviation one half, of which the side that has to change least sets the scale.
+    """Pictures at mean and standard deviation one half, of which the side that has to change least sets the scale.
 
     `first` is the convolution that sees the picture. DPT's segmentation models were trained at another size than their encoders.
     """
@@ -105,7 +105,7 @@ def read_image(reading: Reading, findings: Findings, head: HeadConfig, first: st
         findings.note("image.size", size, Source.SHAPE, why)
     image = ImageConfig(channels, size, True, "closest", 32, (0.5,) * channels, (0.5,) * channels)
     return findings.rest(
-        "image", image, Source.CONVENTION, "how MiDaS and DPT were trained: mean and deviation one half, sides in steps of 32"
+        "image", image, Source.CONVENTION, "how MiDaS and DPT were trained: mean and standard deviation one half, sides in steps of 32"
     )
 
 

@@ -22,10 +22,10 @@ def layout(*encoder: Rule) -> RuleSet:
 
 
 def read_imagenet_image(reading: Reading, findings: Findings, size: int) -> ImageConfig:
-    """The pictures of MiDaS before DPT: inside a square, at ImageNet's mean and deviation."""
+    """The pictures of MiDaS before DPT: inside a square, at ImageNet's mean and standard deviation."""
     channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
     image = ImageConfig(channels, size, True, "at most", 32, IMAGENET_MEAN, IMAGENET_STD)
     if channels != 3:
         image = replace(image, mean=(0.5,) * channels, std=(0.5,) * channels)
         findings.because(Evidence(Source.ASSUMED, "ImageNet's are those of three channels"), "image.mean", "image.std")
-    return findings.rest("image", image, Source.CONVENTION, "how MiDaS v2.1 was trained: ImageNet's mean and deviation")
+    return findings.rest("image", image, Source.CONVENTION, "how MiDaS v2.1 was trained: ImageNet's mean and standard deviation")

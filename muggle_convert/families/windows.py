@@ -105,7 +105,7 @@ def read_network(reading: Reading, findings: Findings, encoder: Windowed) -> DPT
         fusion=read_fusion(reading, findings, "to next"),
         head=head,
         image=findings.rest(
-            "image", image, Source.CONVENTION, "how MiDaS was trained: all pictures in one shape, mean and deviation one half"
+            "image", image, Source.CONVENTION, "how MiDaS was trained: all pictures in one shape, mean and standard deviation one half"
         ),
         output=read_output(reading, findings, head),
     )

@@ -68,7 +68,7 @@ def scale_of(prediction: Prediction, output: OutputConfig) -> Scale:
 
 
 def nearness(prediction: Prediction, kind: str) -> npt.NDArray[Any]:
-    """Larger is nearer, whatever the prediction was. Metres become inverse depth, so that what is near is told apart best and infinity is nought."""
+    """Larger is nearer, whatever the prediction was. Metres become inverse depth, so that what is near is told apart best and infinity is zero."""
     if kind == "relative inverse depth":
         return prediction.astype(np.float32)
     if kind == "relative depth":

@@ -87,7 +87,7 @@ def test_a_second_run_goes_on_where_the_first_one_was(depth: Run, model: Path, p
     done = depth(photographs, "-m", model, "-o", out, "--format", "npy")
     assert done.returncode == 0, done.stderr
     assert "1 written" in done.stdout
-    assert "1 of 2 were there already" in done.stdout
+    assert "1 of 2 were already there" in done.stdout
     assert (out / "house.npy").read_text() == "made before"
 
     assert depth(photographs, "-m", model, "-o", out, "--format", "npy", "--force").returncode == 0

@@ -158,7 +158,7 @@ def test_several_channels_come_last(tmp_path: Path) -> None:
     assert model.predict(PICTURE).shape == (50, 81, 3)
 
 
-def test_classes_are_numbered_from_nought(tmp_path: Path) -> None:
+def test_classes_are_numbered_from_zero(tmp_path: Path) -> None:
     reference = golden("vit_seg_19")
     prediction = load_any_dpt(reference.save(tmp_path), **reference.options).predict(PICTURE, size=96)
     assert prediction.shape == (50, 81)

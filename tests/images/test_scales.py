@@ -52,7 +52,7 @@ def test_relative_depth_gets_no_numbers_and_no_unit() -> None:
     assert unit(METRIC) == "metres"
 
 
-def test_infinitely_far_is_nought_and_no_distance_is_no_number() -> None:
+def test_infinitely_far_is_zero_and_no_distance_is_no_number() -> None:
     inverse = nearness(np.array([2.0, np.inf, 0.0, -1.0], np.float32), "metric depth")
     assert inverse[:2].tolist() == [0.5, 0.0]
     assert np.isnan(inverse[2:]).all()

@@ -30,7 +30,7 @@ WORK: dict[str, tuple[Callable[[], Callable[[Tensor], Tensor]], Tensor]] = {
 
 
 @pytest.mark.parametrize(("make", "value"), WORK.values(), ids=WORK)
-def test_both_roads_lead_to_the_same(make: Callable[[], Callable[[Tensor], Tensor]], value: Tensor) -> None:
+def test_both_paths_lead_to_the_same(make: Callable[[], Callable[[Tensor], Tensor]], value: Tensor) -> None:
     torch.manual_seed(2)
     work = make()
     with torch.inference_mode():

@@ -28,7 +28,7 @@ def test_metres_are_held_against_metres() -> None:
 
 
 @pytest.mark.parametrize(("output", "loss"), [(INVERSE, "relative"), (METRIC, "metric")])
-def test_pixels_at_nought_metres_were_not_measured(output: OutputConfig, loss: str) -> None:
+def test_pixels_at_zero_metres_were_not_measured(output: OutputConfig, loss: str) -> None:
     unknown = METRES.clone()
     unknown[:, :5] = 0
     prediction = 1 / METRES if loss == "relative" else METRES
