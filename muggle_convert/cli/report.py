@@ -48,8 +48,8 @@ def print_report(report: Report, as_json: bool) -> None:
         click.echo(f"largest relative error of the new element type: {report.largest_cast_error:.2e}")
     for warning in report.warnings:
         click.echo(f"warning: {warning}", err=True)
-    size = report.target.stat().st_size
-    click.echo(f"wrote {printable(report.target)}: {size:,} bytes, of a source with the fingerprint {report.document.source['fingerprint'][:16]}")
+    size, source = report.target.stat().st_size, report.document.source["fingerprint"][:16]
+    click.echo(f"wrote {printable(report.target)}: {size:,} bytes, of a source with the fingerprint {source}")
 
 
 def _facts(settled: Plan) -> dict[str, Any]:
