@@ -51,11 +51,10 @@ class FollowingHash:
             with self._changed:
                 while self._there == done and not self._abandoned:
                     self._changed.wait()
-                end = self._there
                 if self._abandoned:
                     break
-            while done < end:
-                part = self._read(done, min(CHUNK, end - done))
-                digest.update(part)
-                done += len(part)
+                there = self._there
+            part = self._read(done, min(CHUNK, there - done))
+            digest.update(part)
+            done += len(part)
         return digest.hexdigest()
