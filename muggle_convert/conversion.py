@@ -123,16 +123,19 @@ def convert(
     check_target(target, options.force)
     matched = read(source, options)
     check_not_source(matched.checkpoint, target)
-    settled = plan(matched, _dtype(options.dtype), options.keep_unused)
-    check_dropped(matched)
-    return write(settled, target, options)
+    return write(settle(matched, options), target, options)
 
 
 def preview(source: str | Path, options: Options = Options()) -> Plan:
+    """The plan of a conversion of which nothing is written."""
+    return settle(read(source, options), options)
+
+
+def settle(matched: Match, options: Options) -> Plan:
     """The plan of a conversion, checked as far as it can be without writing."""
-    matched = read(source, options)
+    settled = plan(matched, _dtype(options.dtype), options.keep_unused)
     check_dropped(matched)
-    return plan(matched, _dtype(options.dtype), options.keep_unused)
+    return settled
 
 
 def write(settled: Plan, target: Path, options: Options, hash_target: bool = False) -> Report:

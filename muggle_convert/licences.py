@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from muggle_convert.fingerprint import promised_fingerprint
 from muggle_convert.hub.zoo import entries
 from muggle_convert.match import Match
 
@@ -40,7 +39,7 @@ def published_licence(matched: Match) -> Licence | None:
     """That of the zoo's entry with these very weights, or with this name and configuration: a name alone proves nothing, and one in
     somebody's repository less than that."""
     document, checkpoint = matched.document, matched.checkpoint
-    fingerprint = document.source["fingerprint"] if document else promised_fingerprint(checkpoint)
+    fingerprint = matched.fingerprint
     called = Path(document.source["file"] if document else checkpoint.name).stem
     is_like_published = matched.released[1] and "/" not in checkpoint.known_as
     for entry in entries():

@@ -15,6 +15,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.families import BY_NAME, FAMILIES
 from muggle_convert.families.evidence import Evidence
 from muggle_convert.families.family import Family, nearest_released
+from muggle_convert.fingerprint import promised_fingerprint
 from muggle_convert.rules.templates import Template
 from muggle_convert.translate import Translation
 
@@ -33,6 +34,11 @@ class Match:
     translation: Translation
     document: Document | None = None  # what a converted file says of itself
     left_out: Mapping[str, str] = field(default_factory=dict)  # reason by name, for what the user asked to drop
+
+    @property
+    def fingerprint(self) -> str | None:
+        """That of the original the weights came in; None where its container promises no checksums."""
+        return self.document.source["fingerprint"] if self.document else promised_fingerprint(self.checkpoint)
 
     @property
     def released(self) -> tuple[str, bool]:

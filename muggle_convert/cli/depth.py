@@ -80,13 +80,14 @@ def command(
     if fps and not any(job.is_film for job in jobs):
         raise Refusal("--fps is for videos, and there is none among what is to be predicted; leave it out.")
     left = [job for job in jobs if force or not job.target.exists()]
-    if not left and jobs[0].target == out:
+    is_folder = jobs[0].target != out
+    if not left and not is_folder:
         raise Refusal(f"{out} exists; predict it again with --force.")
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
             matches = _matches(compare, **more)
             makings = _makings(form, matches, distances, fov, fps, **more)
-            if jobs[0].target != out:
+            if is_folder:
                 refuse_other_makings(out, len(jobs) - len(left), makings)
             if left:
                 from muggle_convert.images.work import Wishes, work
@@ -94,7 +95,7 @@ def command(
                 seer = _seer(form, matches, compare, distances, **more)
                 for folder in {job.target.parent for job in left}:
                     make_folder(folder)
-                if jobs[0].target != out:
+                if is_folder:
                     note_makings(out, makings)
                 work(seer, left, Wishes(form, fov or FIELD_OF_VIEW, fps), progress.events)
     except KeyboardInterrupt:

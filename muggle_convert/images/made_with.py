@@ -11,7 +11,6 @@ from model_defs.plain_values import to_dict
 from muggle_convert.checkpoints import printable
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
-from muggle_convert.fingerprint import promised_fingerprint
 from muggle_convert.images.saving import replacing
 from muggle_convert.match import Match
 
@@ -22,11 +21,10 @@ Makings = Mapping[str, str]  # each option that changes what is written
 
 def weights_of(matched: Match) -> str:
     """Which weights and settings, in a few digits: equal for a checkpoint and its conversion."""
-    checkpoint, document = matched.checkpoint, matched.document
-    known = document.source["fingerprint"] if document else promised_fingerprint(checkpoint)
+    checkpoint = matched.checkpoint
     stamps = [str(record.stamp) for record in checkpoint.records]  # of files that promise no checksums
     types = sorted({entry.dtype.code for entry in checkpoint.tensors.values() if entry.dtype.is_floating})
-    said = json.dumps([known or stamps, types, to_dict(matched.config)], sort_keys=True)
+    said = json.dumps([matched.fingerprint or stamps, types, to_dict(matched.config)], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

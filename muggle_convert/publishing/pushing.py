@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.conversion import Options, read, write
-from muggle_convert.dropped import check_dropped
+from muggle_convert.conversion import Options, read, settle, write
 from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
 from muggle_convert.hub.hashes import noted_sha256_of
@@ -120,9 +119,7 @@ def push(
             (weights,), sha256 = matched.checkpoint.files, None
         else:
             weights = Path(stack.enter_context(tempfile.TemporaryDirectory())) / WEIGHTS
-            settled = plan(matched)
-            check_dropped(matched)
-            sha256 = write(settled, weights, replace(reading, licence=licence, sync=False), hash_target=True).sha256
+            sha256 = write(settle(matched, reading), weights, replace(reading, licence=licence, sync=False), hash_target=True).sha256
             matched = read(weights)
         return _push(weights, sha256 or noted_sha256_of(weights), matched, repository, options, licence, licence_from)
 
