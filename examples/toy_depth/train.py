@@ -47,8 +47,11 @@ class Recipe:
     seed: int
     warmup: int = 300
     weight_decay: float = 0.05
-    averaging: float = 0.999
     finishing: bool = False  # goes on from weights that see already
+
+    @property
+    def averaging(self) -> float:
+        return 0.998 if self.finishing else 0.999
 
     def rate_at(self, step: int) -> float:
         rising = min(1.0, (step + 1) / self.warmup)
@@ -151,8 +154,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    averaging = 0.998 if arguments.finish else 0.999
-    recipe = Recipe(arguments.steps, arguments.batch, arguments.rate, arguments.seed, averaging=averaging, finishing=bool(arguments.finish))
+    recipe = Recipe(arguments.steps, arguments.batch, arguments.rate, arguments.seed, finishing=arguments.finish is not None)
     run = Run(recipe, device)
     arguments.run.mkdir(parents=True, exist_ok=True)
     checkpoint, log = arguments.run / "checkpoint.pt", arguments.run / "log.txt"
