@@ -6,9 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import (
-    DINOv2Config,
-)
+from model_defs.encoder_config import DINOv2Config
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from itertools import accumulate
 
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import (
-    NextViTConfig,
-)
+from model_defs.encoder_config import NextViTConfig
 
 
 def configuration(
