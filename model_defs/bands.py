@@ -22,7 +22,7 @@ def enlarged(feature_map: Tensor, size: Grid, look: Callable[[Tensor], Tensor], 
     """
     if not goes_through_onednn(feature_map):
         return look(F.interpolate(feature_map, size=size, mode="bilinear", align_corners=align_corners))
-    above, below, share = _sources(feature_map.shape[2], size[0], align_corners)
+    above, below, share = _sources(feature_map, size[0], align_corners)
     rows = max(8, BAND // (feature_map.shape[1] * size[1] * feature_map.element_size()))
     images = []
     for image in feature_map.split(1):
@@ -41,7 +41,7 @@ def _band(image: Tensor, width: int, above: Tensor, below: Tensor, share: Tensor
     """Some rows of the enlarged map: first each row by itself, then every new row as a mixture of two of them."""
     first, last = int(above[0]), int(below[-1]) + 1
     wide = F.interpolate(image[:, :, first:last], size=(last - first, width), mode="bilinear", align_corners=align_corners)
-    mixing = torch.zeros(len(share), last - first)
+    mixing = image.new_zeros(len(share), last - first)
     mixing.scatter_add_(1, (above - first)[:, None], 1 - share[:, None])
     mixing.scatter_add_(1, (below - first)[:, None], share[:, None])
     pixels = wide.permute(0, 2, 3, 1)  # (1, C, h, W) -> (1, h, W, C)
@@ -49,9 +49,10 @@ def _band(image: Tensor, width: int, above: Tensor, below: Tensor, share: Tensor
     return mixed.view(1, len(share), *pixels.shape[2:]).permute(0, 3, 1, 2)
 
 
-def _sources(height: int, enlarged_height: int, align_corners: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _sources(feature_map: Tensor, enlarged_height: int, align_corners: bool) -> tuple[Tensor, Tensor, Tensor]:
     """For each row of the enlarged map the two rows it lies between, and the share of the lower one."""
-    rows = torch.arange(enlarged_height, dtype=torch.float32)
+    height = feature_map.shape[2]
+    rows = torch.arange(enlarged_height, dtype=feature_map.dtype, device=feature_map.device)
     if align_corners:
         position = rows * ((height - 1) / max(enlarged_height - 1, 1))
     else:

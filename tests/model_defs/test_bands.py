@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from model_defs import bands
+from model_defs.arithmetic import attention
 from model_defs.bands import enlarged
 from model_defs.patch_embed import Grid
 
@@ -46,3 +47,17 @@ def test_no_band_is_as_large_as_the_map() -> None:
     with torch.inference_mode():
         assert enlarged(torch.zeros(1, 64, 128, 128), (1024, 1024), look, True).shape == (1, 1, 1024, 1024)
     assert max(seen) * 8 < 1024
+
+
+def test_what_torch_makes_by_default_changes_nothing() -> None:
+    feature_map, queries = torch.randn(1, 5, 7, 9), torch.randn(1, 2, 300, 8)
+    with torch.inference_mode():
+        expected = enlarged(feature_map, (14, 18), torch.relu, True), attention(queries, queries, queries)
+        torch.set_default_dtype(torch.float64)
+        try:
+            with torch.device("meta"):
+                found = enlarged(feature_map, (14, 18), torch.relu, True), attention(queries, queries, queries)
+        finally:
+            torch.set_default_dtype(torch.float32)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
