@@ -9,14 +9,15 @@ from muggle_convert.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from muggle_convert.checkpoints import Limits
-    from muggle_convert.conversion import Report, convert
+    from muggle_convert.converting import convert
     from muggle_convert.exporting import Exported, export
-    from muggle_convert.images.pairs import PairPredictor
-    from muggle_convert.images.predict import Predictor
-    from muggle_convert.inspection import Inspection, inspect
+    from muggle_convert.inspecting import Inspection, inspect
     from muggle_convert.loading import load_any_dpt
-    from muggle_convert.publishing.pushing import Pushed, push
-    from muggle_convert.verification import Verification, verify
+    from muggle_convert.predict.pairs import PairPredictor
+    from muggle_convert.predict.predictor import Predictor
+    from muggle_convert.pushing.push import Pushed, push
+    from muggle_convert.verifying import Verification, verify
+    from muggle_convert.writing.converted_file import Report
 
 __all__ = [
     "Exported",
@@ -39,19 +40,19 @@ __all__ = [
 
 _HOMES = {  # torch is imported only by those who load
     "Exported": "exporting",
-    "Inspection": "inspection",
+    "Inspection": "inspecting",
     "Limits": "checkpoints",
-    "PairPredictor": "images.pairs",
-    "Predictor": "images.predict",
-    "Pushed": "publishing.pushing",
-    "Report": "conversion",
-    "Verification": "verification",
-    "convert": "conversion",
+    "PairPredictor": "predict.pairs",
+    "Predictor": "predict.predictor",
+    "Pushed": "pushing.push",
+    "Report": "writing.converted_file",
+    "Verification": "verifying",
+    "convert": "converting",
     "export": "exporting",
-    "inspect": "inspection",
+    "inspect": "inspecting",
     "load_any_dpt": "loading",
-    "push": "publishing.pushing",
-    "verify": "verification",
+    "push": "pushing.push",
+    "verify": "verifying",
 }
 
 

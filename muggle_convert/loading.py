@@ -1,32 +1,14 @@
-"""From a file to a network that predicts: built without weights, and given the file's own bytes as its weights."""
+"""From a file to a network that predicts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from model_defs.build import build
-from model_defs.network import Network
-from muggle_convert.checkpoints import DType, MappedFiles, TensorEntry, printable, tensor_chunks, verify_checksums
-from muggle_convert.conversion import Options, read
-from muggle_convert.dropped import check_dropped
-from muggle_convert.errors import Refusal
-from muggle_convert.images.pairs import PairPredictor
-from muggle_convert.images.predict import Predictor, with_predict
-from muggle_convert.match import Match
-from muggle_convert.plan import Output, plan
-from muggle_convert.translate import UNUSED
-
-TORCH_TYPES = {
-    DType.F64: torch.float64, DType.F32: torch.float32, DType.F16: torch.float16, DType.BF16: torch.bfloat16,
-    DType.I64: torch.int64, DType.I32: torch.int32, DType.I16: torch.int16, DType.I8: torch.int8, DType.U8: torch.uint8, DType.BOOL: torch.bool,
-}  # fmt: skip
-MOST_SAID = 300  # characters of torch's own words, which may name every tensor
+from muggle_convert.building import load
+from muggle_convert.identify.read import ReadOptions, read
+from muggle_convert.predict.predictor import Predictor
 
 
 def load_any_dpt(
@@ -45,61 +27,5 @@ def load_any_dpt(
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
     The network computes in the file's own element type, or in the widest where the file mixes several.
     """
-    options = Options(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
+    options = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
     return load(read(path_or_repo, options))
-
-
-def load(matched: Match) -> Predictor:
-    """The network of a match, its weights mapped from the file."""
-    check_dropped(matched)
-    settled = plan(matched)
-    verify_checksums({entry.record for output in settled.outputs for entry, _ in output.made.runs if entry is not None})
-    with torch.device("meta"):
-        model = build(matched.config)
-    files = MappedFiles()
-    weights = _of_one_type({output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)})
-    aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
-    weights |= {alias: weights[name] for alias, name in aliases.items()}
-    _assign(model, weights, matched)
-    return with_predict(model.eval(), PairPredictor if model.pictures == 2 else Predictor)
-
-
-def _of_one_type(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Torch multiplies numbers of one type only; where a file mixes several, those of the narrower ones are widened, which changes none."""
-    floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
-    widest = reduce(torch.promote_types, floating)
-    return {name: tensor.to(widest) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-
-
-def _assign(model: Network, weights: Mapping[str, Tensor], matched: Match) -> None:
-    try:
-        model.load_state_dict(weights, strict=True, assign=True)
-    except RuntimeError as problem:
-        file = printable(matched.checkpoint.name)
-        raise Refusal(
-            f"{file} does not fill the network its configuration describes: {' '.join(str(problem).split())[:MOST_SAID]}"
-        ) from None
-
-
-def _tensor(output: Output, files: MappedFiles) -> Tensor:
-    parts = [
-        torch.zeros(run.count, dtype=TORCH_TYPES[output.dtype])
-        if entry is None
-        else _elements(entry, files)[run.start : run.start + run.count]
-        for entry, run in output.made.runs
-    ]
-    return (parts[0] if len(parts) == 1 else torch.cat(parts)).view(output.shape)
-
-
-def _elements(entry: TensorEntry, files: MappedFiles) -> Tensor:
-    """All elements of a stored tensor in a row: the mapped file itself where they lie in order, a copy where not."""
-    dtype = TORCH_TYPES.get(entry.dtype)
-    if dtype is None:
-        raise Refusal(
-            f"{printable(entry.name)} holds {entry.dtype.code}, which no network here computes with; convert it with --dtype float32 first."
-        )
-    if not entry.count:
-        return torch.empty(0, dtype=dtype)
-    if entry.stride is None and entry.record.byteorder == "little":
-        return torch.frombuffer(files.record(entry.record), dtype=dtype, count=entry.count, offset=entry.offset)
-    return torch.frombuffer(bytearray().join(tensor_chunks(entry)), dtype=dtype)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from muggle_convert.checkpoints import DType, TensorEntry, printable
-from muggle_convert.dropped import is_exact
 from muggle_convert.errors import Refusal
-from muggle_convert.match import Match
+from muggle_convert.identify.dropped import is_exact
+from muggle_convert.identify.match import Match
+from muggle_convert.identify.translation import UNUSED, Made, original_name
 from muggle_convert.rules import Drop, Fate, Shape
 from muggle_convert.rules.operations import Run
-from muggle_convert.translate import UNUSED, Made, original_name
 
 COUNTER = "num_batches_tracked"  # what batch norms of torch count in whole numbers; all else in a network is a weight
 

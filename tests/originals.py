@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from muggle_convert.conversion import Options, read
-from muggle_convert.match import Match
+from muggle_convert.identify.match import Match
+from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.rules import Rule, RuleSet
 
 
@@ -35,4 +35,4 @@ def save_original(model: torch.nn.Module, rules: RuleSet, path: Path) -> Path:
 
 
 def match_file(path: Path, family: str | None = None, **overrides: Any) -> Match:
-    return read(path, Options(family=family, overrides=overrides))
+    return read(path, ReadOptions(family=family, overrides=overrides))

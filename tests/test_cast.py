@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muggle_convert.cast import TARGETS, Cast
 from muggle_convert.checkpoints import DType
+from muggle_convert.files.casting import TARGETS, Cast
 
 TORCH = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 SOURCES = {DType.F32: torch.float32, DType.F16: torch.float16, DType.BF16: torch.bfloat16, DType.F64: torch.float64}

@@ -14,8 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from muggle_convert import Refusal, convert, inspect, load_any_dpt
-from muggle_convert.conversion import Options, preview, write
-from muggle_convert.document import KEY
+from muggle_convert.converting import preview
+from muggle_convert.identify.document import KEY
+from muggle_convert.writing.converted_file import WriteOptions, write
 from tests.goldens import Golden, golden
 
 CASE = golden("depth_anything_v2")
@@ -241,5 +242,5 @@ def test_a_target_that_other_programs_would_not_know_is_refused(checkpoint: Path
 def test_the_hash_of_the_result_is_known_when_it_is_written(made: str, checkpoint: Path, tmp_path: Path) -> None:
     source = checkpoint if made == "original" else converted(checkpoint)
     target = tmp_path / "again.safetensors"
-    report = write(preview(source), target, Options(), hash_target=True)
+    report = write(preview(source), target, WriteOptions(), hash_target=True)
     assert report.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from model_defs.plain_values import to_dict
 from muggle_convert import Refusal, convert, inspect
-from muggle_convert.document import KEY
+from muggle_convert.identify.document import KEY
 from tests.configurations import SMALL
 from tests.goldens import golden
 

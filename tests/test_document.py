@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.document import Document, read_document
 from muggle_convert.families.evidence import Evidence, Source
+from muggle_convert.identify.document import Document, read_document
 from tests.families.test_depth_anything import configuration
 
 DOCUMENT = Document(

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from muggle_convert import Refusal, inspect
-from muggle_convert.document import KEY
 from muggle_convert.errors import Contradiction
+from muggle_convert.identify.document import KEY
 
 
 @pytest.mark.parametrize("kind", [Refusal, Contradiction])

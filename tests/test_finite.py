@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from muggle_convert.checkpoints import DType
-from muggle_convert.finite import count_not_finite
+from muggle_convert.files.finite import count_not_finite
 
 TYPES = {DType.F64: torch.float64, DType.F32: torch.float32, DType.F16: torch.float16, DType.BF16: torch.bfloat16}
 

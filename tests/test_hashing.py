@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from muggle_convert.hashing import FollowingHash
-from muggle_convert.target import Target
+from muggle_convert.checkpoints.hashing import FollowingHash
+from muggle_convert.files.target import Target
 
 CONTENT = random.Random(1).randbytes(100_000)
 

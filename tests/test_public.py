@@ -14,10 +14,11 @@ import pytest
 
 import muggle_convert
 from muggle_convert import convert, export, inspect, load_any_dpt, push, verify
-from muggle_convert.conversion import Options
+from muggle_convert.identify.read import ReadOptions
+from muggle_convert.writing.converted_file import WriteOptions
 from tests.conftest import ROOT
 
-DEFAULTS = {field.name: field.default for field in fields(Options)}
+DEFAULTS = {field.name: field.default for field in (*fields(ReadOptions), *fields(WriteOptions))}
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, Any]:

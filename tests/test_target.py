@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.target import Target
+from muggle_convert.files.target import Target
 
 
 def write(path: Path, text: bytes = b"new", force: bool = False) -> None:

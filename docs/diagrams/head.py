@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from diagrams import scene
-from muggle_convert.diagrams.elements import COLOURS
-from muggle_convert.diagrams.svg import PALE, Drawing
+from muggle_convert.draw.diagrams.elements import COLOURS
+from muggle_convert.draw.diagrams.svg import PALE, Drawing
 
 RED = COLOURS["head"]
 ENDS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.encoder_config import CroCoConfig, DINOv2Config, HybridConfig
-from muggle_convert.diagrams.measure import measure
-from muggle_convert.diagrams.model import draw
-from muggle_convert.diagrams.views import draw_views
+from muggle_convert.draw.diagrams.measure import measure
+from muggle_convert.draw.diagrams.model import draw
+from muggle_convert.draw.diagrams.views import draw_views
 
 DEPTH_ANYTHING_V2_VITS = DPTConfig(
     family="depth_anything_v2",

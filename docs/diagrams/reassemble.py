@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from diagrams import scene
 from model_defs.config import SCALES
-from muggle_convert.diagrams.elements import COLOURS
-from muggle_convert.diagrams.svg import PALE, Drawing
+from muggle_convert.draw.diagrams.elements import COLOURS
+from muggle_convert.draw.diagrams.svg import PALE, Drawing
 
 GREEN, BLUE = COLOURS["reassemble"], COLOURS["imgencoder"]
 STEPS = ("transposed convolution, 4 × 4", "transposed convolution, 2 × 2", "as it is", "convolution, every second place")

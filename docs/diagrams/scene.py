@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import groupby
 
-from muggle_convert.diagrams.svg import Drawing
+from muggle_convert.draw.diagrams.svg import Drawing
 
 Colour = tuple[int, int, int]
 Shade = Callable[[float, float, float], str]  # of the square with its centre at shares x and y of the picture's sides, and so wide

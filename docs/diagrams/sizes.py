@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from diagrams import scene
 from model_defs.config import ImageConfig
-from muggle_convert.diagrams.svg import LINE, PALE, Drawing
-from muggle_convert.images.sizes import input_size
+from muggle_convert.draw.diagrams.svg import LINE, PALE, Drawing
+from muggle_convert.predict.sizes import input_size
 
 SCALE = 0.2  # drawn for each pixel
 BLUE = "#5f8fd3"

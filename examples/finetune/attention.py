@@ -12,7 +12,7 @@ from model_defs.other_attention import with_attention
 from model_defs.plain_values import leaves
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Evidence, Source
-from muggle_convert.images.predict import Predictor, with_predict
+from muggle_convert.predict.predictor import Predictor, with_predict
 
 KINDS = ("full", "performer", "memory-compressed")
 RATE = 2  # tokens that become one

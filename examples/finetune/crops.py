@@ -18,9 +18,9 @@ from muggle_convert.evaluation.datasets import Dataset, Pair, Truth
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.evaluation.regions import kitti_window
 from muggle_convert.evaluation.running import read_pair
-from muggle_convert.images.cubic import resized
-from muggle_convert.images.sizes import Size, input_size
-from muggle_convert.images.tensors import normalised
+from muggle_convert.predict.cubic import resized
+from muggle_convert.predict.sizes import Size, input_size
+from muggle_convert.predict.tensors import normalised
 
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)  # the field in which a camera says how it was held
 Crop = tuple[Tensor, Tensor]  # (3, H, W) as the network takes it, (H, W) metres with zero where nothing counts

@@ -12,7 +12,7 @@ from muggle_convert.evaluation.alignment import Aligner
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.evaluation.running import Sitting
-from muggle_convert.images.predict import Predictor
+from muggle_convert.predict.predictor import Predictor
 
 PICTURES = 200
 FARTHEST = 1000.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.datasets import Pair, find_pairs
-from muggle_convert.images.jobs import PICTURES
+from muggle_convert.predict.jobs import PICTURES
 
 PARTS = ("train", "val")
 DRIVE = r"(?P<drive>\d{4}_\d\d_\d\d_drive_\d{4}_sync)/"

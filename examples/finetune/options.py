@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from muggle_convert.evaluation.datasets import DATASETS
-from muggle_convert.images.sizes import Size
+from muggle_convert.predict.sizes import Size
 
 from .attention import KINDS
 from .objective import LOSSES

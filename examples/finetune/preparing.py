@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from model_defs.config import OutputConfig
+from muggle_convert.building import load
 from muggle_convert.cli.device import to_device
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.families.evidence import Evidence, Source
-from muggle_convert.images.predict import Predictor
-from muggle_convert.loading import load
-from muggle_convert.match import Match
+from muggle_convert.identify.match import Match
+from muggle_convert.predict.predictor import Predictor
 
 from .attention import plugged
 from .first_alignment import aligned, set_output

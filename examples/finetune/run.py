@@ -12,8 +12,8 @@ from torch import Tensor
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.images.predict import Predictor
-from muggle_convert.images.saving import replacing
+from muggle_convert.files.replacing import replacing
+from muggle_convert.predict.predictor import Predictor
 
 from .objective import Objective
 from .trainable import adam, to_training

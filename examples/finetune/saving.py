@@ -12,17 +12,17 @@ from safetensors.torch import save as serialised
 from torch import Tensor
 
 from model_defs.plain_values import leaves
+from muggle_convert.building import TORCH_TYPES
 from muggle_convert.checkpoints import Checkpoint, open_checkpoint, read_tensor
-from muggle_convert.conversion import Options, describe
-from muggle_convert.document import KEY, Document
+from muggle_convert.checkpoints.fingerprint import fingerprint
 from muggle_convert.families.evidence import Evidence
-from muggle_convert.fingerprint import fingerprint
-from muggle_convert.images.predict import Predictor
-from muggle_convert.images.saving import replacing
-from muggle_convert.loading import TORCH_TYPES
-from muggle_convert.match import Match
+from muggle_convert.files.replacing import replacing
+from muggle_convert.identify.document import KEY, Document
+from muggle_convert.identify.match import Match
+from muggle_convert.identify.translation import UNUSED
 from muggle_convert.plan import plan
-from muggle_convert.translate import UNUSED
+from muggle_convert.predict.predictor import Predictor
+from muggle_convert.writing.converted_file import WriteOptions, describe
 
 
 def save(network: Predictor, matched: Match, training: str, changes: Mapping[str, Evidence], target: Path) -> None:
@@ -37,7 +37,7 @@ def save(network: Predictor, matched: Match, training: str, changes: Mapping[str
 
 
 def _described(network: Predictor, matched: Match, training: str, changes: Mapping[str, Evidence]) -> Document:
-    before = describe(plan(matched, keep_unused=True), Options())
+    before = describe(plan(matched, keep_unused=True), WriteOptions())
     known = {**before.evidence, **changes}
     origin = before.source.get("fingerprint") or _fingerprint(matched.checkpoint)
     return replace(

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from model_defs.config import OutputConfig
 from muggle_convert.cli.options import parse_settings
-from muggle_convert.conversion import Options, read
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.datasets import DATASETS
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.evaluation.metrics import NAMES
-from muggle_convert.target import check_target
+from muggle_convert.files.target import check_target
+from muggle_convert.identify.read import ReadOptions, read
 
 from .batches import batches
 from .crops import Cropping, crop_size
@@ -38,7 +38,7 @@ SAID_EVERY = 20  # steps
 def finetune(arguments: argparse.Namespace) -> None:
     recipe = Recipe(arguments.batch, arguments.accumulate, arguments.encoder_rate, arguments.decoder_rate, arguments.clip, arguments.seed)
     overrides = parse_settings(tuple(arguments.settings))
-    matched = read(arguments.model, Options(family=arguments.family, overrides=overrides, state=arguments.state))
+    matched = read(arguments.model, ReadOptions(family=arguments.family, overrides=overrides, state=arguments.state))
     split = _split(arguments)
     _make_room(arguments.run, arguments.out)
     dataset = DATASETS["kitti" if arguments.kitti else arguments.dataset]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from muggle_convert.errors import Refusal
-from muggle_convert.images.predict import Predictor
+from muggle_convert.predict.predictor import Predictor
 
 ENCODER = ("patch_embed", "posenc", "imgencoder")
 """The parts that were pretrained on pictures; all others belong to the decoder."""

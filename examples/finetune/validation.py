@@ -9,7 +9,7 @@ from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.evaluation.metrics import Numbers
 from muggle_convert.evaluation.running import Sitting
-from muggle_convert.images.predict import Predictor
+from muggle_convert.predict.predictor import Predictor
 
 
 def validate(model: Predictor, pairs: Sequence[Pair], rules: Rules, dataset: Dataset) -> Numbers:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from muggle_convert.cast import TARGETS
 from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.files.casting import TARGETS
 
 
 @click.command("convert", short_help="Convert a checkpoint to one safetensors file; the default.")
@@ -40,13 +40,13 @@ def command(
     """Convert CHECKPOINT to one safetensors file in the model's own names."""
     from muggle_convert.checkpoints import Limits
     from muggle_convert.cli.report import print_plan, print_report
-    from muggle_convert.conversion import Options, convert, preview
+    from muggle_convert.converting import convert, preview
 
     if out is None and not dry_run:
         raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run.")
     limits = Limits() if max_output is None else Limits(output_bytes=max_output << 30)
-    options = {**more, "overrides": parse_settings(settings), "limits": limits}
+    options = {**more, "overrides": parse_settings(settings), "limits": limits, "sync": not no_sync}
     if dry_run or out is None:
-        print_plan(preview(checkpoint, Options(**options)), as_json)
+        print_plan(preview(checkpoint, **options), as_json)
     else:
-        print_report(convert(checkpoint, out, sync=not no_sync, **options), as_json)
+        print_report(convert(checkpoint, out, **options), as_json)

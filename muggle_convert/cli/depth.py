@@ -11,13 +11,13 @@ import click
 from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import parse_settings, reading_options
 from muggle_convert.errors import Refusal
-from muggle_convert.target import make_folder
+from muggle_convert.files.target import make_folder
 
 if TYPE_CHECKING:
-    from muggle_convert.images.made_with import Makings
-    from muggle_convert.images.metres import Known
-    from muggle_convert.images.seeing import Seer
-    from muggle_convert.match import Match
+    from muggle_convert.identify.match import Match
+    from muggle_convert.predict.made_with import Makings
+    from muggle_convert.predict.metres import Known
+    from muggle_convert.predict.seeing import Seer
 
 FORMATS = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": ".ply"}  # and what their files end in
 FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
@@ -58,8 +58,8 @@ def command(
     """
     from muggle_convert.cli.depth_pair import pair
     from muggle_convert.cli.depth_progress import Progress
-    from muggle_convert.images.jobs import plan_jobs
-    from muggle_convert.images.made_with import note_makings, refuse_other_makings
+    from muggle_convert.predict.jobs import plan_jobs
+    from muggle_convert.predict.made_with import note_makings, refuse_other_makings
 
     form = _format(form, out)
     if form != "png" and (more["side_by_side"] or more["no_legend"]):
@@ -90,7 +90,7 @@ def command(
             if is_folder:
                 refuse_other_makings(out, len(jobs) - len(left), makings)
             if left:
-                from muggle_convert.images.work import Wishes, work
+                from muggle_convert.predict.pipeline import Wishes, work
 
                 seer = _seer(form, matches, compare, distances, **more)
                 for folder in {job.target.parent for job in left}:
@@ -115,15 +115,15 @@ def _matches(
     drops: tuple[str, ...],
     **more: Any,
 ) -> list[Match]:
-    from muggle_convert.conversion import Options, read
+    from muggle_convert.identify.read import ReadOptions, read
 
-    matched = read(model, Options(family=family, overrides=parse_settings(settings), state=state, drops=drops))
+    matched = read(model, ReadOptions(family=family, overrides=parse_settings(settings), state=state, drops=drops))
     return [matched, read(compare)] if compare else [matched]
 
 
 def _makings(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Makings:
     """All that changes what is written, by the names of the options."""
-    from muggle_convert.images.made_with import weights_of
+    from muggle_convert.predict.made_with import weights_of
 
     options = {
         "--format": form,
@@ -141,8 +141,8 @@ def _makings(form: str, matches: list[Match], known: Known, fov: float | None, f
 def _seer(form: str, matches: list[Match], compare: str | None, known: Known, *, model: str, **more: Any) -> Seer:
     from PIL import Image
 
-    from muggle_convert.images.seeing import Seer
-    from muggle_convert.loading import load
+    from muggle_convert.building import load
+    from muggle_convert.predict.seeing import Seer
 
     Image.MAX_IMAGE_PIXELS = None  # reading has a limit of its own, and refuses where Pillow would warn
     models = tuple(to_device(load(matched), more["device"]) for matched in matches)

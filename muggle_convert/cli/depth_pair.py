@@ -11,7 +11,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import parse_settings
 from muggle_convert.errors import Refusal
-from muggle_convert.target import check_folder_of
+from muggle_convert.files.target import check_folder_of
 
 
 def pair(
@@ -27,9 +27,9 @@ def pair(
     drops: tuple[str, ...],
     **more: Any,
 ) -> None:
-    from muggle_convert.images.pairs import PairPredictor, write_pair
-    from muggle_convert.images.saving import replacing
+    from muggle_convert.files.replacing import replacing
     from muggle_convert.loading import load_any_dpt
+    from muggle_convert.predict.pairs import PairPredictor, write_pair
 
     if out.exists() and not force:
         raise Refusal(f"{printable(out)} exists; predict it again with --force.")

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.images.jobs import Events, Job
+from muggle_convert.predict.jobs import Events, Job
 
 
 class Rate(rich.progress.ProgressColumn):

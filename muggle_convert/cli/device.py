@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
-    from muggle_convert.images.predict import Predictor
+    from muggle_convert.predict.predictor import Predictor
 
 
 def to_device(model: Predictor, device: str | None) -> Predictor:

@@ -14,7 +14,7 @@ from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import parse_settings, reading_options
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetName
-from muggle_convert.target import check_target, make_folder
+from muggle_convert.files.target import check_target, make_folder
 
 if TYPE_CHECKING:
     from muggle_convert.evaluation.alignment import Aligner, Alignment
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from muggle_convert.evaluation.judging import Rules
     from muggle_convert.evaluation.results import Results, Row
     from muggle_convert.evaluation.running import Scores, Sitting
-    from muggle_convert.match import Match
+    from muggle_convert.identify.match import Match
 
 FOLDER = click.Path(path_type=Path)
 DRAWN = "[0-9][0-9] *.png"  # a drawing and the rank of its image
@@ -83,11 +83,11 @@ def command(
 ) -> None:
     """Compare each MODEL's predictions with measured distances: the nine numbers that papers print, one row per model."""
     from muggle_convert.cli.eval_tables import show
-    from muggle_convert.conversion import Options, read
     from muggle_convert.evaluation.alignment import aligner
     from muggle_convert.evaluation.datasets import DATASETS, find_pairs
     from muggle_convert.evaluation.judging import Rules
     from muggle_convert.evaluation.results import Results
+    from muggle_convert.identify.read import ReadOptions, read
 
     if results is not None:
         check_target(results, force)
@@ -97,7 +97,7 @@ def command(
     known = DATASETS[dataset]
     rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
     pairs = find_pairs(images, truth)
-    options = Options(family=family, overrides=parse_settings(settings), state=state, drops=drops)
+    options = ReadOptions(family=family, overrides=parse_settings(settings), state=state, drops=drops)
     matches = [read(model, options) for model in models]  # a wrong one shows at once
     sittings = [(matched, aligner(matched.config.output, align)) for matched in matches]
     rows = [
@@ -140,10 +140,10 @@ def _row(
     size: int | None,
     device: str | None,
 ) -> Row:
+    from muggle_convert.building import load
     from muggle_convert.evaluation.results import Row
     from muggle_convert.evaluation.running import Sitting
-    from muggle_convert.inspection import Inspection
-    from muggle_convert.loading import load
+    from muggle_convert.inspecting import Inspection
     from muggle_convert.plan import plan
 
     sitting = Sitting(to_device(load(matched), device), how, rules, dataset, size)
@@ -177,7 +177,7 @@ def _run(sitting: Sitting, pairs: list[Pair], over_the_set: bool, name: str) -> 
 def _draw(sitting: Sitting, names: list[str], alignments: Mapping[str, Alignment], pairs: list[Pair], folder: Path) -> None:
     from muggle_convert.evaluation.pictures import draw
     from muggle_convert.evaluation.running import read_pair
-    from muggle_convert.images.saving import replacing
+    from muggle_convert.files.replacing import replacing
 
     by_name = {pair.name: pair for pair in pairs}
     make_folder(folder)
@@ -190,7 +190,7 @@ def _draw(sitting: Sitting, names: list[str], alignments: Mapping[str, Alignment
 
 
 def _write(path: Path, found: Results) -> None:
-    from muggle_convert.images.saving import replacing
+    from muggle_convert.files.replacing import replacing
 
     with replacing(path) as part:
         part.write_text(found.to_json(), "utf-8")

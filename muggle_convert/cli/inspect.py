@@ -10,10 +10,10 @@ import click
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.options import parse_settings, reading_options
 from muggle_convert.errors import Refusal
-from muggle_convert.target import check_target
+from muggle_convert.files.target import check_target
 
 if TYPE_CHECKING:
-    from muggle_convert.match import Match
+    from muggle_convert.identify.match import Match
 
 
 @click.command("inspect", short_help="Show what a checkpoint is and how each value is known.")
@@ -35,7 +35,7 @@ def command(
     force: bool,
 ) -> None:
     """Say what CHECKPOINT is, how large it is, and how each value of its configuration is known."""
-    from muggle_convert.inspection import inspect
+    from muggle_convert.inspecting import inspect
 
     if size is not None and picture is None:
         raise click.UsageError("--size says what --picture draws; give both or neither.")
@@ -61,10 +61,10 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     sides = size.lower().split("x") if size else [str(image.size), str(image.size_across or image.size)]
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
         raise Refusal(f"--size {size!r} is not ROWSxCOLUMNS, such as --size {image.size}x{image.size}.")
-    from muggle_convert.diagrams.measure import measure
-    from muggle_convert.diagrams.model import draw
-    from muggle_convert.diagrams.views import draw_views
-    from muggle_convert.images.saving import replacing
+    from muggle_convert.draw.diagrams.measure import measure
+    from muggle_convert.draw.diagrams.model import draw
+    from muggle_convert.draw.diagrams.views import draw_views
+    from muggle_convert.files.replacing import replacing
 
     rows, columns = map(int, sides)
     try:

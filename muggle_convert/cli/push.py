@@ -35,7 +35,7 @@ def command(
     **more: Any,
 ) -> None:
     """Put CHECKPOINT on the Hugging Face Hub as USER/REPO, converting it first if needed, with its configuration and a card."""
-    from muggle_convert.publishing.pushing import push
+    from muggle_convert.pushing.push import push
 
     if quiet or as_json:
         from huggingface_hub.utils.tqdm import disable_progress_bars

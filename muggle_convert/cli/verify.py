@@ -16,7 +16,7 @@ import click
 def command(original: str, converted: str, state: str | None, predict: bool, as_json: bool) -> None:
     """Map CONVERTED back to the names of ORIGINAL and compare every tensor bit for bit; exit status 1 if any tensor differs or is unaccounted for."""
     from muggle_convert.cli.way_back import print_verification
-    from muggle_convert.verification import verify
+    from muggle_convert.verifying import verify
 
     verification = verify(original, converted, state=state, predict=predict)
     print_verification(verification, as_json)

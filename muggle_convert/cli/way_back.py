@@ -9,7 +9,7 @@ import click
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.report import shortened
 from muggle_convert.exporting import Exported
-from muggle_convert.verification import FAILURES, LEFT_OUT, Verification
+from muggle_convert.verifying import FAILURES, LEFT_OUT, Verification
 
 MOST_SHOWN = 20
 

@@ -11,7 +11,7 @@ import click
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.target import make_folder
+from muggle_convert.files.target import make_folder
 
 if TYPE_CHECKING:
     from muggle_convert.hub.zoo import Entry
@@ -80,7 +80,7 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
         _download(entry.url or "", target, entry.size, entry.hash_prefix)
     click.echo(str(target))
     if is_converted:
-        from muggle_convert.conversion import convert
+        from muggle_convert.converting import convert
 
         licence = entry.licence if entry.licence != "unknown" else None
         report = convert(target, target.with_suffix(".safetensors"), family=entry.family, licence=licence, force=force)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model_defs.config import OutputConfig
+from muggle_convert.draw.scales import DEPTH
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Align
-from muggle_convert.images.scales import DEPTH
 
 Values = npt.NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Crop, DatasetName
-from muggle_convert.images.jobs import PICTURES
+from muggle_convert.predict.jobs import PICTURES
 
 Truth = npt.NDArray[np.float32]  # (height, width) in metres; zero where nothing was measured
 

@@ -12,8 +12,8 @@ from muggle_convert.evaluation.alignment import Aligner, Alignment, Values
 from muggle_convert.evaluation.choices import Crop, DatasetName
 from muggle_convert.evaluation.metrics import Numbers, measure
 from muggle_convert.evaluation.regions import counted, kitti_window
-from muggle_convert.images.metres import Prediction
-from muggle_convert.images.reading import Pixels
+from muggle_convert.predict.metres import Prediction
+from muggle_convert.predict.reading import Pixels
 
 LOWEST = 0.001  # metres
 

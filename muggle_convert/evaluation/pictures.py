@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from muggle_convert.draw import colours
+from muggle_convert.draw.colours import Colours
+from muggle_convert.draw.panels import Legend, Panel, arrange
+from muggle_convert.draw.scales import Scale, nearness
 from muggle_convert.evaluation.alignment import Alignment
 from muggle_convert.evaluation.datasets import Truth
 from muggle_convert.evaluation.judging import LOWEST
 from muggle_convert.evaluation.regions import kitti_window
 from muggle_convert.evaluation.running import Sitting
-from muggle_convert.images import colours
-from muggle_convert.images.colours import Colours
-from muggle_convert.images.panels import Legend, Panel, arrange
-from muggle_convert.images.reading import Pixels
-from muggle_convert.images.scales import Scale, nearness
+from muggle_convert.predict.reading import Pixels
 
 FAR_OFF = 0.5  # relative error that is drawn in the last colour
 WIDEN = 3  # rows and columns around a measurement that are drawn like it; single pixels of a laser would not be seen

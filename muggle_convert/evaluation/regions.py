@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Crop, DatasetName
-from muggle_convert.images.sizes import Size
+from muggle_convert.predict.sizes import Size
 
 Window = tuple[slice, slice]
 

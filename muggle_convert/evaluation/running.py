@@ -14,9 +14,9 @@ from muggle_convert.evaluation.alignment import Aligner, Alignment
 from muggle_convert.evaluation.datasets import Dataset, Pair, Truth, read_truth
 from muggle_convert.evaluation.judging import Measured, Rules, measured
 from muggle_convert.evaluation.metrics import Numbers, mean
-from muggle_convert.images.ahead import ahead
-from muggle_convert.images.predict import Predictor
-from muggle_convert.images.reading import Pixels, read_picture
+from muggle_convert.predict.ahead import ahead
+from muggle_convert.predict.predictor import Predictor
+from muggle_convert.predict.reading import Pixels, read_picture
 
 SAMPLES = 5000  # pixels of each image, when all images share one alignment
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from muggle_convert.exporting.run import Exported, export
+from muggle_convert.exporting.export import Exported, export
 
 __all__ = ["Exported", "export"]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from muggle_convert.checkpoints import DType
+from muggle_convert.identify.translation import Made
+from muggle_convert.identify.translation_back import chunks_of
 from muggle_convert.rules import Shape
-from muggle_convert.translate import Made
-from muggle_convert.translate_back import chunks_of
 
 
 @dataclass(frozen=True)

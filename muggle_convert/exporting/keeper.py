@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 
 from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable, tensor_chunks
+from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint
 from muggle_convert.errors import Refusal
-from muggle_convert.fingerprint import fingerprint, promised_fingerprint
-from muggle_convert.match import Match
+from muggle_convert.identify.match import Match
 
 
 def refuse_another_original(matched: Match, keeper: Match) -> None:

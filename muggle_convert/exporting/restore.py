@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import DType, Limits, TensorEntry, printable
-from muggle_convert.document import LeftOut
-from muggle_convert.dropped import remade
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.contents import Content, computed, copied
-from muggle_convert.match import Match
+from muggle_convert.identify.document import LeftOut
+from muggle_convert.identify.dropped import remade
+from muggle_convert.identify.match import Match
+from muggle_convert.identify.translation import UNUSED, Made, original_name
+from muggle_convert.identify.translation_back import refuse_loss, translate_back
 from muggle_convert.rules import Drop, Fate, RuleSet
 from muggle_convert.rules.operations import Run
-from muggle_convert.translate import UNUSED, Made, original_name
-from muggle_convert.translate_back import refuse_loss, translate_back
 
 
 @dataclass(frozen=True)

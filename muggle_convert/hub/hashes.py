@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from muggle_convert.hashing import sha256_of
+from muggle_convert.checkpoints.hashing import sha256_of
 from muggle_convert.hub.cache import cache_folder
 
 

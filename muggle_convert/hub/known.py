@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muggle_convert.checkpoints import Checkpoint
-from muggle_convert.fingerprint import promised_fingerprint
+from muggle_convert.checkpoints.fingerprint import promised_fingerprint
 from muggle_convert.hub.zoo import entries
 
 

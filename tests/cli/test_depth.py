@@ -16,7 +16,7 @@ from PIL import Image
 
 from muggle_convert import load_any_dpt
 from muggle_convert.cli import main
-from muggle_convert.images.video import encoder, open_film
+from muggle_convert.predict.video import encoder, open_film
 from tests.conftest import Command
 from tests.goldens import golden, uint8_picture
 
@@ -171,7 +171,7 @@ def test_a_large_picture_goes_alone_and_comes_out_the_same(
 ) -> None:
     (photographs / "half.jpg").unlink()
     assert depth(photographs, "-m", model, "-o", tmp_path / "together", "--format", "npy").returncode == 1
-    monkeypatch.setattr("muggle_convert.images.reading.LARGE", 1000)
+    monkeypatch.setattr("muggle_convert.predict.reading.LARGE", 1000)
     assert depth(photographs, "-m", model, "-o", tmp_path / "alone", "--format", "npy").returncode == 1
     for name in ("house.npy", "garden/tree.npy"):
         assert np.array_equal(np.load(tmp_path / "alone" / name), np.load(tmp_path / "together" / name))

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from muggle_convert.conversion import Options, read
-from muggle_convert.diagrams.measure import measure
-from muggle_convert.diagrams.model import draw
-from muggle_convert.diagrams.views import draw_views
+from muggle_convert.draw.diagrams.measure import measure
+from muggle_convert.draw.diagrams.model import draw
+from muggle_convert.draw.diagrams.views import draw_views
+from muggle_convert.identify.read import ReadOptions, read
 from tests.conftest import Command
 from tests.goldens import Golden, golden, goldens
 
@@ -20,7 +20,7 @@ ONE_OF_EACH = list({case.family: case for case in goldens()}.values())
 
 
 def drawn(case: Golden, folder: Path) -> ElementTree.Element:
-    config = read(case.save(folder), Options(**case.told)).config
+    config = read(case.save(folder), ReadOptions(**case.told)).config
     rows, columns = case.manifest["inputs"][0]["shape"][2:]
     drawing = draw_views if case.family == "dust3r" else draw
     return ElementTree.fromstring(drawing(config, measure(config, rows, columns), rows, columns, "A <network> & more"))

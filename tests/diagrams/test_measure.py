@@ -8,14 +8,14 @@ import pytest
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import DINOv2Config
-from muggle_convert.conversion import Options, read
-from muggle_convert.diagrams.measure import Part, measure
+from muggle_convert.draw.diagrams.measure import Part, measure
+from muggle_convert.identify.read import ReadOptions, read
 from tests.goldens import golden
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> DPTConfig:
-    return read(golden("depth_anything_v2").save(tmp_path), Options(family="depth_anything_v2")).config
+    return read(golden("depth_anything_v2").save(tmp_path), ReadOptions(family="depth_anything_v2")).config
 
 
 def test_parts_add_up_to_the_whole(config: DPTConfig) -> None:

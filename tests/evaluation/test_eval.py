@@ -17,7 +17,7 @@ from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.cli import main
 from muggle_convert.evaluation.metrics import NAMES, measure
 from muggle_convert.evaluation.results import read_results
-from muggle_convert.publishing.pushing import push
+from muggle_convert.pushing.push import push
 from tests.goldens import golden, uint8_picture
 
 

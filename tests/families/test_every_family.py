@@ -14,7 +14,7 @@ from model_defs.build import build
 from model_defs.config import DPTConfig
 from model_defs.plain_values import leaves
 from muggle_convert.families import BY_NAME
-from muggle_convert.match import Match
+from muggle_convert.identify.match import Match
 from tests.families.swin_files import MASK, buffers
 from tests.families.variants import (
     depth_anything,

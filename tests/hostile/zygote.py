@@ -26,8 +26,8 @@ from typing import Any
 import muggle_convert.cli.convert
 import muggle_convert.cli.inspect
 import muggle_convert.cli.report
-import muggle_convert.conversion
-import muggle_convert.inspection  # noqa: F401
+import muggle_convert.converting
+import muggle_convert.inspecting  # noqa: F401
 from muggle_convert.cli import main
 
 LONGEST = 120  # seconds by the clock, which also counts what the disk takes, after which a child is ended

@@ -7,7 +7,7 @@ import pytest
 
 from muggle_convert import convert, inspect
 from muggle_convert.families.evidence import Source
-from muggle_convert.licences import Licence
+from muggle_convert.identify.licences import Licence
 from tests.goldens import golden
 from tests.hub.conftest import CASE
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from muggle_convert.images.predict import Predictor
 from muggle_convert.loading import load_any_dpt
+from muggle_convert.predict.predictor import Predictor
 from tests.goldens import golden
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from muggle_convert.images import colours
+from muggle_convert.draw import colours
 
 
 def lightness(painted: np.ndarray) -> np.ndarray:

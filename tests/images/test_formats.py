@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from model_defs.config import OutputConfig
-from muggle_convert.images.exr import write_exr
-from muggle_convert.images.ply import write_ply
-from muggle_convert.images.png16 import coding, write_png16
-from muggle_convert.images.scales import scale_of
+from muggle_convert.draw.exr import write_exr
+from muggle_convert.draw.ply import write_ply
+from muggle_convert.draw.png16 import coding, write_png16
+from muggle_convert.draw.scales import scale_of
 from tests.goldens import uint8_picture
 
 RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.images.jobs import plan_jobs
-from muggle_convert.images.reading import read_picture
-from muggle_convert.images.saving import replacing
+from muggle_convert.files.replacing import replacing
+from muggle_convert.predict.jobs import plan_jobs
+from muggle_convert.predict.reading import read_picture
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from model_defs.config import OutputConfig
 from muggle_convert import Refusal
-from muggle_convert.images.metres import to_metres
-from muggle_convert.images.predict import Predictor
+from muggle_convert.predict.metres import to_metres
+from muggle_convert.predict.predictor import Predictor
 
 RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")
 METRIC = OutputConfig(kind="metric depth", activation="sigmoid", max_depth=20.0)

@@ -9,11 +9,11 @@ import pytest
 
 from model_defs.config import OutputConfig
 from muggle_convert import Refusal
-from muggle_convert.images.colours import near_and_far
-from muggle_convert.images.comparison import compare
-from muggle_convert.images.panels import PAPER, Panel, arrange
-from muggle_convert.images.pictures import compared, depth_panel, painted
-from muggle_convert.images.predict import Predictor
+from muggle_convert.draw.colours import near_and_far
+from muggle_convert.draw.comparison import compare
+from muggle_convert.draw.panels import PAPER, Panel, arrange
+from muggle_convert.draw.pictures import compared, depth_panel, painted
+from muggle_convert.predict.predictor import Predictor
 from tests.goldens import uint8_picture
 
 RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")

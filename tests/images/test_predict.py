@@ -16,7 +16,7 @@ from PIL import Image
 from model_defs.build import build
 from model_defs.dpt import DPT
 from muggle_convert import Refusal, load_any_dpt
-from muggle_convert.images.predict import Predictor, with_predict
+from muggle_convert.predict.predictor import Predictor, with_predict
 from tests.configurations import SMALL
 from tests.goldens import GOLDENS, TOLERANCE, golden, goldens, uint8_picture
 

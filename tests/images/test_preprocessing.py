@@ -12,8 +12,8 @@ import torch
 
 from model_defs.config import ImageConfig
 from muggle_convert import Refusal
-from muggle_convert.images.sizes import input_size
-from muggle_convert.images.tensors import prepare
+from muggle_convert.predict.sizes import input_size
+from muggle_convert.predict.tensors import prepare
 from tests.goldens import GOLDENS, uint8_picture
 
 CASES = GOLDENS.parent / "preprocess"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from muggle_convert import Refusal
-from muggle_convert.images.reading import read_picture
+from muggle_convert.predict.reading import read_picture
 from tests.goldens import uint8_picture
 
 RED, BLUE = (200, 10, 30), (20, 40, 220)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model_defs.config import OutputConfig
-from muggle_convert.images.scales import Scale, nearness, scale_of, unit
+from muggle_convert.draw.scales import Scale, nearness, scale_of, unit
 
 RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")
 FARNESS = OutputConfig(kind="relative depth", activation="relu")  # as Omnidata trains

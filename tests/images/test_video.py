@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.images.products import save_film
-from muggle_convert.images.seeing import Seer
-from muggle_convert.images.video import encoder, even, open_film
+from muggle_convert.predict.products import save_film
+from muggle_convert.predict.seeing import Seer
+from muggle_convert.predict.video import encoder, even, open_film
 from tests.goldens import uint8_picture
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")

@@ -10,7 +10,7 @@ from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import open_checkpoint
 from muggle_convert.errors import Refusal
 from muggle_convert.families import FAMILIES
-from muggle_convert.match import match
+from muggle_convert.identify.match import match
 from muggle_convert.rules import Drop, RuleSet
 from tests.goldens import RELEASED, Golden, goldens
 

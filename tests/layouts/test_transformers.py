@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from muggle_convert import convert, export, inspect, load_any_dpt, verify
-from muggle_convert.conversion import Options, read
+from muggle_convert.identify.read import ReadOptions, read
 from tests.goldens import TOLERANCE
 from tests.layouts.cases import CASES, Files, files
 from tests.same import assert_same
@@ -120,7 +120,7 @@ def _same_network(loaded: Loaded, folder: Path, scratch: Path) -> None:
     assert inspect(folder, family=family).match.layout.startswith("transformers")
     convert(folder, scratch / "again.safetensors", family=family, sync=False)
     assert_same(load_file(scratch / "again.safetensors"), load_file(loaded.files.converted))
-    assert read(scratch / "again.safetensors").config == read(loaded.files.converted, Options()).config
+    assert read(scratch / "again.safetensors").config == read(loaded.files.converted, ReadOptions()).config
 
 
 def test_at_another_size_only_the_interpolation_of_positions_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

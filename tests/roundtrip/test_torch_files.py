@@ -14,8 +14,8 @@ from muggle_convert import Refusal
 from muggle_convert.checkpoints import DType, open_checkpoint, read_tensor
 from muggle_convert.exporting.contents import Content, computed, copied
 from muggle_convert.exporting.files import TorchFile, write_files
+from muggle_convert.identify.translation import Made
 from muggle_convert.rules.operations import Run
-from muggle_convert.translate import Made
 from tests.same import assert_same
 
 TYPES = {

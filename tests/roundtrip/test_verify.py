@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from muggle_convert import Refusal, convert, export, verify
-from muggle_convert.verification import Fared, Verification
+from muggle_convert.verifying import Fared, Verification
 from tests.conftest import Command
 from tests.goldens import Golden, golden, goldens
 

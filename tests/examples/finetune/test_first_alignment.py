@@ -13,7 +13,7 @@ from examples.finetune.trainable import trainable
 from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.evaluation.datasets import DATASETS, Pair
 from muggle_convert.evaluation.judging import Rules
-from muggle_convert.images.predict import Predictor
+from muggle_convert.predict.predictor import Predictor
 
 PLAIN, RULES = DATASETS["plain"], Rules("plain", "none", False, None)
 

@@ -12,7 +12,7 @@ from examples.finetune.objective import objective
 from examples.finetune.run import Recipe, Run, read_state
 from examples.finetune.trainable import trainable
 from muggle_convert import Refusal
-from muggle_convert.images.predict import with_predict
+from muggle_convert.predict.predictor import with_predict
 from tests.configurations import SMALL
 from tests.same import assert_same
 

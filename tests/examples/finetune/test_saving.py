@@ -12,10 +12,10 @@ from examples.finetune.saving import save
 from examples.finetune.trainable import trainable
 from muggle_convert import Refusal, convert, export, inspect, load_any_dpt
 from muggle_convert.cli.inspection_tables import show
-from muggle_convert.conversion import read
 from muggle_convert.families.evidence import Evidence
-from muggle_convert.images.predict import Predictor
-from muggle_convert.publishing.card import Provenance, card
+from muggle_convert.identify.read import read
+from muggle_convert.predict.predictor import Predictor
+from muggle_convert.pushing.card import Provenance, card
 from tests.goldens import golden
 from tests.same import assert_same
 

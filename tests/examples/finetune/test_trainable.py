@@ -10,7 +10,7 @@ from examples.finetune.objective import objective
 from examples.finetune.run import Recipe, Run
 from examples.finetune.trainable import adam, batch_norms, to_training, trainable
 from muggle_convert import Refusal, load_any_dpt
-from muggle_convert.images.predict import with_predict
+from muggle_convert.predict.predictor import with_predict
 from tests.configurations import SMALL, Small
 from tests.goldens import golden
 from tests.same import assert_same

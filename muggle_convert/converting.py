@@ -1,0 +1,71 @@
+"""From a checkpoint to a converted file: read, plan, write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.checkpoints import Limits, printable
+from muggle_convert.errors import Refusal
+from muggle_convert.files.target import check_target
+from muggle_convert.identify.read import ReadOptions, read
+from muggle_convert.plan import Plan
+from muggle_convert.writing.converted_file import Report, WriteOptions, check_not_source, settle, write
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    state: str | None = None,
+    drops: Sequence[str] = (),
+    revision: str | None = None,
+    filename: str | None = None,
+    dtype: str | None = None,
+    keep_unused: bool = False,
+    licence: str | None = None,
+    strict_finite: bool = False,
+    sha256: bool = False,
+    sync: bool = True,
+    force: bool = False,
+    limits: Limits = Limits(),
+) -> Report:
+    """Write a checkpoint of any known family as one safetensors file in the model's own names.
+
+    Most keywords are options of the command line. `overrides` are the settings of `--set`, `drops` the templates of `--drop`; `revision` and
+    `filename` say which file of a repository on the Hub is meant; `sync=False` leaves it to the system when the file reaches the disk.
+    """
+    reading = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits)
+    options = WriteOptions(dtype, keep_unused, licence, strict_finite, sha256, sync, force)
+    target = Path(target)
+    if str(target) == "-":
+        raise Refusal(
+            "a safetensors file is not written from its beginning to its end, so that it cannot go to standard output; name a file."
+        )
+    if target.suffix != ".safetensors":
+        raise Refusal(
+            f"{printable(target)} does not end in .safetensors, by which other programs know such files; "
+            f"name it {printable(target.stem or 'model')}.safetensors."
+        )
+    check_target(target, options.force)
+    matched = read(source, reading)
+    check_not_source(matched.checkpoint, target)
+    return write(settle(matched, options), target, options)
+
+
+def preview(source: str | Path, **options: Any) -> Plan:
+    """The plan of a conversion of which nothing is written; the keywords are those of `convert`."""
+    reading, writing = _parted(options)
+    return settle(read(source, reading), writing)
+
+
+def _parted(options: Mapping[str, Any]) -> tuple[ReadOptions, WriteOptions]:
+    of_reading = {field.name for field in fields(ReadOptions)}
+    return (
+        ReadOptions(**{name: value for name, value in options.items() if name in of_reading}),
+        WriteOptions(**{name: value for name, value in options.items() if name not in of_reading}),
+    )

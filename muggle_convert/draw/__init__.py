@@ -1,0 +1,1 @@
+"""Depth and networks as pictures that people look at."""

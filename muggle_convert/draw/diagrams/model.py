@@ -1,0 +1,107 @@
+"""A network as a drawing: its parts in the paper's order, what each hands on, and where its weights and its work lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from model_defs.config import DPTConfig
+from muggle_convert.draw.diagrams.elements import (
+    BOX,
+    COLOURS,
+    ENCODER,
+    FUSION,
+    HEADING,
+    LEFT,
+    PICTURE,
+    PREDICTION,
+    RIGHT,
+    ROW,
+    SLIM,
+    TOP,
+    WIDTH,
+    draw_across,
+    draw_decoder,
+    draw_heading,
+    draw_part,
+    draw_picture,
+    draw_shares,
+    draw_steps,
+    draw_tap,
+    draw_title,
+    spread,
+    tint,
+)
+from muggle_convert.draw.diagrams.measure import Part, Shape
+from muggle_convert.draw.diagrams.svg import Drawing
+
+
+def draw(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, title: str) -> str:
+    """The whole picture as SVG; data goes up on the left, down the encoder, across, up the fusion and down on the right."""
+    levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
+    bottom = TOP + ROW * len(levels)
+    drawing = Drawing(RIGHT + WIDTH + 30, bottom + 246, title)
+    draw_title(drawing, parts[""], f"a picture of {rows} × {columns} pixels")
+    _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
+    _draw_encoder(drawing, config, parts, len(levels))
+    draw_decoder(drawing, parts, levels)
+    _draw_outputs(drawing, parts, len(levels))
+    draw_shares(drawing, parts, bottom + 28)
+    return drawing.svg()
+
+
+def _draw_inputs(drawing: Drawing, parts: Mapping[str, Part], image: Shape, levels: int) -> None:
+    """From the picture to the first of the encoder's rows."""
+    names = [name for name in ("patch_embed", "posenc") if name in parts]
+    first = len(parts["patch_embed"].outputs) - 1
+    places = [TOP + ROW * row for row in range(first + 1)] if first else spread(len(names) + 1, levels)[::-1]
+    draw_picture(drawing, LEFT, places[0], "picture", image, PICTURE)
+    for name, place in zip(names, places[1:], strict=True):
+        draw_part(drawing, LEFT, place, name, name, parts[name], parts[name].outputs[0])
+    draw_steps(drawing, LEFT + WIDTH / 2, places)
+    draw_across(drawing, places[-1], LEFT + WIDTH, ENCODER)
+
+
+def _draw_encoder(drawing: Drawing, config: DPTConfig, parts: Mapping[str, Part], levels: int) -> None:
+    """The encoder as one column, cut where something is tapped; above it the stages of a hybrid's patch embedding that are tapped too."""
+    part, early = parts["imgencoder"], parts["patch_embed"].outputs[1:]
+    top = TOP + ROW * len(early)
+    below = TOP + ROW * levels  # where there is room for the name, if not above
+    draw_heading(drawing, ENCODER, SLIM, "imgencoder", part, below - 9 if early else HEADING)
+    drawing.box(ENCODER, top, SLIM, TOP + ROW * (levels - 1) + BOX - top, tint("imgencoder"), COLOURS["imgencoder"])
+    for level in range(len(early)):
+        drawing.box(ENCODER, TOP + ROW * level, SLIM, BOX, tint("patch_embed"), COLOURS["patch_embed"])
+        corner, middle = (LEFT + WIDTH + ENCODER) / 2, TOP + ROW * (len(early) - 1) + BOX / 2
+        drawing.arrow(
+            (LEFT + WIDTH, middle), (corner, middle), (corner, TOP + ROW * level + BOX / 2), (ENCODER - 2, TOP + ROW * level + BOX / 2)
+        )
+    for level, (label, shape) in enumerate(zip(_steps(config.encoder), [*early, *part.outputs], strict=True)):
+        y = TOP + ROW * level
+        for number, line in enumerate(label):
+            drawing.text(ENCODER + SLIM / 2, y + 47 - 9 * (len(label) - 1) + 18 * number, line, size=13, anchor="middle", bold=number == 0)
+        if level > len(early):
+            drawing.line((ENCODER + 14, y - 16), (ENCODER + SLIM - 14, y - 16), stroke=COLOURS["imgencoder"], width=1)
+        draw_tap(drawing, y, shape)
+
+
+def _draw_outputs(drawing: Drawing, parts: Mapping[str, Part], levels: int) -> None:
+    """From the finest fusion block at the top to the prediction at the bottom."""
+    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")
+    names = [*(name for name in parts if "." not in name and name not in known), "head"]
+    places = spread(len(names) + 1, levels)
+    for name, place in zip(names, places[:-1], strict=True):
+        draw_part(drawing, RIGHT, place, name, name, parts[name], parts[name].outputs[0])
+    draw_picture(drawing, RIGHT, places[-1], "prediction", parts[""].outputs[0], PREDICTION)
+    draw_steps(drawing, RIGHT + WIDTH / 2, places)
+    draw_across(drawing, TOP, FUSION + WIDTH, RIGHT)
+
+
+def _steps(encoder: Any) -> list[tuple[str, ...]]:
+    """What lies between two taps, in words."""
+    stages = [(f"stage {number}", "of patch_embed") for number in range(2)] if encoder.kind == "hybrid" else []
+    if not hasattr(encoder, "taps"):
+        return [(f"stage {number}", f"{depth} blocks") for number, depth in enumerate(encoder.depths)]
+    what = "stage" if encoder.kind == "efficientnet_lite" else "block"
+    firsts = [0, *(tap + 1 for tap in encoder.taps)]
+    runs = zip(firsts[:-1], encoder.taps, strict=True)
+    return stages + [(f"{what}s {first} to {last}" if first < last else f"{what} {last}",) for first, last in runs]

@@ -1,0 +1,53 @@
+"""A picture and its depth as coloured points in space, in the format that MeshLab and Blender open."""
+
+from __future__ import annotations
+
+import math
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from muggle_convert.draw.scales import Scale
+from muggle_convert.predict.metres import Prediction
+from muggle_convert.predict.reading import Pixels
+
+NEAREST, FARTHEST = 1.0, 10.0  # where relative depth, which has no scale of its own, is put
+
+
+def write_ply(file: BinaryIO, picture: Pixels, prediction: Prediction, scale: Scale, field_of_view: float) -> None:
+    """One point for each pixel; x to the right, y up, and the camera in the origin looks along -z."""
+    height, width = prediction.shape
+    away = distances(prediction, scale)
+    focal = max(height, width) / 2 / math.tan(math.radians(field_of_view) / 2)  # in pixels; the angle spans the longer side
+    across = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / focal
+    down = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / focal
+    kept = np.isfinite(away)
+    points = np.stack([away * across, -away * down[:, None], -away], axis=-1)[kept]
+    metres = scale.kind == "metric depth"
+    unit = "metres" if metres else f"no unit: relative depth, the nearest points put at {NEAREST:g} and the farthest at {FARTHEST:g}"
+    write_points(file, points, picture[kept], [f"coordinates in {unit}", f"field of view {field_of_view:g} degrees, as assumed"])
+
+
+def write_points(file: BinaryIO, points: npt.NDArray[np.float32], colours: Pixels, comments: list[str]) -> None:
+    """(N, 3) coordinates and (N, 3) colours; x to the right, y up, and the camera in the origin looks along -z."""
+    rows = np.empty(len(points), [("points", "<f4", 3), ("colours", "u1", 3)])
+    rows["points"], rows["colours"] = points, colours
+    file.write(_header(len(rows), comments).encode())
+    file.write(rows.tobytes())
+
+
+def distances(prediction: Prediction, scale: Scale) -> npt.NDArray[np.float32]:
+    """How far along the camera's view each pixel is, in metres or between two distances that are merely agreed upon."""
+    if scale.kind == "metric depth":
+        return prediction.astype(np.float32)
+    near: npt.NDArray[np.float32] = np.clip(scale.share(prediction), 0, 1).astype(np.float32)
+    if scale.kind == "relative depth":
+        return FARTHEST + near * np.float32(NEAREST - FARTHEST)
+    return np.float32(1) / (1 / FARTHEST + near * np.float32(1 / NEAREST - 1 / FARTHEST))
+
+
+def _header(count: int, comments: list[str]) -> str:
+    properties = [f"property float {axis}" for axis in "xyz"] + [f"property uchar {colour}" for colour in ("red", "green", "blue")]
+    said = [f"comment {comment}" for comment in comments]
+    return "\n".join(["ply", "format binary_little_endian 1.0", *said, f"element vertex {count}", *properties, "end_header", ""])

@@ -1,0 +1,162 @@
+"""From a checkpoint, converted or not, to a file in the original layout or a folder that transformers loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.checkpoints import Limits, printable
+from muggle_convert.errors import Refusal
+from muggle_convert.exporting.files import FileOut, TextFile, TorchFile, write_files
+from muggle_convert.exporting.keeper import refuse_another_original
+from muggle_convert.exporting.preprocessor import preprocessor_config
+from muggle_convert.exporting.restore import Restored, model_tensors, refuse_too_much, restore
+from muggle_convert.exporting.shards import safetensors_files
+from muggle_convert.families import FAMILIES
+from muggle_convert.files.target import check_target
+from muggle_convert.identify.dropped import check_dropped
+from muggle_convert.identify.match import Match
+from muggle_convert.identify.read import ReadOptions, open_anywhere, read
+from muggle_convert.identify.reading_like import read_like
+from muggle_convert.rules import RuleSet
+from muggle_convert.writing.converted_file import check_not_source
+
+TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and in which layout."""
+
+    layout: str
+    files: tuple[Path, ...]
+    restored: Restored
+
+
+def export(
+    source: str | Path,
+    target: str | Path,
+    to: str = "original",
+    *,
+    keeper: str | Path | None = None,
+    fill_unused: bool = False,
+    max_shard_size: int | None = None,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    state: str | None = None,
+    drops: Sequence[str] = (),
+    revision: str | None = None,
+    filename: str | None = None,
+    sync: bool = True,
+    force: bool = False,
+    limits: Limits = Limits(),
+) -> Exported:
+    """Write `source` as the original code reads it (`to="original"`, a file) or as transformers does (`to="transformers"`, a folder).
+
+    What the network never reads is taken from the converted file if it kept it, else from `keeper`, another checkpoint; else it is
+    zeros, in the original layout only with `fill_unused`. The other keywords are those of `convert`; `state` is about the keeper where
+    there is one, for a converted file has but one.
+    """
+    target = Path(target)
+    of_source, of_keeper = (state, None) if keeper is None else (None, state)
+    options = ReadOptions(
+        family=family, overrides=overrides, state=of_source, drops=tuple(drops), revision=revision, filename=filename, limits=limits
+    )
+    matched = read(source, options)
+    check_dropped(matched)
+    layout, rules = layout_for(matched, to)
+    keepers = [read_like(matched, open_anywhere(keeper, ReadOptions(state=of_keeper)))] if keeper is not None else []
+    for one in keepers:
+        refuse_another_original(matched, one)
+    restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
+    refuse_too_much(restored, limits)
+    files = _folder(matched, target, restored, max_shard_size) if to == "transformers" else _file(target, restored, max_shard_size)
+    for path in files:
+        for match in (matched, *keepers):
+            check_not_source(match.checkpoint, path)
+    with _made(target) if to == "transformers" else nullcontext():
+        for path in files:
+            check_target(path, force)
+        write_files(files, force=force, sync=sync)
+    return Exported(layout, tuple(files), restored)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder for what is written inside, and take it away again where that fails."""
+    if folder.is_dir():
+        yield
+        return
+    check_target(folder, force=False)
+    if folder.suffix in (*TORCH_SUFFIXES, ".safetensors"):
+        raise Refusal(
+            f"transformers loads a folder, and {printable(folder)} is named like a file; name a folder, such as {printable(folder.stem)}."
+        )
+    folder.mkdir()
+    try:
+        yield
+    except BaseException:
+        folder.rmdir()
+        raise
+
+
+def layout_for(matched: Match, to: str) -> tuple[str, RuleSet]:
+    """The layout that has a place for every tensor; of several, the one the model came in."""
+    if to not in ("original", "transformers"):
+        raise Refusal(f"there is no layout {to!r} to export to; choose original or transformers.")
+    family = matched.family
+    if to == "transformers" and family.transformers is None:
+        known = ", ".join(one.name for one in FAMILIES if one.transformers)
+        raise Refusal(f"transformers has no model for {family.name}; it has {known}. Export with --to original instead.")
+    layouts = dict(family.transformers.layouts if to == "transformers" and family.transformers else family.layouts)
+    if to == "original":
+        origin = matched.document.layout if matched.document else matched.layout
+        layouts = {**({origin: layouts[origin]} if origin in layouts else {}), **layouts}
+    homeless: dict[str, list[str]] = {}
+    names = list(model_tensors(matched))
+    for layout, rules in layouts.items():
+        homeless[layout] = [name for name in names if rules.of_canonical(name) is None]
+        if not homeless[layout]:
+            return layout, rules
+    nearest = min(homeless, key=lambda layout: len(homeless[layout]))
+    raise Refusal(
+        f"{printable(matched.checkpoint.name)} has {homeless[nearest][0]}, for which the {nearest} layout of {family.name} has no place."
+    )
+
+
+def _file(target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
+    if target.suffix == ".safetensors":
+        return safetensors_files(target, restored.contents, max_shard_size)
+    if target.suffix not in TORCH_SUFFIXES:
+        raise Refusal(
+            f"{printable(target)} ends in neither .safetensors nor {', '.join(TORCH_SUFFIXES)}; name the file so that programs know it."
+        )
+    if max_shard_size is not None:
+        raise Refusal("only .safetensors files are split with --max-shard-size; a torch file is one file.")
+    return {target: TorchFile(restored.contents)}
+
+
+def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
+    layouts, config = matched.family.transformers, matched.config
+    assert layouts is not None
+    files: dict[Path, FileOut] = {
+        target / "config.json": _json(layouts.config(config, config.encoder)),
+        target / "preprocessor_config.json": _json(
+            preprocessor_config(config, layouts.square(config, config.encoder) if layouts.square else None)
+        ),
+        **safetensors_files(target / "model.safetensors", restored.contents, max_shard_size),
+    }
+    strangers = [path for path in sorted(target.glob("*")) if path.suffix in (".safetensors", ".bin", ".index.json") and path not in files]
+    if strangers:
+        raise Refusal(
+            f"{printable(target)} holds {printable(strangers[0].name)}, which would stand beside what is written; give a new folder."
+        )
+    return files
+
+
+def _json(value: Mapping[str, Any]) -> TextFile:
+    return TextFile(json.dumps(value, indent=2, sort_keys=True).encode() + b"\n")

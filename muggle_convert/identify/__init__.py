@@ -1,0 +1,1 @@
+"""From a checkpoint to what it is: family, layout, configuration, and the evidence for each."""

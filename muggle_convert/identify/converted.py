@@ -1,0 +1,54 @@
+"""Reading files that this program wrote, which say themselves what they are, and may have been written by a stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from model_defs.config import DPTConfig
+from model_defs.plain_values import leaves
+from muggle_convert.checkpoints import Checkpoint, printable
+from muggle_convert.errors import Refusal
+from muggle_convert.families import BY_NAME
+from muggle_convert.families.evidence import Findings
+from muggle_convert.families.family import Family
+from muggle_convert.identify.accounting import Description, account, apply_settings, reading_of
+from muggle_convert.identify.document import KEY, Document, read_document
+from muggle_convert.identify.translation import UNUSED, Translation, translate
+from muggle_convert.rules import Shape
+
+
+def read_converted(
+    checkpoint: Checkpoint, family: str | None, overrides: Mapping[str, Any], left_out: Mapping[str, str]
+) -> tuple[Document, Description]:
+    """What such a file says of itself, and what it holds, with what flags change on top."""
+    document = read_document(checkpoint.metadata[KEY], printable(checkpoint.name))
+    found = BY_NAME.get(document.config.family)
+    if found is None:
+        raise Refusal(f"{printable(checkpoint.name)} holds a {document.config.family!r}; this version knows {', '.join(BY_NAME)}.")
+    if family not in (None, found.name):
+        raise Refusal(
+            f"{printable(checkpoint.name)} was converted as {found.name}, not as {family}; convert the original again to change that."
+        )
+    findings = Findings(document.evidence)
+    translation = translate(checkpoint, None, left_out)
+    shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
+    shown |= {alias: shown[owner] for alias, owner in document.aliases.items() if owner in shown}
+    account(reading_of(checkpoint, found, Translation(shown, {}), overrides, None), _inventory(found, document.config, checkpoint))
+    config = apply_settings(found, document.config, overrides, findings)
+    return document, Description(config, findings.evidence, translation)
+
+
+def _inventory(family: Family[Any], config: DPTConfig, checkpoint: Checkpoint) -> Mapping[str, Shape]:
+    """The inventory of a configuration that a file brought along, in which a stranger can have written any numbers."""
+    refusal = Refusal(f"{printable(checkpoint.name)} describes a network that cannot be; convert the original again.")
+    if not isinstance(config.encoder, family.encoder):
+        raise refusal
+    counts = [value for path, value in leaves(config).items() if "depth" in path.rpartition(".")[2] and isinstance(value, (int, tuple))]
+    blocks = sum(sum(count) if isinstance(count, tuple) else count for count in counts)
+    if blocks > len(checkpoint.tensors):
+        raise refusal
+    try:
+        return family.inventory(config)
+    except (ArithmeticError, LookupError, ValueError):  # numbers that divide nothing, and lists of other lengths than the ones beside them
+        raise refusal from None

@@ -1,0 +1,77 @@
+"""Holding dropped tensors against what they are said to be: computed again, or the same as another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from model_defs.config import DPTConfig
+from muggle_convert.checkpoints import DType, TensorEntry, as_array, printable, read_tensor, same_bytes, tensor_chunks
+from muggle_convert.errors import Refusal
+from muggle_convert.files.casting import narrow
+from muggle_convert.identify.match import Match
+from muggle_convert.rules import Drop, Shape
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_CLOSE = {DType.F16: 1e-3, DType.BF16: 1e-2}  # what rounding takes from numbers around one
+
+
+def check_dropped(match: Match) -> None:
+    """Refuse where a tensor that is left out as derivable or repeated is not what it would be made again as."""
+    for name in match.translation.dropped:
+        check_one(match, name)
+
+
+def check_one(match: Match, name: str) -> None:
+    place = match.translation.dropped[name]
+    drop, fields = place.rule, dict(place.fields)
+    assert isinstance(drop, Drop)
+    if drop.derive is not None:
+        _compare(match, match.checkpoint.tensors[name], drop.derive(match.config.encoder, fields))
+    if drop.same_as is not None:
+        other = match.checkpoint.tensors.get(drop.same_as.write(fields) or "")
+        if other is not None and not _equal(match.checkpoint.tensors[name], other):
+            raise Refusal(
+                f"{printable(match.checkpoint.name)} has {printable(name)} different from {printable(other.name)}, where "
+                f"{match.family.name} has one tensor under two names; the file is not what it looks like."
+            )
+
+
+def is_exact(match: Match, name: str) -> bool:
+    """Whether a derivable tensor would be made again to the last bit."""
+    entry, place = match.checkpoint.tensors[name], match.translation.dropped[name]
+    assert isinstance(place.rule, Drop)
+    shape, elements = remade(place.rule, match.config, dict(place.fields), entry.dtype)
+    return shape == entry.shape and elements == read_tensor(entry)
+
+
+def remade(drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> tuple[Shape, bytes]:
+    """A derivable tensor as a file would hold it."""
+    assert drop.derive is not None
+    array = drop.derive(config.encoder, fields)
+    return array.shape, narrow(dtype, array)
+
+
+def _compare(match: Match, entry: TensorEntry, derived: np.ndarray[Any, Any]) -> None:
+    file, name = printable(match.checkpoint.name), printable(entry.name)
+    advice = "the file is not what it looks like; convert it as another family, or get it again"
+    if derived.shape != entry.shape:
+        raise Refusal(f"{file} stores {name} of shape {list(entry.shape)}, but its configuration gives {list(derived.shape)}: {advice}.")
+    if not _same_values(as_array(entry), derived, entry.dtype):
+        raise Refusal(f"{file} stores other values in {name} than its configuration gives: {advice}.")
+
+
+def _same_values(stored: np.ndarray[Any, Any], derived: np.ndarray[Any, Any], dtype: DType) -> bool:
+    """Whole numbers exactly; floats up to the last bits, in which a logarithm differs between libraries."""
+    import numpy as np
+
+    if dtype.is_floating:
+        return bool(np.allclose(stored, derived, rtol=0.0, atol=_CLOSE.get(dtype, 1e-6)))
+    return bool(np.array_equal(stored, derived))
+
+
+def _equal(one: TensorEntry, other: TensorEntry) -> bool:
+    same_kind = (one.shape, one.dtype) == (other.shape, other.dtype)
+    return one.shares_bytes_with(other) or (same_kind and same_bytes(tensor_chunks(one), tensor_chunks(other)))

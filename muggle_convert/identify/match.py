@@ -1,0 +1,96 @@
+"""From a checkpoint to what it is: the family, the layout, the configuration, and the evidence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_defs.config import DPTConfig
+from muggle_convert.checkpoints import Checkpoint, printable
+from muggle_convert.checkpoints.fingerprint import promised_fingerprint
+from muggle_convert.errors import Refusal
+from muggle_convert.families import BY_NAME, FAMILIES
+from muggle_convert.families.evidence import Evidence
+from muggle_convert.families.family import Family, nearest_released
+from muggle_convert.identify.candidates import best_candidate
+from muggle_convert.identify.converted import read_converted
+from muggle_convert.identify.document import KEY, Document
+from muggle_convert.identify.translation import Translation
+from muggle_convert.rules.templates import Template
+
+CONVERTED = "converted"  # the layout of the files this program writes
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a checkpoint is, and how its tensors are called in the model."""
+
+    checkpoint: Checkpoint
+    family: Family[Any]
+    layout: str
+    config: DPTConfig
+    evidence: Mapping[str, Evidence]
+    translation: Translation
+    document: Document | None = None  # what a converted file says of itself
+    left_out: Mapping[str, str] = field(default_factory=dict)  # reason by name, for what the user asked to drop
+
+    @property
+    def fingerprint(self) -> str | None:
+        """That of the original the weights came in; None where its container promises no checksums."""
+        return self.document.source["fingerprint"] if self.document else promised_fingerprint(self.checkpoint)
+
+    @property
+    def released(self) -> tuple[str, bool]:
+        """The published checkpoint of this configuration, or else the nearest one and False."""
+        return nearest_released(self.family, self.config)
+
+
+def match(
+    checkpoint: Checkpoint,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    drops: tuple[str, ...] = (),
+) -> Match:
+    """What a checkpoint is; refused where it is unknown, ambiguous or contradicts itself."""
+    if family is not None and family not in BY_NAME:
+        raise Refusal(f"there is no family {family!r}; the families are {', '.join(BY_NAME)}.")
+    settings = overrides or {}
+    _refuse_no_value(settings)
+    left_out = {name: f"left out as asked ({template})" for template in drops for name in _asked_to_drop(checkpoint, template)}
+    document: Document | None = None
+    if KEY in checkpoint.metadata:
+        document, found = read_converted(checkpoint, family, settings, left_out)
+        known, layout = BY_NAME[document.config.family], CONVERTED
+    else:
+        candidate, found = best_candidate(checkpoint, family, settings, left_out)
+        known, layout = candidate.family, candidate.layout
+    return Match(checkpoint, known, layout, found.config, found.evidence, found.translation, document, left_out)
+
+
+def _refuse_no_value(settings: Mapping[str, Any]) -> None:
+    """Say which setting it is that no family could read, before one of them says it of a value without a name."""
+    for key, value in settings.items():
+        problems = []
+        for known in (family.settings[key] for family in FAMILIES if key in family.settings):
+            try:
+                known.parse(value)
+                break
+            except Refusal as problem:
+                problems.append(problem)
+        else:
+            if problems:
+                raise Refusal(f"the setting {printable(key)} (--set) has no such value: {problems[0]}")
+
+
+def _asked_to_drop(checkpoint: Checkpoint, text: str) -> list[str]:
+    try:
+        template = Template(text)
+    except ValueError as problem:
+        raise Refusal(f"--drop {printable(problem)}.") from None
+    names = [name for name in checkpoint.tensors if template.match(name) is not None]
+    if not names:
+        raise Refusal(
+            f"{printable(checkpoint.name)} holds no tensor that --drop {printable(text)!r} could mean; give a whole name, with {{n}} for numbers."
+        )
+    return names

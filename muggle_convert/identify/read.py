@@ -1,0 +1,36 @@
+"""Opening a checkpoint, wherever it is, and finding out what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.checkpoints import Checkpoint, Limits, open_checkpoint
+from muggle_convert.hub.locate import locate
+from muggle_convert.identify.match import Match, match
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a checkpoint is to be read: what its tensors cannot tell, and which of its tensors are meant."""
+
+    family: str | None = None
+    overrides: Mapping[str, Any] | None = None
+    state: str | None = None
+    drops: tuple[str, ...] = ()
+    revision: str | None = None  # of a repository on the Hub
+    filename: str | None = None  # in it
+    limits: Limits = Limits()
+
+
+def open_anywhere(source: str | Path, options: ReadOptions = ReadOptions()) -> Checkpoint:
+    """Open a checkpoint, which may also be on the Hub or in the zoo."""
+    located = locate(source, options.revision, options.filename)
+    return replace(open_checkpoint(located.path, options.state, options.limits), known_as=located.known_as)
+
+
+def read(source: str | Path, options: ReadOptions = ReadOptions()) -> Match:
+    """Open a checkpoint and find out what it is."""
+    return match(open_anywhere(source, options), options.family, options.overrides, options.drops)

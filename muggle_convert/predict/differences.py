@@ -1,0 +1,35 @@
+"""Running two networks on the same pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model_defs.network import Network
+
+
+def largest_differences(one: Network, other: Network) -> dict[str, float]:
+    """For a few sizes and pictures of noise: the largest difference of the predictions, in standard deviations of the first network's."""
+    image = one.config.image
+    size, step = max(image.multiple, image.size // image.multiple * image.multiple), image.multiple
+    found: dict[str, float] = {}
+    generator = torch.Generator().manual_seed(0)
+    for height, width in ((size, size), (size, size + 2 * step), (max(step, size - step), size)):
+        picture = torch.randn(1, image.channels, height, width, generator=generator)
+        try:
+            one.check(picture.to(next(one.parameters()).dtype))
+        except ValueError:
+            continue  # this family takes one size only
+        with torch.inference_mode():
+            expected, found_here = (_prediction(model, picture) for model in (one, other))
+        largest = (found_here - expected).abs().max()
+        found[f"{height} x {width}"] = float(largest / expected.std()) if largest else 0.0
+    return found
+
+
+def _prediction(model: Network, picture: Tensor) -> Tensor:
+    """All numbers of a prediction; a network of two views sees the picture beside its mirror image."""
+    picture = picture.to(next(model.parameters()).dtype)
+    prediction = model(*[picture, picture.flip(-1)][: model.pictures])
+    maps = prediction.values() if isinstance(prediction, dict) else [prediction]
+    return torch.cat([one.double().flatten() for one in maps])

@@ -1,0 +1,115 @@
+"""Which pictures are to be predicted, and which file each prediction goes to."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.errors import Refusal
+from muggle_convert.files.target import check_folder_of
+from muggle_convert.predict import video
+
+PICTURES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".heic"}
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture or video, and where its prediction goes."""
+
+    source: Path
+    target: Path
+
+    @property
+    def is_film(self) -> bool:
+        return self.source.suffix.lower() in video.SUFFIXES
+
+
+@dataclass(frozen=True)
+class Events:
+    """Who wants to know how far it is."""
+
+    film: Callable[[int | None], None]  # one begins, with so many frames
+    frame: Callable[[], None]
+    done: Callable[[Job, str | None], None]  # with what went wrong
+
+
+def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
+    """A job for every picture named or found in a folder. The target is a file where there is one picture and `out` is named like one, else a folder
+    in which the inputs' folders are mirrored."""
+    inputs = list(inputs)
+    if not any(map(os.path.exists, inputs)):  # one of several is a picture that fails, as a broken one does
+        raise Refusal(f"{printable(inputs[0])} does not exist.")
+    found = list(dict.fromkeys(pair for path in inputs for pair in _found(path, out)))
+    if not found:
+        raise Refusal(f"there is no picture in {', '.join(map(printable, inputs))}; pictures end in {', '.join(sorted(PICTURES))}.")
+    if out.suffix and not out.is_dir():
+        if out.suffix.lower() not in _FILES:
+            raise Refusal(
+                f"{printable(out)} ends in {printable(out.suffix)}, and files are written as {', '.join(_FILES)}; if it is to be a folder, "
+                "make it first."
+            )
+        if len(inputs) > 1 or inputs[0].is_dir():
+            raise Refusal(f"{printable(out)} is the name of one file, and there are {len(found)} pictures; name a folder to write to.")
+        check_folder_of(out)
+        jobs = [Job(found[0][0], out)]
+        if jobs[0].is_film != (out.suffix.lower() == ".mp4"):
+            raise Refusal(f"{printable(found[0][0].name)} cannot become {printable(out)}; a video becomes an .mp4, and nothing else does.")
+    else:
+        jobs = _into_folder(found, out, suffix)
+    _protect_sources(jobs)
+    return jobs
+
+
+_FILES = (".png", ".npy", ".exr", ".ply", ".mp4")
+
+
+def _found(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
+    """Pictures, each with its place below the folder it was found in; and folders that cannot be looked into, which fail when they are read."""
+    if not path.is_dir():
+        yield path, Path(path.name)
+        return
+    closed: list[Path] = []
+    below = [
+        Path(folder, name)
+        for folder, _, names in os.walk(path, onerror=lambda problem: closed.append(Path(problem.filename)))
+        for name in names
+    ]
+    files = [file for file in below if file.suffix.lower() in PICTURES | video.SUFFIXES and file.is_file()]
+    for file in sorted(files + closed):
+        inside = file.relative_to(path)
+        if not any(part.startswith(".") for part in inside.parts) and not _below(file, out, path):
+            yield file, inside
+
+
+def _below(file: Path, out: Path, folder: Path) -> bool:
+    """Whether a file was written by an earlier run into a folder inside of the one that is read."""
+    return out.resolve() != folder.resolve() and file.resolve().is_relative_to(out.resolve())
+
+
+def _into_folder(found: list[tuple[Path, Path]], out: Path, suffix: str) -> list[Job]:
+    """Where two pictures differ only in their suffixes, the targets keep them."""
+    if out.exists() and not out.is_dir():
+        raise Refusal(f"{printable(out)} is a file, and there are {len(found)} pictures; name a folder to write to.")
+    endings = [".mp4" if source.suffix.lower() in video.SUFFIXES else suffix for source, _ in found]
+    short = [out / inside.with_suffix(ending) for (_, inside), ending in zip(found, endings, strict=True)]
+    counts = Counter(short)
+    targets = [
+        target if counts[target] == 1 else out / inside.with_name(inside.name + ending)
+        for target, (_, inside), ending in zip(short, found, endings, strict=True)
+    ]
+    if twice := next((target for target, count in Counter(targets).items() if count > 1), None):
+        raise Refusal(f"two pictures would both be written to {printable(twice)}; write them to folders of their own.")
+    return [Job(source, target) for (source, _), target in zip(found, targets, strict=True)]
+
+
+def _protect_sources(jobs: list[Job]) -> None:
+    sources = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        if job.target.resolve() in sources:
+            raise Refusal(f"{printable(job.target)} is one of the pictures themselves; write to another folder.")

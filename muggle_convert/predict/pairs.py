@@ -1,0 +1,82 @@
+"""Two photographs of a scene through a network that sees them together, and their points in one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from model_defs.config import ImageConfig
+from muggle_convert.draw.ply import write_points
+from muggle_convert.errors import Refusal
+from muggle_convert.predict.predictor import Predictor
+from muggle_convert.predict.reading import Picture, Pixels, read_picture
+from muggle_convert.predict.tensors import normalised
+
+
+@dataclass(frozen=True)
+class View:
+    """One photograph as the network saw it, and what it made of each pixel."""
+
+    picture: Pixels  # (H, W, 3)
+    points: npt.NDArray[np.float32]  # (H, W, 3), right, down and away from the first view's camera
+    confidence: npt.NDArray[np.float32]  # (H, W), from 1 upwards
+
+
+class PairPredictor(Predictor):
+    """What a network of two views gains."""
+
+    def predict(self, first: Picture, second: Picture | None = None, size: int | None = None) -> tuple[View, View]:  # type: ignore[override]
+        """Points of both photographs (paths, PIL images or uint8 RGB arrays) in the frame of the first."""
+        if second is None:
+            raise Refusal("this network looks at two pictures of a scene at once, and one was given; call model.predict(first, second).")
+        pictures = [as_trained(read_picture(picture), self.config.image, size) for picture in (first, second)]
+        weight = next(self.parameters())
+        inputs = [normalised(picture.astype(np.float32), self.config.image)[None].to(weight.device, weight.dtype) for picture in pictures]
+        with torch.inference_mode():
+            maps = self(*inputs)
+        views = (View(picture, _array(maps[f"pts3d_{n}"]), _array(maps[f"conf_{n}"])) for n, picture in enumerate(pictures, 1))
+        return next(views), next(views)
+
+
+def as_trained(picture: Pixels, image: ImageConfig, size: int | None = None) -> Pixels:
+    """Scaled until the long side is the one in training, and cut at the edges to sides the network takes: stretching would bend the scene."""
+    height, width = picture.shape[:2]
+    scale = (size or image.size) / max(height, width)
+    scaled = Image.fromarray(picture).resize(
+        (max(1, round(scale * width)), max(1, round(scale * height))), Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
+    )
+    across, down = (side // image.multiple * image.multiple for side in scaled.size)
+    if not across or not down:
+        raise Refusal(
+            f"a picture of {width} x {height} pixels would be {scaled.width} x {scaled.height} for the network, which takes sides of at least "
+            f"{image.multiple}; crop it, or pass a larger size."
+        )
+    left, top = (scaled.width - across) // 2, (scaled.height - down) // 2
+    return np.asarray(scaled.crop((left, top, left + across, top + down)))
+
+
+def write_pair(file: BinaryIO, views: tuple[View, View], confidence: float) -> int:
+    """The coloured points of both views that are trusted at least so much; how many there are."""
+    kept = [(view.confidence >= confidence) & np.isfinite(view.points).all(axis=-1) for view in views]
+    points = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)])
+    if not len(points):
+        most = max(float(view.confidence.max()) for view in views)
+        raise Refusal(f"no point is trusted as much as {confidence:g}; the most trusted one has {most:.3g}: pass a lower --confidence.")
+    colours = np.concatenate([view.picture[mask] for view, mask in zip(views, kept, strict=True)])
+    write_points(
+        file,
+        points * np.array([1, -1, -1], np.float32),
+        colours,
+        ["coordinates without a unit, in the frame of the first view", f"confidence of at least {confidence:g}"],
+    )
+    return len(points)
+
+
+def _array(maps: Tensor) -> npt.NDArray[Any]:
+    return maps[0].float().cpu().numpy()

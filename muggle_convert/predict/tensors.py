@@ -1,0 +1,49 @@
+"""Between pictures and tensors: into what a network takes, and from what it gives back to the size of the picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model_defs.config import ImageConfig, OutputConfig
+from muggle_convert.errors import Refusal
+from muggle_convert.predict.cubic import resized
+from muggle_convert.predict.reading import Pixels
+from muggle_convert.predict.sizes import Size, input_size
+
+
+def prepare(picture: Pixels, image: ImageConfig, size: int | None = None) -> Tensor:
+    """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training."""
+    if image.channels != 3:
+        raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make the tensor yourself and call model(tensor).")
+    return normalised(resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size)), image)
+
+
+def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
+    """(H, W, 3) from 0 to 255 -> (3, H, W)"""
+    mean, deviation = (np.float32(255) * np.array(values, np.float32) for values in (image.mean, image.std))
+    return torch.from_numpy(((samples - mean) / deviation).transpose(2, 0, 1).copy())
+
+
+def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:
+    """(channels, H, W) -> (channels, height, width), by the interpolation the original ends with."""
+    if output.resize == "bilinear aligned":
+        return F.interpolate(maps.unsqueeze(0), size=size, mode="bilinear", align_corners=True)[0]
+    return F.interpolate(maps.unsqueeze(0), size=size, mode="bicubic", align_corners=False)[0]
+
+
+def restore_classes(scores: Tensor, output: OutputConfig, size: Size) -> Tensor:
+    """(classes, H, W) -> (height, width), the best class of each pixel; a few classes at a time, for all of a large picture would not fit."""
+    best = torch.full(size, -torch.inf, dtype=scores.dtype, device=scores.device)
+    winner = torch.zeros(size, dtype=torch.int64, device=scores.device)
+    for first in range(0, len(scores), 8):
+        highest, number = restore(scores[first : first + 8], output, size).max(dim=0)
+        better = highest > best
+        best[better] = highest[better]
+        winner[better] = number[better] + first
+    return winner

@@ -1,0 +1,51 @@
+"""An evaluation on a model's card: as a table for people, and as a model index for the Hub."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.errors import Refusal
+from muggle_convert.evaluation.metrics import NAMES
+from muggle_convert.evaluation.results import Results, Row, read_results
+from muggle_convert.inspecting import Inspection
+
+
+def own_results(path: Path, inspection: Inspection) -> Results:
+    """The row of the model that is pushed, told by its weights: another model's numbers have no place on its card."""
+    results = read_results(path)
+    fingerprint, dtype = inspection.source.get("fingerprint"), next(iter(inspection.dtypes))
+    own = [row for row in results.rows if fingerprint and (row.fingerprint, row.dtype) == (fingerprint, dtype)]
+    if not own:
+        evaluated = ", ".join(printable(row.model) for row in results.rows)
+        raise Refusal(
+            f"{printable(path)} has numbers of {evaluated}, and none of them is the model that is pushed, in {dtype}: evaluate it, or leave --results out."
+        )
+    return replace(results, rows=own[:1])
+
+
+def model_index(name: str, results: Results) -> str:
+    """What the Hub reads evaluation results from, as lines of the front matter."""
+    (row,) = results.rows
+    metrics = [{"type": key, "name": title, "value": round(row.numbers[key], 6)} for key, (title, _) in NAMES.items()]
+    dataset = {"type": results.dataset, "name": results.title, "args": _rules(results, row)}
+    entry = {"name": name, "results": [{"task": {"type": "depth-estimation"}, "dataset": dataset, "metrics": metrics}]}
+    return f"model-index:\n- {json.dumps(entry)}\n"  # JSON is YAML
+
+
+def evaluation_table(results: Results) -> str:
+    (row,) = results.rows
+    cells = [f"{title} {'↑' if is_larger_better else '↓'}" for title, is_larger_better in NAMES.values()]
+    numbers = [f"{row.numbers[key]:.4f}" for key in NAMES]
+    lines = ["| " + " | ".join(cells) + " |", "|" + "---|" * len(cells), "| " + " | ".join(numbers) + " |"]
+    said = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in _rules(results, row).items())
+    return "\n".join(lines) + f"\n\nOn {results.images} images of {results.title} ({said}), measured with `muggle-convert eval`.\n"
+
+
+def _rules(results: Results, row: Row) -> dict[str, str]:
+    """How it was measured, without which the numbers say little."""
+    aligned = row.align if row.align == "none" else f"{row.align} per {results.align_over}"
+    cap = f"{results.cap:g} m" if results.cap else "none"
+    return {"crop": results.crop, "kb_crop": "yes" if results.kb_crop else "no", "cap": cap, "alignment": aligned}

@@ -1,0 +1,273 @@
+"""Putting a converted model on the Hub, in one commit, and only where something changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from muggle_convert.checkpoints import printable
+from muggle_convert.errors import Refusal
+from muggle_convert.hub import zoo
+from muggle_convert.hub.hashes import noted_sha256_of
+from muggle_convert.hub.speaking import hub_problems
+from muggle_convert.identify.licences import Licence, published_licence, stated_licence
+from muggle_convert.identify.match import Match
+from muggle_convert.identify.read import ReadOptions, read
+from muggle_convert.inspecting import Inspection
+from muggle_convert.plan import plan
+from muggle_convert.pushing.card import Provenance, card
+from muggle_convert.pushing.evaluated import own_results
+from muggle_convert.pushing.hub_licences import check_identifier, licence_of_card
+from muggle_convert.writing.converted_file import WriteOptions, settle, write
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+
+
+@dataclass(frozen=True)
+class PushOptions:
+    """Where and how to push; the names are those of `hf upload`."""
+
+    private: bool = False
+    revision: str | None = None
+    create_pr: bool = False
+    commit_message: str | None = None
+    token: str | None = None
+    licence: str | None = None
+    overwrite_card: bool = False
+    results: Path | None = None  # what `muggle-convert eval --results` wrote
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file of the commit."""
+
+    name: str
+    content: Path | bytes
+    size: int
+    sha256: str
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """What the Hub may know this content by: its SHA-256, or git's own hash where it is kept in git itself."""
+        if isinstance(self.content, Path):
+            return (self.sha256,)
+        return self.sha256, hashlib.sha1(b"blob %d\0" % self.size + self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was sent, or would be."""
+
+    repository: str
+    uploads: tuple[Upload, ...]
+    unchanged: tuple[str, ...]  # files that are there already as they are
+    kept: tuple[str, ...]  # files that are there, differ, and were left alone
+    url: str | None  # of the commit or the pull request; None where nothing was sent
+    card: str
+    licence: str
+    licence_from: str
+
+
+def push(
+    source: str | Path,
+    repository: str,
+    *,
+    family: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    state: str | None = None,
+    drops: Sequence[str] = (),
+    licence: str | None = None,
+    private: bool = False,
+    revision: str | None = None,
+    create_pr: bool = False,
+    commit_message: str | None = None,
+    token: str | None = None,
+    overwrite_card: bool = False,
+    results: Path | None = None,
+    dry_run: bool = False,
+) -> Pushed:
+    """Put a checkpoint on the Hub, converted first if it is not yet.
+
+    `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. All else is about the push, under the names of `hf upload`:
+    `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote.
+    """
+    reading = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops))
+    options = PushOptions(
+        private=private,
+        revision=revision,
+        create_pr=create_pr,
+        commit_message=commit_message,
+        token=token,
+        licence=licence,
+        overwrite_card=overwrite_card,
+        results=results,
+        dry_run=dry_run,
+    )
+    _check_name(repository)
+    if not dry_run:
+        _check_token(repository, token)
+    with ExitStack() as stack:
+        matched = read(source, reading)
+        licence, licence_from = _licence(matched, options)
+        if _is_whole(matched):
+            (weights,), sha256 = matched.checkpoint.files, None
+        else:
+            weights = Path(stack.enter_context(tempfile.TemporaryDirectory())) / WEIGHTS
+            writing = WriteOptions(licence=licence, sync=False)
+            sha256 = write(settle(matched, writing), weights, writing, hash_target=True).sha256
+            matched = read(weights)
+        return _push(weights, sha256 or noted_sha256_of(weights), matched, repository, options, licence, licence_from)
+
+
+def _check_token(repository: str, token: str | None) -> None:
+    """Before anything is read or converted: the Hub takes nothing from whoever it does not know."""
+    from huggingface_hub import get_token
+
+    if not token and get_token() is None:
+        raise Refusal(f"there is no token to push to {repository} with; log in with `hf auth login`, set HF_TOKEN or pass --token.")
+
+
+def _is_whole(matched: Match) -> bool:
+    """Whether a file says all by itself already; what was set or left out for the push is written into another one."""
+    document = matched.document
+    return document is not None and (matched.config, matched.evidence, matched.left_out) == (document.config, document.evidence, {})
+
+
+def _check_name(repository: str) -> None:
+    """Before anything is read or converted, and where nothing is sent, too."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, and not listed as such
+
+    with hub_problems(repository, "push to"):
+        validate_repo_id(repository)
+        if "/" not in repository:
+            raise HFValidationError
+
+
+def _push(weights: Path, sha256: str, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str) -> Pushed:
+    uploads = _uploads(weights, sha256, matched, repository, options, licence, licence_from)
+    text = uploads[-1].content
+    assert isinstance(text, bytes)
+    there = {} if options.dry_run else _remote(repository, options)
+    unchanged = [upload.name for upload in uploads if there.get(upload.name, "") in upload.hashes]
+    kept = [CARD] if CARD in there and CARD not in unchanged and not options.overwrite_card else []
+    if kept:
+        _refuse_another_licence(repository, licence, options)
+    sent = tuple(upload for upload in uploads if upload.name not in (*unchanged, *kept))
+    done = Pushed(repository, sent, tuple(unchanged), tuple(kept), None, text.decode(), licence, licence_from)
+    if options.dry_run or not sent:
+        return done
+    return replace(done, url=_commit(repository, sent, there.get(_HEAD), matched, options))
+
+
+_HEAD = "\0head"  # no file is called this: the commit that the list of files belongs to
+
+
+def _uploads(
+    weights: Path, sha256: str, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str
+) -> tuple[Upload, ...]:
+    assert matched.document is not None
+    document = replace(matched.document, licence=licence)
+    released, exact = matched.released
+    known = {entry.name: entry for entry in zoo.entries()}.get(released if exact else "")
+    provenance = Provenance(repository, licence, licence_from, known.repository if known else None, sha256)
+    inspection = Inspection(plan(matched))
+    evaluation = own_results(options.results, inspection) if options.results else None
+    text = card(inspection, provenance, evaluation).encode()
+    config = (json.dumps(document.to_dict(), indent=2, sort_keys=True) + "\n").encode()
+    return (
+        Upload(WEIGHTS, weights, weights.stat().st_size, sha256),
+        Upload(CONFIG, config, len(config), hashlib.sha256(config).hexdigest()),
+        Upload(CARD, text, len(text), hashlib.sha256(text).hexdigest()),
+    )
+
+
+def _licence(matched: Match, options: PushOptions) -> tuple[str, str]:
+    """The licence, and who says so; never a guess."""
+    stated = stated_licence(matched)
+    if options.licence and stated and stated.name != options.licence:
+        raise Refusal(
+            f"{printable(matched.checkpoint.name)} says {printable(stated.name)}, not {options.licence}; convert it again with "
+            f"--licence {options.licence} if that is right, so that file and card say the same."
+        )
+    asked = Licence(options.licence, "whoever pushed it") if options.licence else None
+    found = asked or stated or _card_licence(matched.checkpoint.known_as, options.token) or published_licence(matched)
+    if found is None:
+        raise Refusal(
+            f"nothing says which licence the weights of {printable(matched.checkpoint.name)} have; pass --license with what their authors "
+            "published, such as --license mit, apache-2.0 or cc-by-nc-4.0."
+        )
+    check_identifier(found)
+    return found.name, found.said_by
+
+
+def _card_licence(known_as: str, token: str | None) -> Licence | None:
+    """What the card of the repository says that a checkpoint was loaded from."""
+    parts = known_as.split("/")
+    if len(parts) < 3:
+        return None
+    repository = "/".join(parts[:2])
+    try:
+        said = licence_of_card(repository, None, token)
+    except Refusal:
+        return None
+    return Licence(said, f"the card of {repository}") if said and said != "unknown" else None
+
+
+def _refuse_another_licence(repository: str, licence: str, options: PushOptions) -> None:
+    """A card that is kept goes on saying what it says, so it must not say something else than the files beside it."""
+    said = licence_of_card(repository, options.revision, options.token)
+    if said is not None and said != licence:
+        raise Refusal(
+            f"the README.md of {repository} says that the licence is {printable(said)}, and {licence} would be pushed beside it; pass "
+            f"--overwrite-card if {licence} is right."
+        )
+
+
+def _remote(repository: str, options: PushOptions) -> Mapping[str, str]:
+    """The hashes of the files that are there, and the commit they belong to; nothing where there is no repository yet."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    api = HfApi(token=options.token)
+    with hub_problems(repository, "push to"):
+        try:
+            found = api.model_info(repository, revision=options.revision, files_metadata=True)
+        except GatedRepoError:
+            raise
+        except (RepositoryNotFoundError, RevisionNotFoundError):
+            return {}
+    hashes = {file.rfilename: file.lfs["sha256"] if file.lfs else file.blob_id for file in found.siblings or []}
+    return {name: digest for name, digest in {**hashes, _HEAD: found.sha}.items() if digest}
+
+
+def _commit(repository: str, sent: tuple[Upload, ...], parent: str | None, matched: Match, options: PushOptions) -> str:
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    api = HfApi(token=options.token)
+    operations = []
+    for upload in sent:
+        operation = CommitOperationAdd(upload.name, upload.content if isinstance(upload.content, bytes) else str(upload.content))
+        operation.upload_info.sha256 = bytes.fromhex(upload.sha256)  # known already; the client would read the file again for it
+        operations.append(operation)
+    with hub_problems(repository, "push to"):
+        if parent is None:
+            api.create_repo(repository, private=options.private, exist_ok=True)
+            if options.revision is not None:
+                api.create_branch(repository, branch=options.revision, exist_ok=True)
+        done = api.create_commit(
+            repository,
+            operations,
+            commit_message=options.commit_message or f"Upload {matched.family.title} with muggle-convert",
+            revision=options.revision,
+            create_pr=options.create_pr,
+            parent_commit=parent,
+        )
+    return done.pr_url or done.commit_url
