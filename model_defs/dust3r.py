@@ -40,7 +40,8 @@ def points(directions: Tensor) -> Tensor:
 class DUSt3R(Network):
     """Points of both views in the frame of the first, each with how far it is to be trusted."""
 
-    pictures = 2
+    inputs = ("first", "second")
+    outputs = ("pts3d_1", "conf_1", "pts3d_2", "conf_2")
 
     patch_embed: nn.Module
     imgencoder: nn.Module

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 from torch import Tensor, nn
 
 from model_defs.config import DPTConfig
 
 
+class Predictor(Protocol):
+    """What takes whole pictures through a network; `muggle_convert.load_any_dpt` gives each network one."""
+
+    def predict(self, network: Any, *pictures: Any, **options: Any) -> Any: ...
+
+    def to_metres(self, network: Any, *predictions: Any, **options: Any) -> Any: ...
+
+
 class Network(nn.Module):
     """Parts in the order they run. A kind of network says which it has; `build` says what they are."""
 
-    pictures = 1  # that it sees together
+    inputs: tuple[str, ...] = ("image",)  # what `forward` takes
+    outputs: tuple[str, ...] = ("depth",)  # what it returns: one tensor, or a dictionary of several by these names
+    predictor: Predictor | None = None
 
     def __init__(self, config: DPTConfig, *, multiple: int | None = None, **parts: nn.Module) -> None:
         super().__init__()
@@ -44,3 +56,16 @@ class Network(nn.Module):
             raise ValueError(
                 f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near"
             )
+
+    def predict(self, *pictures: Any, **options: Any) -> Any:
+        """Predictions at the size of the pictures themselves, by the predictor that the network was loaded with."""
+        return self._loaded_predictor().predict(self, *pictures, **options)
+
+    def to_metres(self, *predictions: Any, **options: Any) -> Any:
+        """Predictions in metres, by the predictor that the network was loaded with."""
+        return self._loaded_predictor().to_metres(self, *predictions, **options)
+
+    def _loaded_predictor(self) -> Predictor:
+        if self.predictor is None:
+            raise TypeError("this network takes tensors; one that `muggle_convert.load_any_dpt` returns also takes pictures")
+        return self.predictor

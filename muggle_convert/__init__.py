@@ -8,12 +8,13 @@ from muggle_convert.errors import Refusal
 from muggle_convert.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from model_defs.network import Network
     from muggle_convert.checkpoints import Limits
     from muggle_convert.converting import convert
     from muggle_convert.exporting import Exported, export
     from muggle_convert.inspecting import Inspection, inspect
     from muggle_convert.loading import load_any_dpt
-    from muggle_convert.predict.pairs import PairPredictor
+    from muggle_convert.predict.pairs import View
     from muggle_convert.predict.predictor import Predictor
     from muggle_convert.pushing.push import Pushed, push
     from muggle_convert.verifying import Verification, verify
@@ -23,12 +24,13 @@ __all__ = [
     "Exported",
     "Inspection",
     "Limits",
-    "PairPredictor",
+    "Network",
     "Predictor",
     "Pushed",
     "Refusal",
     "Report",
     "Verification",
+    "View",
     "__version__",
     "convert",
     "export",
@@ -39,20 +41,21 @@ __all__ = [
 ]
 
 _HOMES = {  # torch is imported only by those who load
-    "Exported": "exporting",
-    "Inspection": "inspecting",
-    "Limits": "checkpoints",
-    "PairPredictor": "predict.pairs",
-    "Predictor": "predict.predictor",
-    "Pushed": "pushing.push",
-    "Report": "writing.converted_file",
-    "Verification": "verifying",
-    "convert": "converting",
-    "export": "exporting",
-    "inspect": "inspecting",
-    "load_any_dpt": "loading",
-    "push": "pushing.push",
-    "verify": "verifying",
+    "Network": "model_defs.network",
+    "Exported": "muggle_convert.exporting",
+    "Inspection": "muggle_convert.inspecting",
+    "Limits": "muggle_convert.checkpoints",
+    "Predictor": "muggle_convert.predict.predictor",
+    "Pushed": "muggle_convert.pushing.push",
+    "Report": "muggle_convert.writing.converted_file",
+    "Verification": "muggle_convert.verifying",
+    "View": "muggle_convert.predict.pairs",
+    "convert": "muggle_convert.converting",
+    "export": "muggle_convert.exporting",
+    "inspect": "muggle_convert.inspecting",
+    "load_any_dpt": "muggle_convert.loading",
+    "push": "muggle_convert.pushing.push",
+    "verify": "muggle_convert.verifying",
 }
 
 
@@ -61,7 +64,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

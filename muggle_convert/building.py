@@ -16,8 +16,7 @@ from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED
 from muggle_convert.plan import Output, plan
-from muggle_convert.predict.pairs import PairPredictor
-from muggle_convert.predict.predictor import Predictor, with_predict
+from muggle_convert.predict.predictor import with_predict
 
 TORCH_TYPES = {
     DType.F64: torch.float64, DType.F32: torch.float32, DType.F16: torch.float16, DType.BF16: torch.bfloat16,
@@ -26,7 +25,7 @@ TORCH_TYPES = {
 MOST_SAID = 300  # characters of torch's own words, which may name every tensor
 
 
-def load(matched: Match) -> Predictor:
+def load(matched: Match) -> Network:
     """The network of a match, its weights mapped from the file."""
     check_dropped(matched)
     settled = plan(matched)
@@ -38,7 +37,7 @@ def load(matched: Match) -> Predictor:
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
     _assign(model, weights, matched)
-    return with_predict(model.eval(), PairPredictor if model.pictures == 2 else Predictor)
+    return with_predict(model.eval())
 
 
 def _of_one_type(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

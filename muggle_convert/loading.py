@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model_defs.network import Network
 from muggle_convert.building import load
 from muggle_convert.identify.read import ReadOptions, read
-from muggle_convert.predict.predictor import Predictor
 
 
 def load_any_dpt(
@@ -20,7 +20,7 @@ def load_any_dpt(
     revision: str | None = None,
     filename: str | None = None,
     **overrides: Any,
-) -> Predictor:
+) -> Network:
     """A network in evaluation mode, from a checkpoint in any layout this project knows, original or converted.
 
     A file, a folder, a repository on the Hugging Face Hub (with its `revision` and the `filename` in it), or `zoo:NAME`. `family`, `state` and

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.network import Network
 from model_defs.other_attention import with_attention
 from model_defs.plain_values import leaves
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Evidence, Source
-from muggle_convert.predict.predictor import Predictor, with_predict
+from muggle_convert.predict.predictor import with_predict
 
 KINDS = ("full", "performer", "memory-compressed")
 RATE = 2  # tokens that become one
@@ -22,12 +23,12 @@ RATE = 2  # tokens that become one
 class Plugged:
     """The model, why its configuration is what it is now, and a sentence on what became of the weights."""
 
-    model: Predictor
+    model: Network
     changes: Mapping[str, Evidence]
     remark: str
 
 
-def plugged(model: Predictor, kind: str) -> Plugged:
+def plugged(model: Network, kind: str) -> Plugged:
     encoder = model.config.encoder
     try:
         swapped = with_attention(model, _config(kind, getattr(encoder, "width", 0) // getattr(encoder, "heads", 1)))

@@ -7,19 +7,19 @@ from dataclasses import replace
 
 from model_defs.config import OutputConfig
 from model_defs.head import activation
+from model_defs.network import Network
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.alignment import Aligner
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.evaluation.running import Sitting
-from muggle_convert.predict.predictor import Predictor
 
 PICTURES = 200
 FARTHEST = 1000.0
 """Metres. A prediction of nothing is put no farther than that, for beyond infinity there is no gradient that leads back."""
 
 
-def aligned(model: Predictor, pairs: Sequence[Pair], rules: Rules, dataset: Dataset) -> OutputConfig:
+def aligned(model: Network, pairs: Sequence[Pair], rules: Rules, dataset: Dataset) -> OutputConfig:
     """The output with depth = 1 / (scale * prediction + shift), as DPT's own metric models have it."""
     output = model.config.output
     if output.kind != "relative inverse depth":
@@ -35,7 +35,7 @@ def aligned(model: Predictor, pairs: Sequence[Pair], rules: Rules, dataset: Data
     return replace(output, kind="metric depth", invert=True, scale=fitted.scale, shift=max(fitted.shift, 1 / FARTHEST))
 
 
-def set_output(model: Predictor, output: OutputConfig) -> None:
+def set_output(model: Network, output: OutputConfig) -> None:
     """The same weights, whose numbers mean something else from now on."""
     model.config = replace(model.config, output=output)
     model.get_submodule("head").activation = activation(output)

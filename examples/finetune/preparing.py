@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from model_defs.config import OutputConfig
+from model_defs.network import Network
 from muggle_convert.building import load
 from muggle_convert.cli.device import to_device
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.families.evidence import Evidence, Source
 from muggle_convert.identify.match import Match
-from muggle_convert.predict.predictor import Predictor
 
 from .attention import plugged
 from .first_alignment import aligned, set_output
@@ -25,7 +25,7 @@ from .trainable import trainable
 class Prepared:
     """The model, and the reason for everything in its configuration that no longer is what it was."""
 
-    model: Predictor
+    model: Network
     changes: Mapping[str, Evidence]
 
 

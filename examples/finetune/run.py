@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from model_defs.network import Network
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.files.replacing import replacing
-from muggle_convert.predict.predictor import Predictor
 
 from .objective import Objective
 from .trainable import adam, to_training
@@ -34,7 +34,7 @@ class Recipe:
 class Run:
     """After so many steps."""
 
-    def __init__(self, model: Predictor, recipe: Recipe, objective: Objective) -> None:
+    def __init__(self, model: Network, recipe: Recipe, objective: Objective) -> None:
         self.model, self.recipe, self.objective = model, recipe, objective
         self.optimizer = adam(model, recipe.encoder_rate, recipe.decoder_rate)
         self.step = 0

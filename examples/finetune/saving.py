@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save as serialised
 from torch import Tensor
 
+from model_defs.network import Network
 from model_defs.plain_values import leaves
 from muggle_convert.building import TORCH_TYPES
 from muggle_convert.checkpoints import Checkpoint, open_checkpoint, read_tensor
@@ -21,11 +22,10 @@ from muggle_convert.identify.document import KEY, Document
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED
 from muggle_convert.plan import plan
-from muggle_convert.predict.predictor import Predictor
 from muggle_convert.writing.converted_file import WriteOptions, describe
 
 
-def save(network: Predictor, matched: Match, training: str, changes: Mapping[str, Evidence], target: Path) -> None:
+def save(network: Network, matched: Match, training: str, changes: Mapping[str, Evidence], target: Path) -> None:
     """`matched` is what the network was before; `changes` are the reasons for what is different in its configuration."""
     tensors = {**{name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, **_never_read(matched)}
     document = _described(network, matched, training, changes)
@@ -36,7 +36,7 @@ def save(network: Predictor, matched: Match, training: str, changes: Mapping[str
         part.write_bytes(serialised(tensors, {"format": "pt", KEY: document.to_json()}))
 
 
-def _described(network: Predictor, matched: Match, training: str, changes: Mapping[str, Evidence]) -> Document:
+def _described(network: Network, matched: Match, training: str, changes: Mapping[str, Evidence]) -> Document:
     before = describe(plan(matched, keep_unused=True), WriteOptions())
     known = {**before.evidence, **changes}
     origin = before.source.get("fingerprint") or _fingerprint(matched.checkpoint)

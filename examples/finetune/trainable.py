@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from model_defs.network import Network
 from muggle_convert.errors import Refusal
-from muggle_convert.predict.predictor import Predictor
 
 ENCODER = ("patch_embed", "posenc", "imgencoder")
 """The parts that were pretrained on pictures; all others belong to the decoder."""
 
 
-def trainable(network: Predictor) -> Predictor:
+def trainable(network: Network) -> Network:
     """A copy of its own, for the weights of a loaded network lie in the file it came from."""
-    if network.pictures != 1:
-        raise Refusal(f"{network.config.family} looks at {network.pictures} pictures together, for which there are no losses here.")
+    if len(network.inputs) != 1:
+        raise Refusal(f"{network.config.family} looks at {len(network.inputs)} pictures together, for which there are no losses here.")
     own = copy.deepcopy(network).float()
     freeze_batch_norms(own)
     return own

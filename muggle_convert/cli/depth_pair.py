@@ -29,7 +29,7 @@ def pair(
 ) -> None:
     from muggle_convert.files.replacing import replacing
     from muggle_convert.loading import load_any_dpt
-    from muggle_convert.predict.pairs import PairPredictor, write_pair
+    from muggle_convert.predict.pairs import write_pair
 
     if out.exists() and not force:
         raise Refusal(f"{printable(out)} exists; predict it again with --force.")
@@ -37,7 +37,7 @@ def pair(
     if out.resolve() in {path.resolve() for path in inputs}:
         raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
     network = to_device(load_any_dpt(model, family, state=state, drops=drops, **parse_settings(settings)), more["device"])
-    if not isinstance(network, PairPredictor):
+    if len(network.inputs) != 2:
         raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
     if unused := [option for option in ("side_by_side", "compare") if more[option]]:
         raise Refusal(f"--{unused[0].replace('_', '-')} draws pictures, and two views become points; leave it out.")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
-    from muggle_convert.predict.predictor import Predictor
+    from model_defs.network import Network
 
 
-def to_device(model: Predictor, device: str | None) -> Predictor:
+def to_device(model: Network, device: str | None) -> Network:
     """The network on the device that was asked for, else on a graphics card where there is one."""
     import torch
 

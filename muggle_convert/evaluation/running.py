@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model_defs.network import Network
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.alignment import Aligner, Alignment
@@ -15,7 +16,6 @@ from muggle_convert.evaluation.datasets import Dataset, Pair, Truth, read_truth
 from muggle_convert.evaluation.judging import Measured, Rules, measured
 from muggle_convert.evaluation.metrics import Numbers, mean
 from muggle_convert.predict.ahead import ahead
-from muggle_convert.predict.predictor import Predictor
 from muggle_convert.predict.reading import Pixels, read_picture
 
 SAMPLES = 5000  # pixels of each image, when all images share one alignment
@@ -35,7 +35,7 @@ class Scores:
 class Sitting:
     """One model and what it is asked."""
 
-    model: Predictor
+    model: Network
     aligner: Aligner
     rules: Rules
     dataset: Dataset
@@ -84,7 +84,8 @@ class Sitting:
                 on_image()
 
     def predict(self, picture: Pixels) -> np.ndarray:
-        return self.model.predict(np.ascontiguousarray(self.rules.shown(picture)), self.size)
+        predicted: np.ndarray = self.model.predict(np.ascontiguousarray(self.rules.shown(picture)), self.size)
+        return predicted
 
 
 def read_pair(pair: Pair, dataset: Dataset) -> tuple[Pixels, Truth]:

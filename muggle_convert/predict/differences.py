@@ -30,6 +30,6 @@ def largest_differences(one: Network, other: Network) -> dict[str, float]:
 def _prediction(model: Network, picture: Tensor) -> Tensor:
     """All numbers of a prediction; a network of two views sees the picture beside its mirror image."""
     picture = picture.to(next(model.parameters()).dtype)
-    prediction = model(*[picture, picture.flip(-1)][: model.pictures])
+    prediction = model(*[picture, picture.flip(-1)][: len(model.inputs)])
     maps = prediction.values() if isinstance(prediction, dict) else [prediction]
     return torch.cat([one.double().flatten() for one in maps])

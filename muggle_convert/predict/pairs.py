@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
-from torch import Tensor
 
 from model_defs.config import ImageConfig
 from muggle_convert.draw.ply import write_points
 from muggle_convert.errors import Refusal
-from muggle_convert.predict.predictor import Predictor
-from muggle_convert.predict.reading import Picture, Pixels, read_picture
-from muggle_convert.predict.tensors import normalised
+from muggle_convert.predict.reading import Pixels
 
 
 @dataclass(frozen=True)
@@ -26,22 +22,6 @@ class View:
     picture: Pixels  # (H, W, 3)
     points: npt.NDArray[np.float32]  # (H, W, 3), right, down and away from the first view's camera
     confidence: npt.NDArray[np.float32]  # (H, W), from 1 upwards
-
-
-class PairPredictor(Predictor):
-    """What a network of two views gains."""
-
-    def predict(self, first: Picture, second: Picture | None = None, size: int | None = None) -> tuple[View, View]:  # type: ignore[override]
-        """Points of both photographs (paths, PIL images or uint8 RGB arrays) in the frame of the first."""
-        if second is None:
-            raise Refusal("this network looks at two pictures of a scene at once, and one was given; call model.predict(first, second).")
-        pictures = [as_trained(read_picture(picture), self.config.image, size) for picture in (first, second)]
-        weight = next(self.parameters())
-        inputs = [normalised(picture.astype(np.float32), self.config.image)[None].to(weight.device, weight.dtype) for picture in pictures]
-        with torch.inference_mode():
-            maps = self(*inputs)
-        views = (View(picture, _array(maps[f"pts3d_{n}"]), _array(maps[f"conf_{n}"])) for n, picture in enumerate(pictures, 1))
-        return next(views), next(views)
 
 
 def as_trained(picture: Pixels, image: ImageConfig, size: int | None = None) -> Pixels:
@@ -76,7 +56,3 @@ def write_pair(file: BinaryIO, views: tuple[View, View], confidence: float) -> i
         ["coordinates without a unit, in the frame of the first view", f"confidence of at least {confidence:g}"],
     )
     return len(points)
-
-
-def _array(maps: Tensor) -> npt.NDArray[Any]:
-    return maps[0].float().cpu().numpy()

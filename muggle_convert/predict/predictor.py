@@ -1,9 +1,11 @@
-"""The network that `load_any_dpt` returns: any network of `model_defs`, which also takes pictures."""
+"""Whole pictures through a network: its own preprocessing before it, and the way back to the pictures' size after it."""
 
 from __future__ import annotations
 
-from typing import Any, cast, overload
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,82 +13,87 @@ from model_defs.network import Network
 from muggle_convert.errors import Refusal
 from muggle_convert.predict import metres
 from muggle_convert.predict.metres import Known, Prediction
+from muggle_convert.predict.pairs import View, as_trained
 from muggle_convert.predict.reading import Picture, Pixels, read_picture
-from muggle_convert.predict.tensors import prepare, restore, restore_classes
+from muggle_convert.predict.tensors import normalised, prepare, restore, restore_classes
+
+AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 
 BATCH = 8  # pictures that go through the network together; more only takes memory
 
 
-class Predictor(Network):
-    """What a network gains: its own preprocessing before it and the way back to the picture's size behind it."""
+class Predictor:
+    """What `model.predict` and `model.to_metres` of a loaded network do; it holds nothing of the network's."""
 
-    @overload
-    def predict(self, image: Picture, size: int | None = None) -> Prediction: ...
-    @overload
-    def predict(self, image: list[Picture], size: int | None = None) -> list[Prediction]: ...
-    def predict(self, image: Picture | list[Picture], size: int | None = None) -> Prediction | list[Prediction]:
-        """The prediction for a picture (a path, a PIL image or a uint8 RGB array) at the picture's own size, or a list of them for a list.
+    def predict(self, network: Network, *pictures: Any, size: int | None = None) -> Any:
+        """One picture, a list of pictures, or as many views of one scene as the network takes together.
 
-        Depth is float32 of shape (height, width); `config.output` says whether it is relative inverse depth or metres. A segmentation model
-        gives the number of the best class for each pixel, other models with several channels (height, width, channels). `size` works towards
-        another resolution than the one in training.
+        A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. Depth is float32 of shape (height, width);
+        `config.output` says whether it is relative inverse depth or metres. A segmentation model gives the number of the best class for
+        each pixel, other models with several channels (height, width, channels), and DUSt3R a `View` for each of its two pictures.
+        `size` works towards another resolution than the one in training.
         """
-        if isinstance(image, list):
-            return self._predict([read_picture(one) for one in image], size)
-        return self._predict([read_picture(image)], size)[0]
-
-    def to_metres(self, prediction: Prediction, known: Known | None = None) -> Prediction:
-        """A prediction in metres: as it is from a metric model, by two known distances {(x, y): metres} or more from a relative one."""
-        return metres.to_metres(prediction, self.config.output, known)
-
-    def _predict(self, pictures: list[Pixels], size: int | None) -> list[Prediction]:
-        if self.training:
+        if network.training:
             raise Refusal("the network is in training mode, where predicting would change its statistics; call model.eval() first.")
-        weight = next(self.parameters())
-        inputs = [prepare(picture, self.config.image, size) for picture in pictures]
-        by_shape: dict[torch.Size, list[int]] = {}
-        for number, tensor in enumerate(inputs):
-            by_shape.setdefault(tensor.shape, []).append(number)
-        predictions: dict[int, Prediction] = {}
-        with torch.inference_mode():
-            for alike in by_shape.values():
-                for first in range(0, len(alike), BATCH):
-                    numbers = alike[first : first + BATCH]
-                    batch = torch.stack([inputs[number] for number in numbers]).to(weight.device, weight.dtype)
-                    for number, maps in zip(numbers, self(batch), strict=True):
-                        predictions[number] = self._restore(maps, pictures[number])
-        return [predictions[number] for number in range(len(pictures))]
+        if len(pictures) == len(network.inputs) + 1:
+            *pictures, size = pictures  # type: ignore[assignment]  # given by its place
+        if len(network.inputs) > 1:
+            return _predict_views(network, pictures, size)
+        if len(pictures) != 1:
+            raise Refusal(f"this network looks at one picture at a time, and {len(pictures)} were given; pass a list of them.")
+        if isinstance(pictures[0], list):
+            return _predict_pictures(network, [read_picture(one) for one in pictures[0]], size)
+        return _predict_pictures(network, [read_picture(pictures[0])], size)[0]
 
-    def _restore(self, maps: Tensor, picture: Pixels) -> Prediction:
-        size, output = (picture.shape[0], picture.shape[1]), self.config.output
-        maps = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
-        if output.kind == "classes":
-            return restore_classes(maps, output, size).cpu().numpy()
-        if maps.ndim == 2:
-            return restore(maps.unsqueeze(0), output, size)[0].float().cpu().numpy()
-        return restore(maps, output, size).permute(1, 2, 0).float().cpu().numpy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copying and pickling find the class by the network's, for the combined one has no name in any module."""
-        able, network = type(self).__bases__
-        return _blank, (network, able), self.__dict__
+    def to_metres(self, network: Network, prediction: Prediction, known: Known | None = None) -> Prediction:
+        """A prediction in metres: as it is from a metric model, by two known distances {(x, y): metres} or more from a relative one."""
+        return metres.to_metres(prediction, network.config.output, known)
 
 
-def with_predict(network: Network, able_to: type[Predictor] = Predictor) -> Predictor:
-    """The same network, of the same parts, as one that also takes pictures; its tensors keep their names, and it still is what it was."""
-    if isinstance(network, able_to):
-        return network
-    able = _blank(type(network), able_to)
-    able.__dict__.update(network.__dict__)
-    return able
+def with_predict(network: AnyNetwork) -> AnyNetwork:
+    """The same network, which from now on takes pictures too."""
+    network.predictor = Predictor()
+    return network
 
 
-def _blank(network: type[Network], able_to: type[Predictor]) -> Predictor:
-    both = able_to, network
-    if both not in _COMBINED:
-        _COMBINED[both] = cast(type[Predictor], type(network.__name__ + able_to.__name__, both, {}))
-    kind = _COMBINED[both]
-    return kind.__new__(kind)
+def _predict_pictures(network: Network, pictures: list[Pixels], size: int | None) -> list[Prediction]:
+    """Pictures that become inputs of one shape share a batch."""
+    weight = next(network.parameters())
+    inputs = [prepare(picture, network.config.image, size) for picture in pictures]
+    by_shape: dict[torch.Size, list[int]] = {}
+    for number, tensor in enumerate(inputs):
+        by_shape.setdefault(tensor.shape, []).append(number)
+    predictions: dict[int, Prediction] = {}
+    with torch.inference_mode():
+        for alike in by_shape.values():
+            for first in range(0, len(alike), BATCH):
+                numbers = alike[first : first + BATCH]
+                batch = torch.stack([inputs[number] for number in numbers]).to(weight.device, weight.dtype)
+                for number, maps in zip(numbers, network(batch), strict=True):
+                    predictions[number] = _restored(network, maps, pictures[number])
+    return [predictions[number] for number in range(len(pictures))]
 
 
-_COMBINED: dict[tuple[type, type], type[Predictor]] = {}
+def _restored(network: Network, maps: Tensor, picture: Pixels) -> Prediction:
+    size, output = (picture.shape[0], picture.shape[1]), network.config.output
+    maps = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
+    if output.kind == "classes":
+        return restore_classes(maps, output, size).cpu().numpy()
+    if maps.ndim == 2:
+        return restore(maps.unsqueeze(0), output, size)[0].float().cpu().numpy()
+    return restore(maps, output, size).permute(1, 2, 0).float().cpu().numpy()
+
+
+def _predict_views(network: Network, pictures: Sequence[Picture], size: int | None) -> tuple[View, ...]:
+    """Points of every view in the frame of the first."""
+    if len(pictures) != len(network.inputs):
+        raise Refusal(
+            f"this network looks at two pictures of a scene at once, and {'one was' if len(pictures) == 1 else f'{len(pictures)} were'} given; "
+            "call model.predict(first, second)."
+        )
+    image, weight = network.config.image, next(network.parameters())
+    views = [as_trained(read_picture(picture), image, size) for picture in pictures]
+    inputs = [normalised(view.astype(np.float32), image)[None].to(weight.device, weight.dtype) for view in views]
+    with torch.inference_mode():
+        maps = {name: found[0].float().cpu().numpy() for name, found in network(*inputs).items()}
+    return tuple(View(view, maps[f"pts3d_{number}"], maps[f"conf_{number}"]) for number, view in enumerate(views, 1))

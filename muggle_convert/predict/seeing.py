@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 
 from model_defs.config import OutputConfig
+from model_defs.network import Network
 from muggle_convert.draw.comparison import Comparison, compare
 from muggle_convert.draw.panels import Panel, arrange
 from muggle_convert.draw.pictures import compared, depth_panel, painted
 from muggle_convert.draw.scales import DEPTH, Scale, scale_of
 from muggle_convert.errors import Refusal
 from muggle_convert.predict.metres import Known, Prediction
-from muggle_convert.predict.predictor import Predictor
 from muggle_convert.predict.reading import Pixels
 
 FORMATS: Mapping[str, tuple[str, ...]] = {  # the kinds of prediction that each can hold
@@ -41,7 +41,7 @@ class Seen:
 class Seer:
     """Predicts, and draws what it predicted."""
 
-    models: tuple[Predictor, ...]  # the second one to compare with the first
+    models: tuple[Network, ...]  # the second one to compare with the first
     names: tuple[str, ...]
     size: int | None = None
     known: Known | None = None

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from model_defs.network import Network
 from muggle_convert.loading import load_any_dpt
-from muggle_convert.predict.predictor import Predictor
 from tests.goldens import golden
 
 
@@ -16,10 +16,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(checkpoint: Path) -> Predictor:
+def model(checkpoint: Path) -> Network:
     return load_any_dpt(checkpoint)
 
 
 @pytest.fixture(scope="session")
-def metric_model(checkpoint: Path) -> Predictor:
+def metric_model(checkpoint: Path) -> Network:
     return load_any_dpt(checkpoint, max_depth=20)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from model_defs.config import OutputConfig
+from model_defs.network import Network
 from muggle_convert import Refusal
 from muggle_convert.predict.metres import to_metres
-from muggle_convert.predict.predictor import Predictor
 
 RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")
 METRIC = OutputConfig(kind="metric depth", activation="sigmoid", max_depth=20.0)
@@ -91,7 +91,7 @@ def test_classes_are_no_distance() -> None:
         to_metres(np.zeros((2, 2), np.int64), OutputConfig(kind="classes", activation="none"), {(0, 0): 1.0, (1, 1): 2.0})
 
 
-def test_a_network_knows_what_its_numbers_are(model: Predictor, metric_model: Predictor) -> None:
+def test_a_network_knows_what_its_numbers_are(model: Network, metric_model: Network) -> None:
     with pytest.raises(Refusal, match="relative inverse depth"):
         model.to_metres(PREDICTION)
     assert np.allclose(model.to_metres(PREDICTION, {(0, 0): 1.0, (2, 1): 10.0}), DEPTH, rtol=1e-5)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from model_defs.config import OutputConfig
+from model_defs.network import Network
 from muggle_convert import Refusal
 from muggle_convert.draw.colours import near_and_far
 from muggle_convert.draw.comparison import compare
 from muggle_convert.draw.panels import PAPER, Panel, arrange
 from muggle_convert.draw.pictures import compared, depth_panel, painted
-from muggle_convert.predict.predictor import Predictor
 from tests.goldens import uint8_picture
 
 RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")
@@ -69,38 +69,38 @@ def test_a_long_name_is_cut_to_the_panel() -> None:
     assert arrange([Panel(uint8_picture(300, 400, 1), "a very long name " * 20)]).width == 400
 
 
-def test_equal_predictions_differ_nowhere(model: Predictor) -> None:
+def test_equal_predictions_differ_nowhere(model: Network) -> None:
     comparison = compare(DEPTH, model.config, DEPTH, model.config)
     assert comparison.largest_shown == 0
     assert comparison.sentence == "mean 0, largest 0"
     assert compared(comparison, ("one", "two")).width > 3 * 400
 
 
-def test_two_models_of_one_kind_are_compared_as_they_are(model: Predictor) -> None:
+def test_two_models_of_one_kind_are_compared_as_they_are(model: Network) -> None:
     comparison = compare(DEPTH, model.config, DEPTH + 0.25, model.config)
     assert np.allclose(comparison.difference, 0.25)
     assert comparison.title == "difference"
 
 
-def test_relative_predictions_of_different_models_are_aligned_first(model: Predictor) -> None:
+def test_relative_predictions_of_different_models_are_aligned_first(model: Network) -> None:
     other = replace(model.config, family="depth_anything_v1")
     comparison = compare(DEPTH, model.config, 7 * DEPTH - 3, other)
     assert np.abs(comparison.difference).max() < 1e-5
     assert "aligned" in comparison.title
 
 
-def test_metres_are_compared_in_metres(metric_model: Predictor) -> None:
+def test_metres_are_compared_in_metres(metric_model: Network) -> None:
     comparison = compare(DEPTH, metric_model.config, DEPTH + 0.5, metric_model.config)
     assert comparison.sentence == "mean 0.5 m, largest 0.5 m"
 
 
-def test_metres_and_relative_depth_meet_in_inverse_depth(model: Predictor, metric_model: Predictor) -> None:
+def test_metres_and_relative_depth_meet_in_inverse_depth(model: Network, metric_model: Network) -> None:
     comparison = compare(1 / DEPTH, metric_model.config, 5 * DEPTH + 2, model.config)
     assert comparison.output.kind == "relative inverse depth"
     assert np.abs(comparison.difference).max() < 1e-4
 
 
-def test_relative_depth_meets_metres_in_metres_and_inverse_depth_nowhere(model: Predictor, metric_model: Predictor) -> None:
+def test_relative_depth_meets_metres_in_metres_and_inverse_depth_nowhere(model: Network, metric_model: Network) -> None:
     farness = replace(model.config, output=OutputConfig(kind="relative depth", activation="relu"))
     comparison = compare(DEPTH, metric_model.config, 5 * DEPTH + 2, farness)
     assert np.abs(comparison.difference).max() < 1e-5
@@ -108,7 +108,7 @@ def test_relative_depth_meets_metres_in_metres_and_inverse_depth_nowhere(model: 
         compare(DEPTH, model.config, DEPTH, farness)
 
 
-def test_classes_are_not_compared_with_depth(model: Predictor) -> None:
+def test_classes_are_not_compared_with_depth(model: Network) -> None:
     classes = replace(model.config, output=OutputConfig(kind="classes", activation="none"))
     with pytest.raises(Refusal, match="predicts classes is not compared"):
         compare(DEPTH, model.config, DEPTH, classes)

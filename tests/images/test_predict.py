@@ -15,8 +15,8 @@ from PIL import Image
 
 from model_defs.build import build
 from model_defs.dpt import DPT
+from model_defs.network import Network
 from muggle_convert import Refusal, load_any_dpt
-from muggle_convert.predict.predictor import Predictor, with_predict
 from tests.configurations import SMALL
 from tests.goldens import GOLDENS, TOLERANCE, golden, goldens, uint8_picture
 
@@ -49,7 +49,7 @@ def test_every_family_with_a_reference_case_is_predicted_end_to_end() -> None:
     assert {case.family for case in goldens()} - {"dust3r"} == covered  # DUSt3R takes two pictures
 
 
-def test_a_path_an_image_and_an_array_predict_the_same(model: Predictor, tmp_path: Path) -> None:
+def test_a_path_an_image_and_an_array_predict_the_same(model: Network, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     Image.fromarray(PICTURE).save(path)
     expected = model.predict(PICTURE)
@@ -59,7 +59,7 @@ def test_a_path_an_image_and_an_array_predict_the_same(model: Predictor, tmp_pat
         assert np.array_equal(model.predict(picture), expected)
 
 
-def test_a_list_is_predicted_as_batches_in_its_own_order(model: Predictor) -> None:
+def test_a_list_is_predicted_as_batches_in_its_own_order(model: Network) -> None:
     pictures = [uint8_picture(*size, seed) for seed, size in enumerate([(50, 81), (30, 30), (50, 80), (81, 50), (50, 81)] * 4)]
     passes: list[int] = []
     handle = model.register_forward_pre_hook(lambda _, inputs: passes.append(len(inputs[0])))
@@ -74,11 +74,11 @@ def test_a_list_is_predicted_as_batches_in_its_own_order(model: Predictor) -> No
         assert np.allclose(prediction, model.predict(picture), atol=1e-5)
 
 
-def test_an_empty_list_predicts_nothing(model: Predictor) -> None:
+def test_an_empty_list_predicts_nothing(model: Network) -> None:
     assert model.predict([]) == []
 
 
-def test_a_larger_size_shows_the_network_more_pixels(model: Predictor) -> None:
+def test_a_larger_size_shows_the_network_more_pixels(model: Network) -> None:
     shapes: list[torch.Size] = []
     handle = model.register_forward_pre_hook(lambda _, inputs: shapes.append(inputs[0].shape))
     predictions = [model.predict(PICTURE, size) for size in (None, 140)]
@@ -87,7 +87,7 @@ def test_a_larger_size_shows_the_network_more_pixels(model: Predictor) -> None:
     assert [prediction.shape for prediction in predictions] == [(50, 81)] * 2
 
 
-def test_a_network_that_predicts_is_still_the_network_it_was(model: Predictor) -> None:
+def test_a_network_that_predicts_is_still_the_network_it_was(model: Network) -> None:
     assert isinstance(model, DPT)
     with torch.device("meta"):
         plain = build(model.config)
@@ -96,26 +96,13 @@ def test_a_network_that_predicts_is_still_the_network_it_was(model: Predictor) -
     assert not model.training
 
 
-def test_its_class_is_named_after_the_network_and_after_what_it_gained(model: Predictor) -> None:
-    assert type(model).__name__ == "PlainDPTPredictor"
-    assert type(copy.deepcopy(model)) is type(model)
-
-
-def test_one_kind_of_network_can_gain_different_things() -> None:
-    class Other(Predictor):
-        pass
-
-    with torch.device("meta"):
-        one, other = (with_predict(build(SMALL["depth_anything_v2"].config), able_to) for able_to in (Predictor, Other))
-    assert isinstance(other, Other) and not isinstance(one, Other)
-
-
-def test_a_network_that_predicts_already_stays_as_it_is(model: Predictor) -> None:
-    assert with_predict(model) is model
+def test_a_network_that_was_only_built_says_what_takes_pictures() -> None:
+    with torch.device("meta"), pytest.raises(TypeError, match=r"load_any_dpt"):
+        build(SMALL["depth_anything_v2"].config).predict(PICTURE)
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copied", "pickled"])
-def test_a_duplicate_predicts_the_same_with_weights_of_its_own(model: Predictor, duplicate: Any) -> None:
+def test_a_duplicate_predicts_the_same_with_weights_of_its_own(model: Network, duplicate: Any) -> None:
     other = duplicate(model)
     assert np.array_equal(other.predict(PICTURE), model.predict(PICTURE))
     with torch.no_grad():
@@ -124,30 +111,30 @@ def test_a_duplicate_predicts_the_same_with_weights_of_its_own(model: Predictor,
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_the_picture_takes_the_type_of_the_weights(model: Predictor, dtype: torch.dtype) -> None:
+def test_the_picture_takes_the_type_of_the_weights(model: Network, dtype: torch.dtype) -> None:
     prediction = copy.deepcopy(model).to(dtype).predict(PICTURE)
     expected = model.predict(PICTURE)
     assert prediction.dtype == np.float32
     assert np.abs(prediction - expected).max() < 0.1 * expected.std()
 
 
-def test_a_network_in_training_mode_is_refused(model: Predictor) -> None:
+def test_a_network_in_training_mode_is_refused(model: Network) -> None:
     with pytest.raises(Refusal, match=r"call model\.eval\(\) first"):
         copy.deepcopy(model).train().predict(PICTURE)
 
 
-def test_a_compiled_network_predicts_the_same(model: Predictor) -> None:
+def test_a_compiled_network_predicts_the_same(model: Network) -> None:
     other = copy.deepcopy(model)
     other.compile(backend="eager")
     assert np.allclose(other.predict(PICTURE), model.predict(PICTURE), atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 2)])
-def test_tiny_pictures_get_a_prediction_of_their_size(model: Predictor, size: tuple[int, int]) -> None:
+def test_tiny_pictures_get_a_prediction_of_their_size(model: Network, size: tuple[int, int]) -> None:
     assert model.predict(uint8_picture(*size, 3)).shape == size
 
 
-def test_a_huge_picture_gets_a_prediction_of_its_size(model: Predictor) -> None:
+def test_a_huge_picture_gets_a_prediction_of_its_size(model: Network) -> None:
     assert model.predict(np.zeros((3000, 5000, 3), np.uint8)).shape == (3000, 5000)
 
 

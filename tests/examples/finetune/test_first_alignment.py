@@ -10,15 +10,15 @@ import torch
 from examples.finetune.first_alignment import FARTHEST, aligned, set_output
 from examples.finetune.folders import pairs_below
 from examples.finetune.trainable import trainable
+from model_defs.network import Network
 from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.evaluation.datasets import DATASETS, Pair
 from muggle_convert.evaluation.judging import Rules
-from muggle_convert.predict.predictor import Predictor
 
 PLAIN, RULES = DATASETS["plain"], Rules("plain", "none", False, None)
 
 
-def measured_as(model: Predictor, pairs: list[Pair], scale: float, shift: float) -> None:
+def measured_as(model: Network, pairs: list[Pair], scale: float, shift: float) -> None:
     """Measurements that make the model right, but for a scale and a shift of inverse depth."""
     for pair in pairs:
         np.save(pair.truth, 1 / (scale * model.predict(pair.image) + shift))

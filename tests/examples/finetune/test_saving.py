@@ -10,11 +10,11 @@ from examples.finetune.attention import plugged
 from examples.finetune.first_alignment import set_output
 from examples.finetune.saving import save
 from examples.finetune.trainable import trainable
+from model_defs.network import Network
 from muggle_convert import Refusal, convert, export, inspect, load_any_dpt
 from muggle_convert.cli.inspection_tables import show
 from muggle_convert.families.evidence import Evidence
 from muggle_convert.identify.read import read
-from muggle_convert.predict.predictor import Predictor
 from muggle_convert.pushing.card import Provenance, card
 from tests.goldens import golden
 from tests.same import assert_same
@@ -25,7 +25,7 @@ def original(tmp_path: Path) -> Path:
     return golden("depth_anything_v2").save(tmp_path, "depth_anything_v2_vits.pth")
 
 
-def learned(source: Path, attention: str | None = None) -> tuple[Predictor, dict[str, Evidence]]:
+def learned(source: Path, attention: str | None = None) -> tuple[Network, dict[str, Evidence]]:
     """As if it had been trained."""
     torch.manual_seed(0)
     loaded, changes = load_any_dpt(source), {}
