@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from muggle_convert.families.evidence import Evidence
+    from muggle_convert.families.shared.evidence import Evidence
 
 
 class Refusal(Exception):

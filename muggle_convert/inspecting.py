@@ -13,7 +13,7 @@ from typing import Any
 from model_defs.plain_values import to_dict
 from muggle_convert.checkpoints import Limits
 from muggle_convert.checkpoints.fingerprint import promised_fingerprint
-from muggle_convert.families.evidence import as_json_value
+from muggle_convert.families.shared.evidence import as_json_value
 from muggle_convert.identify.licences import Licence, licence_of
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read

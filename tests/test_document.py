@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.families.evidence import Evidence, Source
+from muggle_convert.families.shared.evidence import Evidence, Source
 from muggle_convert.identify.document import Document, read_document
 from tests.families.test_depth_anything import configuration
 

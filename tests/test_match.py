@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from muggle_convert import Refusal
-from muggle_convert.families.evidence import Evidence, Source
+from muggle_convert.families.shared.evidence import Evidence, Source
 from muggle_convert.identify.read import ReadOptions, read
 from tests.goldens import golden
 

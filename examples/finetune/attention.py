@@ -12,7 +12,7 @@ from model_defs.network import Network
 from model_defs.other_attention import with_attention
 from model_defs.plain_values import leaves
 from muggle_convert.errors import Refusal
-from muggle_convert.families.evidence import Evidence, Source
+from muggle_convert.families.shared.evidence import Evidence, Source
 from muggle_convert.predict.predictor import with_predict
 
 KINDS = ("full", "performer", "memory-compressed")

@@ -13,7 +13,7 @@ from muggle_convert.building import load
 from muggle_convert.cli.device import to_device
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
-from muggle_convert.families.evidence import Evidence, Source
+from muggle_convert.families.shared.evidence import Evidence, Source
 from muggle_convert.identify.match import Match
 
 from .attention import plugged

@@ -9,7 +9,7 @@ import click
 
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
-from muggle_convert.families.evidence import Source, as_json_value
+from muggle_convert.families.shared.evidence import Source, as_json_value
 from muggle_convert.identify.match import Match
 from muggle_convert.plan import Plan
 from muggle_convert.writing.converted_file import Report

@@ -102,7 +102,7 @@ def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
         tensors = matched.checkpoint.tensors
         return {name: LeftOut("", tensors[name].dtype, tensors[name].shape) for name in matched.translation.dropped}
     floating = next((made.dtype for made in model_tensors(matched).values() if made.dtype.is_floating), DType.F32)
-    owned = rules.owned(matched.config, matched.config.encoder) if rules.owned else {}
+    owned = rules.owned(matched.config)
     return {name: LeftOut("", DType.I64 if name.endswith("num_batches_tracked") else floating, shape) for name, shape in owned.items()}
 
 

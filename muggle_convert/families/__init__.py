@@ -11,9 +11,9 @@ from muggle_convert.families.dpt_swin import DPT_SWIN
 from muggle_convert.families.dpt_swin2 import DPT_SWIN2
 from muggle_convert.families.dpt_vit import DPT_VIT
 from muggle_convert.families.dust3r import DUST3R
-from muggle_convert.families.family import Family
 from muggle_convert.families.midas_v21 import MIDAS_V21
 from muggle_convert.families.midas_v21_small import MIDAS_V21_SMALL
+from muggle_convert.families.shared.family import Family
 
 FAMILIES: tuple[Family[Any], ...] = (
     DEPTH_ANYTHING_V1,

@@ -9,54 +9,71 @@ from typing import Any
 from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.encoder_config import DINOv2Config
 from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families import papers
-from muggle_convert.families.efficient_attention import attention_inventory, full_attention
-from muggle_convert.families.evidence import Evidence, Findings, Source, Told
-from muggle_convert.families.family import METRIC_FILE, Family, Reading, Released
-from muggle_convert.families.parts import (
-    Inventory,
-    convolution,
-    depth_head_inventory,
-    fusion_drops,
-    fusion_inventory,
-    fusion_owned,
-    fusion_rules,
-    linear,
-    norm,
-    read_depth_head,
-    read_fusion,
-    read_readout,
-    read_reassembled_features,
-    token_reassembly_of,
+from muggle_convert.families.shared import papers
+from muggle_convert.families.shared.attention import full, full_attention, told_heads
+from muggle_convert.families.shared.decoder import (
+    compose_fusion,
+    compose_head,
+    depth_head,
+    enlarged,
+    fused,
+    fusion,
+    fusion_projections,
+    told_readout,
 )
-from muggle_convert.families.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
-from muggle_convert.families.tokens import position_inventory, read_heads, read_square_grid, size_by_positions
-from muggle_convert.families.transformers_layout.depth_anything import TRANSFORMERS
-from muggle_convert.rules import RuleSet, rename, split, unused
+from muggle_convert.families.shared.evidence import Evidence, Source, Told
+from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.reading import METRIC_FILE, Reading
+from muggle_convert.families.shared.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
+from muggle_convert.families.shared.timm_vit import by_positions, positions
+from muggle_convert.families.shared.transformers.depth_anything import TRANSFORMERS
+from muggle_convert.rules import RuleSet, convolution, each, given, linear, norm, tensor, under, unread
+
+BLOCK, HERE = "pretrained.blocks.{n}", "imgencoder.blocks.{n}"
 
 ORIGINAL = RuleSet(
-    rules=(
-        rename("pretrained.cls_token", "patch_embed.cls_token"),
-        rename("pretrained.patch_embed.proj.{p:parameter}", "patch_embed.proj.{p:parameter}"),
-        split("pretrained.pos_embed", "posenc.cls_embedding", "posenc.base_patch_embedding", axis=1, count=1),
-        rename("pretrained.blocks.{n}.norm{i+1}.{p:parameter}", "imgencoder.blocks.{n}.norm{i+1}.{p:parameter}"),
-        rename("pretrained.blocks.{n}.attn.{m:qkv|proj}.{p:parameter}", "imgencoder.blocks.{n}.attn.{m:qkv|proj}.{p:parameter}"),
-        rename("pretrained.blocks.{n}.ls{i+1}.gamma", "imgencoder.blocks.{n}.{i:scale_attn|scale_mlp}"),
-        rename("pretrained.blocks.{n}.mlp.fc{i+1}.{p:parameter}", "imgencoder.blocks.{n}.mlp.fc{i+1}.{p:parameter}"),
-        rename("pretrained.blocks.{n}.mlp.{m:w12|w3}.{p:parameter}", "imgencoder.blocks.{n}.mlp.{m:gate_and_value|out}.{p:parameter}"),
-        rename("pretrained.norm.{p:parameter}", "imgencoder.outnorm.{p:parameter}"),
-        rename("depth_head.projects.{s}.{p:parameter}", "reassemble.{s:scale}.resample.0.{p:parameter}"),
-        rename("depth_head.resize_layers.{s}.{p:parameter}", "reassemble.{s:scale}.resample.1.{p:parameter}"),
-        rename("depth_head.readout_projects.{s}.0.{p:parameter}", "reassemble.{s:scale}.readout_proj.{p:parameter}"),
-        *fusion_rules("depth_head."),
-        rename("depth_head.scratch.output_conv1.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
-        rename("depth_head.scratch.output_conv2.{2*i}.{p:parameter}", "head.proj_1ch.{2*i}.{p:parameter}"),
+    tensor("pretrained.cls_token", "patch_embed.cls_token", 1, 1, "width"),
+    convolution("pretrained.patch_embed.proj", "patch_embed.proj", "width", "image.channels", "patch_size"),
+    positions("pretrained.pos_embed"),
+    tensor("pretrained.mask_token", unread("only DINOv2's own training masks patches"), 1, "width"),
+    each(
+        "n",
+        "depth",
+        norm(BLOCK + ".norm{i:1|2}", HERE + ".norm{i:1|2}", "width"),
+        full(BLOCK + ".attn"),
+        tensor(BLOCK + ".ls{i:1|2}.gamma", HERE + ".{i:scale_attn|scale_mlp}", "width"),
+        given(
+            "mlp",
+            "gelu",
+            linear(BLOCK + ".mlp.fc1", HERE + ".mlp.fc1", "mlp_width", "width"),
+            linear(BLOCK + ".mlp.fc2", HERE + ".mlp.fc2", "width", "mlp_width"),
+        ),
+        given(
+            "mlp",
+            "swiglu",
+            linear(BLOCK + ".mlp.w12", HERE + ".mlp.gate_and_value", "2*mlp_width", "width"),
+            linear(BLOCK + ".mlp.w3", HERE + ".mlp.out", "width", "mlp_width"),
+        ),
     ),
-    drops=(
-        unused("pretrained.mask_token", "only DINOv2's own training masks patches"),
-        *fusion_drops("depth_head."),
+    norm("pretrained.norm", "imgencoder.outnorm", "width"),
+    under(
+        "depth_head.",
+        each(
+            "s",
+            4,
+            given(
+                "reassemble.readout",
+                "project",
+                linear("readout_projects.{s}.0", "reassemble.{s:scale}.readout_proj", "width", "2*width"),
+            ),
+            convolution("projects.{s}", "reassemble.{s:scale}.resample.0", "reassemble.features[s]", "width", 1),
+        ),
+        enlarged("resize_layers.{s}"),
+        fused("reassemble.features[s]"),
+        fusion(),
+        fusion_projections(),
+        depth_head("scratch.output_conv1", "scratch.output_conv2.0", "scratch.output_conv2.2"),
     ),
-    owned=lambda config, encoder: {"pretrained.mask_token": (1, encoder.width), **fusion_owned(config, "depth_head.")},
 )
 
 V2_TAPS: Mapping[int, tuple[int, ...]] = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
@@ -64,11 +81,11 @@ V2_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)|(^|/)depth_anything_v
 METRIC_DEPTHS = {"hypersim": 20.0, "vkitti": 80.0}  # metres: rooms, and streets
 
 
-def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
-    depth = reading.count("imgencoder.blocks.{n}.norm1.weight")
+def _configure_v1(reading: Reading) -> DPTConfig:
+    depth = reading.value("encoder.depth")
     if depth < 4:
         raise Refusal(f"{reading.file} has {depth} transformer blocks; Depth-Anything V1 taps the last four, so it has four at least.")
-    taps = findings.convention("encoder.taps", _last_four(depth), "V1 taps the last four blocks")
+    taps = reading.convention("encoder.taps", _last_four(depth), "V1 taps the last four blocks")
     if (told := reading.told("taps", TAPS)) is not None and told.value != taps:
         raise Contradiction(
             f"{reading.file} taps the blocks {list(told.value)} ({told.evidence}), where Depth-Anything V1 taps the last four.",
@@ -81,29 +98,29 @@ def _configure_v1(reading: Reading, findings: Findings) -> DPTConfig:
         )
     output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
     if (named := reading.named(METRIC_FILE)) is None:
-        findings.convention("output.kind", output.kind, "V1 predicts relative inverse depth")
+        reading.convention("output.kind", output.kind, "V1 predicts relative inverse depth")
     else:
-        findings.note(
+        reading.note(
             "output.kind", output.kind, Source.ASSUMED, f"V1 predicts no other, although the file is called {named.evidence.detail}"
         )
-    _rest_of_output(findings, output)
-    return _configure(reading, findings, depth, taps, output)
+    _rest_of_output(reading, output)
+    return _configure(reading, taps, output)
 
 
-def _configure_v2(reading: Reading, findings: Findings) -> DPTConfig:
-    depth = reading.count("imgencoder.blocks.{n}.norm1.weight")
-    taps = _told_taps_v2(reading, findings, depth)
+def _configure_v2(reading: Reading) -> DPTConfig:
+    depth = reading.value("encoder.depth")
+    taps = _told_taps_v2(reading, depth)
     if taps is None and depth not in V2_TAPS:
         raise Refusal(
             f"{reading.file} has {depth} transformer blocks; Depth-Anything V2 was released with 12, 24 and 40, and no tensor tells "
             "which blocks another depth taps: pass --set taps=A,B,C,D."
         )
     if taps is None:
-        taps = findings.convention("encoder.taps", V2_TAPS[depth], f"V2 taps these of {depth} blocks")
-    return _configure(reading, findings, depth, taps, _output_v2(reading, findings))
+        taps = reading.convention("encoder.taps", V2_TAPS[depth], f"V2 taps these of {depth} blocks")
+    return _configure(reading, taps, _output_v2(reading))
 
 
-def _told_taps_v2(reading: Reading, findings: Findings, depth: int) -> tuple[int, ...] | None:
+def _told_taps_v2(reading: Reading, depth: int) -> tuple[int, ...] | None:
     """What a flag says, or a config.json that does not say what makes it V1."""
     told = reading.told("taps", TAPS)
     if told is None:
@@ -115,54 +132,38 @@ def _told_taps_v2(reading: Reading, findings: Findings, depth: int) -> tuple[int
         raise Contradiction(
             f"{reading.file} taps the last four blocks ({told.evidence}), as Depth-Anything V1 does and V2 does not.", because=told.evidence
         )
-    return told.noted(findings, "encoder.taps", taps)
+    return reading.heard(told, "encoder.taps", taps)
 
 
 def _last_four(depth: int) -> tuple[int, ...]:
     return tuple(range(depth - 4, depth))
 
 
-def _configure(reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], output: OutputConfig) -> DPTConfig:
-    grid = read_square_grid(reading, findings)
-    patch_size = reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[-1])
+def _configure(reading: Reading, taps: tuple[int, ...], output: OutputConfig) -> DPTConfig:
+    encoder = reading.compose(
+        DINOv2Config,
+        "encoder",
+        heads=told_heads(reading, reading.value("encoder.width")),
+        taps=taps,
+        attention=full_attention(reading),
+    )
     return DPTConfig(
-        family=reading.family,
-        encoder=_encoder(reading, findings, depth, taps, patch_size, grid),
-        reassemble=ReassembleConfig(read_reassembled_features(reading, findings), read_readout(reading, findings)),
-        fusion=read_fusion(reading, findings, "to next"),
-        head=read_depth_head(reading, findings, "to image"),
-        image=_image(reading, findings, patch_size, grid),
+        family=reading.family.name,
+        encoder=encoder,
+        reassemble=reading.compose(ReassembleConfig, "reassemble", readout=told_readout(reading)),
+        fusion=compose_fusion(reading, "to next"),
+        head=compose_head(reading, "to image"),
+        image=_image(reading, encoder),
         output=output,
     )
 
 
-def _encoder(
-    reading: Reading, findings: Findings, depth: int, taps: tuple[int, ...], patch_size: int, grid: tuple[int, int]
-) -> DINOv2Config:
-    width = reading.measure(findings, "encoder.width", "patch_embed.cls_token", lambda shape: shape[-1])
-    gated = "imgencoder.blocks.0.mlp.gate_and_value.weight"
-    first = gated if reading.has(gated) else "imgencoder.blocks.0.mlp.fc1.weight"
-    findings.note("encoder.depth", depth, Source.SHAPE, f"{depth} blocks, numbered from 0 to {depth - 1}")
-    return DINOv2Config(
-        width=width,
-        depth=depth,
-        heads=read_heads(reading, findings, width),
-        mlp=findings.note("encoder.mlp", "swiglu" if reading.has(gated) else "gelu", Source.SHAPE, reading.describe(first)),
-        mlp_width=reading.measure(findings, "encoder.mlp_width", first, lambda shape: shape[0] // (2 if reading.has(gated) else 1)),
-        patch_size=patch_size,
-        grid=grid,
-        taps=taps,
-        attention=full_attention(findings),
-    )
-
-
-def _image(reading: Reading, findings: Findings, patch_size: int, grid: tuple[int, int]) -> ImageConfig:
-    channels = reading.measure(findings, "image.channels", "patch_embed.proj.weight", lambda shape: shape[1])
-    size, why = size_by_positions(grid, patch_size)
-    findings.note("image.size", size, Source.SHAPE, why)
-    multiple = findings.note("image.multiple", patch_size, Source.SHAPE, "the patch size")
-    image = ImageConfig(channels, size, True, "at least", multiple, IMAGENET_MEAN, IMAGENET_STD)
-    return findings.rest(
+def _image(reading: Reading, encoder: DINOv2Config) -> ImageConfig:
+    size, multiple = encoder.grid[0] * encoder.patch_size, encoder.patch_size
+    reading.note("image.size", size, Source.SHAPE, by_positions(encoder.grid, encoder.patch_size))
+    reading.note("image.multiple", multiple, Source.SHAPE, "the patch size")
+    image = ImageConfig(reading.value("image.channels"), size, True, "at least", multiple, IMAGENET_MEAN, IMAGENET_STD)
+    return reading.rest(
         "image",
         image,
         Source.CONVENTION,
@@ -170,17 +171,17 @@ def _image(reading: Reading, findings: Findings, patch_size: int, grid: tuple[in
     )
 
 
-def _output_v2(reading: Reading, findings: Findings) -> OutputConfig:
+def _output_v2(reading: Reading) -> OutputConfig:
     output = OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned")
     told = _told_largest_depth(reading)
     if told is None:
-        findings.note(
+        reading.note(
             "output.kind", output.kind, Source.ASSUMED, "nothing says that it is metric; --set max_depth=20 (rooms) or 80 (streets) would"
         )
     else:
-        findings.because(told.evidence, "output.kind", "output.max_depth")
+        reading.because(told.evidence, "output.kind", "output.max_depth")
         output = output if told.value is None else metric(output, told.value)
-    return _rest_of_output(findings, output)
+    return _rest_of_output(reading, output)
 
 
 def _told_largest_depth(reading: Reading) -> Told[float | None] | None:
@@ -209,37 +210,10 @@ def _is_said_to_be_metric(reading: Reading) -> bool:
     return reading.said.get("max_depth") is not None if kind is None else kind == "metric"
 
 
-def _rest_of_output(findings: Findings, output: OutputConfig) -> OutputConfig:
-    findings.convention("output.activation", output.activation, "a sigmoid in metric models, a rectifier in relative ones")
-    findings.convention("output.resize", output.resize, "how Depth-Anything's code brings predictions to the size of the picture")
-    return findings.rest("output", output, Source.CONVENTION, "Depth-Anything inverts nothing, and relative depth has no largest value")
-
-
-def _inventory(config: DPTConfig, encoder: DINOv2Config) -> Inventory:
-    width = encoder.width
-    tensors: Inventory = {
-        "patch_embed.cls_token": (1, 1, width),
-        **convolution("patch_embed.proj", width, config.image.channels, encoder.patch_size),
-        **position_inventory(width, encoder.grid),
-        **norm("imgencoder.outnorm", width),
-    }
-    for number in range(encoder.depth):
-        block = f"imgencoder.blocks.{number}"
-        tensors |= {f"{block}.scale_attn": (width,), f"{block}.scale_mlp": (width,)}
-        tensors |= norm(f"{block}.norm1", width) | norm(f"{block}.norm2", width)  # both first, as in every file written so far
-        tensors |= attention_inventory(f"{block}.attn", encoder)
-        if encoder.mlp == "swiglu":
-            tensors |= linear(f"{block}.mlp.gate_and_value", 2 * encoder.mlp_width, width) | linear(
-                f"{block}.mlp.out", width, encoder.mlp_width
-            )
-        else:
-            tensors |= linear(f"{block}.mlp.fc1", encoder.mlp_width, width) | linear(f"{block}.mlp.fc2", width, encoder.mlp_width)
-    return {
-        **tensors,
-        **token_reassembly_of(config, width),
-        **fusion_inventory(config.fusion),
-        **depth_head_inventory(config.head, config.fusion.widths[0]),
-    }
+def _rest_of_output(reading: Reading, output: OutputConfig) -> OutputConfig:
+    reading.convention("output.activation", output.activation, "a sigmoid in metric models, a rectifier in relative ones")
+    reading.convention("output.resize", output.resize, "how Depth-Anything's code brings predictions to the size of the picture")
+    return reading.rest("output", output, Source.CONVENTION, "Depth-Anything inverts nothing, and relative depth has no largest value")
 
 
 def _released(pattern: str, sizes: Mapping[str, int], **more: Any) -> tuple[Released, ...]:
@@ -253,7 +227,6 @@ DEPTH_ANYTHING_V1 = Family(
     encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v1,
-    tensors=_inventory,
     file_names=re.compile(r"depth[_-]anything[_-](v1[_-])?vit[sblg]14|depth[_-]anything[_-]v1", re.IGNORECASE),
     released=_released("depth_anything_vit{}14", {"s": 384, "b": 768, "l": 1024}),
     settings={"heads": HEADS},
@@ -267,7 +240,6 @@ DEPTH_ANYTHING_V2 = Family(
     encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v2,
-    tensors=_inventory,
     file_names=re.compile(r"depth[_-]anything[_-]v2", re.IGNORECASE),
     released=(
         *_released("depth_anything_v2_vit{}", {"s": 384, "b": 768, "l": 1024, "g": 1536}, **{"output.kind": "relative inverse depth"}),

@@ -9,46 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import BEiTConfig
-from muggle_convert.errors import Refusal
-from muggle_convert.families import papers
-from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory
-from muggle_convert.families.evidence import Findings, Source
-from muggle_convert.families.family import Family, Reading, Released
-from muggle_convert.families.parts import (
-    CLASSIFIER,
-    Inventory,
-    convolution,
-    fusion_drops,
-    fusion_inventory,
-    fusion_rules,
-    linear,
-    norm,
-    token_reassembly_of,
-)
-from muggle_convert.families.settings import READOUT, TAPS
-from muggle_convert.families.tokens import BLOCK_RULES, DROPS, REASSEMBLY_RULES, block_inventory, read_blocks, read_taps, read_token_network
-from muggle_convert.families.transformers_layout.beit import TRANSFORMERS
-from muggle_convert.rules import derivable, rename, split, stack, unused
+from muggle_convert.families.shared import papers
+from muggle_convert.families.shared.decoder import CLASSIFIER, fused, fusion, fusion_projections
+from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, depth_and_segmentation
+from muggle_convert.families.shared.reading import Reading
+from muggle_convert.families.shared.settings import READOUT, TAPS
+from muggle_convert.families.shared.timm_vit import BLOCK, CLASS_TOKEN, HEAD, HERE, REASSEMBLY, blocks, compose_network, patches, told_taps
+from muggle_convert.families.shared.transformers.beit import TRANSFORMERS
+from muggle_convert.rules import Through, derivable, linear, norm, split, stack, tensor, unread, unused
 
 if TYPE_CHECKING:
     import numpy as np
-
-_BLOCK, _BLOCK_HERE, _BIAS_HERE = "pretrained.model.blocks.{n}", "imgencoder.blocks.{n}", "imgencoder.position_biases.{n}"
-_BEIT_RULES = (
-    *BLOCK_RULES,
-    rename(_BLOCK + ".gamma_{i+1}", _BLOCK_HERE + ".{i:scale_attn|scale_mlp}"),
-    rename(_BLOCK + ".attn.qkv.weight", _BLOCK_HERE + ".attn.qkv.weight"),
-    rename(_BLOCK + ".attn.proj.{p:parameter}", _BLOCK_HERE + ".attn.proj.{p:parameter}"),
-    stack((_BLOCK + ".attn.q_bias", _BLOCK + ".attn.v_bias"), _BLOCK_HERE + ".attn.qkv.bias", parts=(0, None, 1)),  # keys have none
-    split(
-        _BLOCK + ".attn.relative_position_bias_table",
-        _BIAS_HERE + ".between_patches",
-        _BIAS_HERE + ".with_cls",
-        axis=0,
-        count=3,
-        at_end=True,
-    ),
-)
 
 
 def _derive_index(encoder: BEiTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
@@ -66,78 +38,62 @@ def _derive_index(encoder: BEiTConfig, fields: Mapping[str, int]) -> np.ndarray[
     return index
 
 
-_DROPS = (
-    derivable(_BLOCK + ".attn.relative_position_index", "the index follows from the grid of patches", _derive_index),
-    unused("pretrained.model.fc_norm.{p:parameter}", f"the norm before {CLASSIFIER}"),
-    *DROPS,
-    *fusion_drops(),
+def _distances(grid: tuple[int, int]) -> int:
+    """Between two patches there can be 2 * side - 1 distances each way."""
+    return (2 * grid[0] - 1) * (2 * grid[1] - 1)
+
+
+def _square_with(distances: int) -> tuple[int, int] | None:
+    root = math.isqrt(distances)
+    return ((root + 1) // 2, (root + 1) // 2) if root * root == distances and root % 2 else None
+
+
+GRID = Through("grid", _distances, _square_with, "distances in a square grid, such as 2209 = 47 x 47 in 24 x 24 patches,")
+BIAS_HERE = "imgencoder.position_biases.{n}"
+
+
+def _tokens(encoder: BEiTConfig, fields: Mapping[str, int]) -> int:
+    return 1 + math.prod(encoder.grid)
+
+
+LAYOUTS = depth_and_segmentation(
+    CLASS_TOKEN,
+    patches("image.channels", "patch_size"),
+    blocks(
+        tensor(BLOCK + ".gamma_{i:1|2}", HERE + ".{i:scale_attn|scale_mlp}", "width"),
+        tensor(BLOCK + ".attn.qkv.weight", HERE + ".attn.qkv.weight", "3*width", "width"),
+        # Keys have no bias.
+        stack((BLOCK + ".attn.q_bias", BLOCK + ".attn.v_bias"), HERE + ".attn.qkv.bias", parts=(0, None, 1), sizes=("3*width",)),
+        linear(BLOCK + ".attn.proj", HERE + ".attn.proj", "width", "width"),
+        split(
+            BLOCK + ".attn.relative_position_bias_table",
+            BIAS_HERE + ".between_patches",
+            BIAS_HERE + ".with_cls",
+            axis=0,
+            count=3,
+            at_end=True,
+            sizes=((GRID, "heads"), (3, "heads")),
+        ),
+        derivable(
+            BLOCK + ".attn.relative_position_index", "the index follows from the grid of patches", _derive_index, sizes=(_tokens, _tokens)
+        ),
+    ),
+    norm("pretrained.model.fc_norm", unread(f"the norm before {CLASSIFIER}"), "width"),
+    unused("pretrained.model.norm.{p:parameter}", "only a classifier has a norm after the last block"),
+    HEAD,
+    REASSEMBLY,
+    fused("reassemble.features[s]"),
+    fusion(),
+    fusion_projections(),
 )
-
-
-def _owned(encoder: BEiTConfig) -> Inventory:
-    tokens = 1 + math.prod(encoder.grid)
-    indices = {f"pretrained.model.blocks.{number}.attn.relative_position_index": (tokens, tokens) for number in range(encoder.depth)}
-    return {**indices, **norm("pretrained.model.fc_norm", encoder.width), **linear("pretrained.model.head", 1000, encoder.width)}
-
-
-LAYOUTS = depth_and_segmentation((*_BEIT_RULES, *REASSEMBLY_RULES, *fusion_rules()), _DROPS, _owned)
 
 KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}
 
 
-def _configure(reading: Reading, findings: Findings) -> DPTConfig:
-    encoder = _encoder(reading, findings)
-    rows = encoder.grid[0]
-    size, why = rows * encoder.patch_size, f"{rows} patches of {encoder.patch_size} pixels, whose distances the tables hold"
-    return read_token_network(reading, findings, encoder, size, why)
-
-
-def _encoder(reading: Reading, findings: Findings) -> BEiTConfig:
-    blocks = read_blocks(reading, findings)
-    return BEiTConfig(
-        **blocks,
-        heads=reading.measure(findings, "encoder.heads", "imgencoder.position_biases.0.with_cls", lambda shape: shape[1]),
-        patch_size=reading.measure(findings, "encoder.patch_size", "patch_embed.proj.weight", lambda shape: shape[-1]),
-        grid=_grid(reading, findings),
-        taps=read_taps(reading, findings, blocks["depth"], TAPS, KNOWN_TAPS),
-    )
-
-
-def _grid(reading: Reading, findings: Findings) -> tuple[int, int]:
-    """The grid whose distances a table holds: 2 * side - 1 of them in each direction."""
-    table = "imgencoder.position_biases.0.between_patches"
-    distances = reading.shape(table)[0]
-    root = math.isqrt(distances)
-    if root * root != distances or root % 2 == 0:
-        raise Refusal(
-            f"{reading.file} has relative positions for {distances} distances between patches; {reading.family} has them for a square grid, "
-            "such as 2209 = 47 x 47 for 24 x 24 patches."
-        )
-    return findings.note("encoder.grid", ((root + 1) // 2, (root + 1) // 2), Source.SHAPE, reading.describe(table))
-
-
-def _inventory(config: DPTConfig, encoder: BEiTConfig) -> Inventory:
-    rows, columns = encoder.grid
-    tensors: Inventory = {
-        "patch_embed.cls_token": (1, 1, encoder.width),
-        **convolution("patch_embed.proj", encoder.width, config.image.channels, encoder.patch_size),
-    }
-    for number in range(encoder.depth):
-        block = f"imgencoder.blocks.{number}"
-        tensors |= {f"{block}.scale_attn": (encoder.width,), f"{block}.scale_mlp": (encoder.width,)}
-        attention = {
-            **linear(f"{block}.attn.qkv", 3 * encoder.width, encoder.width),
-            **linear(f"{block}.attn.proj", encoder.width, encoder.width),
-        }
-        tensors |= block_inventory(block, encoder.width, encoder.mlp_width, attention)
-        tensors[f"imgencoder.position_biases.{number}.between_patches"] = ((2 * rows - 1) * (2 * columns - 1), encoder.heads)
-        tensors[f"imgencoder.position_biases.{number}.with_cls"] = (3, encoder.heads)
-    return {
-        **tensors,
-        **token_reassembly_of(config, encoder.width),
-        **fusion_inventory(config.fusion),
-        **head_inventory(config.head, config.fusion.widths[0]),
-    }
+def _configure(reading: Reading) -> DPTConfig:
+    encoder = reading.compose(BEiTConfig, "encoder", taps=told_taps(reading, reading.value("encoder.depth"), TAPS, KNOWN_TAPS))
+    why = f"{encoder.grid[0]} patches of {encoder.patch_size} pixels, whose distances the tables hold"
+    return compose_network(reading, encoder, why)
 
 
 _ALL = {"fusion.widths": (256,) * 4, "image.channels": 3, "head.kind": "depth", "head.channels": 1}
@@ -151,7 +107,6 @@ DPT_BEIT = Family(
     encoder=BEiTConfig,
     layouts=LAYOUTS,
     configure=_configure,
-    tensors=_inventory,
     file_names=re.compile(r"dpt[_-]beit", re.IGNORECASE),
     released=(
         Released("dpt_beit_large_512", {**_LARGE, "encoder.grid": (32, 32)}),

@@ -6,92 +6,156 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from model_defs.config import SCALES, DPTConfig, HeadConfig, ImageConfig, OutputConfig
+from model_defs.config import DPTConfig, HeadConfig, ImageConfig, OutputConfig
 from model_defs.encoder_config import HYBRID_STRIDE, HybridConfig
 from muggle_convert.errors import Refusal
-from muggle_convert.families import papers
-from muggle_convert.families.efficient_attention import (
-    MEMORY_COMPRESSED_RULES,
-    PERFORMER_RULES,
-    blocks_inventory,
-    is_of_fork,
-    read_attention,
+from muggle_convert.families.shared import papers
+from muggle_convert.families.shared.attention import full, memory_compressed, performer, told_attention
+from muggle_convert.families.shared.decoder import compose_fusion, compose_head, enlarged, fusion, fusion_projections
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.midas import INVERSIONS, OUTPUT_SETTINGS, TO_INVERT, depth_and_segmentation, told_image, told_output
+from muggle_convert.families.shared.reading import Reading
+from muggle_convert.families.shared.settings import HEADS, LAST_TAPS, READOUT
+from muggle_convert.families.shared.timm_vit import (
+    BLOCK,
+    CLASS_TOKEN,
+    HEAD,
+    LAST_NORM,
+    blocks,
+    by_positions,
+    patches,
+    positions,
+    told_reassembly,
+    told_taps,
 )
-from muggle_convert.families.efficient_attention import REASSEMBLY_RULES as FORK_REASSEMBLY_RULES
-from muggle_convert.families.ends import (
-    INVERSIONS,
-    OUTPUT_SETTINGS,
-    TO_INVERT,
-    depth_and_segmentation,
-    head_inventory,
-    read_head,
-    read_image,
-    read_output,
-)
-from muggle_convert.families.evidence import Findings, Source
-from muggle_convert.families.family import Family, Reading, Released
-from muggle_convert.families.parts import (
-    Inventory,
-    convolution,
-    fusion_drops,
-    fusion_inventory,
-    fusion_rules,
-    map_reassembly_of,
-    norm,
-    read_fusion,
-    token_reassembly,
-)
-from muggle_convert.families.settings import HEADS, LAST_TAPS, READOUT
-from muggle_convert.families.tokens import (
-    ATTENTION_RULES,
-    DROPS,
-    REASSEMBLY_RULES,
-    VIT_RULES,
-    encoder_owned,
-    position_inventory,
-    read_blocks,
-    read_reassembly,
-    read_square_grid,
-    read_taps,
-    size_by_positions,
-)
-from muggle_convert.families.transformers_layout.vit import HYBRID
-from muggle_convert.rules import Rule, RuleSet, rename
+from muggle_convert.families.shared.transformers.vit import HYBRID
+from muggle_convert.rules import Row, RuleSet, convolution, each, given, linear, norm, where
+from muggle_convert.rules.sizes import Fields, Size
 
-_STAGE, _STAGE_HERE = "pretrained.model.patch_embed.backbone.stages.{s}.blocks.{n}", "patch_embed.stages.{s}.{n}"
-_RESNET_RULES = (
-    rename("pretrained.model.patch_embed.backbone.stem.conv.weight", "patch_embed.stem.weight"),
-    rename("pretrained.model.patch_embed.backbone.stem.norm.{p:parameter}", "patch_embed.stem.norm.{p:parameter}"),
-    rename(_STAGE + ".{m:conv1|conv2|conv3}.weight", _STAGE_HERE + ".{m:reduce|spatial|expand}.weight"),
-    rename(_STAGE + ".{m:norm1|norm2|norm3}.{p:parameter}", _STAGE_HERE + ".{m:reduce|spatial|expand}.norm.{p:parameter}"),
-    rename(_STAGE + ".downsample.conv.weight", _STAGE_HERE + ".shortcut.weight"),
-    rename(_STAGE + ".downsample.norm.{p:parameter}", _STAGE_HERE + ".shortcut.norm.{p:parameter}"),
-)
+STAGE, STAGE_HERE = "pretrained.model.patch_embed.backbone.stages.{s}.blocks.{n}", "patch_embed.stages.{s}.{n}"
+TOKEN_SCALES = "{s:spatial_noscale|spatial_downx2}"  # the finer two are maps of the convolutional network
 
 
-def _layouts(positions: str, *rules: Rule) -> dict[str, RuleSet]:
-    """`positions` is how the code that reads such files resizes them, which no tensor tells."""
+def _inputs(encoder: HybridConfig, fields: Fields) -> int:
+    """Channels that go into a block: the first of a stage takes what the stage before gives."""
+    return (encoder.stem_width, *encoder.stage_widths)[fields["s"] + (fields["n"] > 0)]
 
-    def owned(encoder: HybridConfig) -> Inventory:
-        if encoder.positions != positions:
+
+def _is_first(encoder: HybridConfig, fields: Fields) -> bool:
+    return fields["n"] == 0
+
+
+def _standardized(original: str, original_norm: str, here: str, outputs: Size, inputs: Size, kernel: int) -> tuple[Row, ...]:
+    """A convolution with standardised weights, and the group norm after it."""
+    return (*convolution(original, here, outputs, inputs, kernel, bias=False), *norm(original_norm, f"{here}.norm", outputs))
+
+
+def _bottleneck(convolution: str, norm: str, here: str, outputs: Size, inputs: Size, kernel: int) -> tuple[Row, ...]:
+    return _standardized(f"{STAGE}.{convolution}", f"{STAGE}.{norm}", f"{STAGE_HERE}.{here}", outputs, inputs, kernel)
+
+
+_RESNET = (
+    _standardized(
+        "pretrained.model.patch_embed.backbone.stem.conv",
+        "pretrained.model.patch_embed.backbone.stem.norm",
+        "patch_embed.stem",
+        "stem_width",
+        "image.channels",
+        7,
+    ),
+    each(
+        "s",
+        3,
+        each(
+            "n",
+            "stage_depths[s]",
+            _bottleneck("conv1", "norm1", "reduce", "stage_widths[s]//4", _inputs, 1),
+            _bottleneck("conv2", "norm2", "spatial", "stage_widths[s]//4", "stage_widths[s]//4", 3),
+            _bottleneck("conv3", "norm3", "expand", "stage_widths[s]", "stage_widths[s]//4", 1),
+            where(_is_first, _bottleneck("downsample.conv", "downsample.norm", "shortcut", "stage_widths[s]", _inputs, 1)),
+        ),
+    ),
+)
+
+
+def _reassembly(readout: str, project: str, resize: str) -> tuple[Row, ...]:
+    return (
+        each(
+            "s",
+            2,
+            given("reassemble.readout", "project", linear(readout, f"reassemble.{TOKEN_SCALES}.readout_proj", "width", "2*width")),
+            convolution(project, f"reassemble.{TOKEN_SCALES}.resample.0", "reassemble.features[s]", "width", 1),
+        ),
+        *enlarged(resize, first=2),
+        each(
+            "s",
+            2,
+            convolution(
+                "scratch.layer{s:1|2}_rn",
+                "reassemble.{s:spatial_upx4|spatial_upx2}.fuse_proj",
+                "fusion.widths[s]",
+                "stage_widths[s]",
+                3,
+                bias=False,
+            ),
+            convolution(
+                "scratch.layer{s:3|4}_rn",
+                f"reassemble.{TOKEN_SCALES}.fuse_proj",
+                "fusion.widths[s + 2]",
+                "reassemble.features[s]",
+                3,
+                bias=False,
+            ),
+        ),
+    )
+
+
+def _layouts(resized: str, attention: tuple[Row, ...], reassembly: tuple[Row, ...]) -> dict[str, RuleSet]:
+    """`resized` is how the code that reads such files resizes positions, which no tensor tells."""
+
+    def suits(config: DPTConfig) -> None:
+        encoder = config.encoder
+        assert isinstance(encoder, HybridConfig)
+        if encoder.positions != resized:
             raise Refusal(
                 f"the model resizes its positions {encoder.positions}, and the code that reads the only layout with a place for its "
-                f"tensors resizes them {positions}; a file for it would be of another model."
+                f"tensors resizes them {resized}; a file for it would be of another model."
             )
-        return encoder_owned(encoder)
 
-    return depth_and_segmentation((*_RESNET_RULES, *VIT_RULES, *rules, *fusion_rules()), (*DROPS, *fusion_drops()), owned)
+    return depth_and_segmentation(
+        CLASS_TOKEN,
+        _RESNET,
+        patches("stage_widths[2]", 1),
+        positions("pretrained.model.pos_embed"),
+        blocks(attention),
+        LAST_NORM,
+        HEAD,
+        reassembly,
+        fusion(),
+        fusion_projections(),
+        suits=suits,
+    )
 
 
-def _fork(*attention: Rule) -> RuleSet:
-    return _layouts("bilinear aligned", *attention, *FORK_REASSEMBLY_RULES)["original"]
+_REASSEMBLY = _reassembly(
+    "pretrained.act_postprocess{s+3}.0.project.0", "pretrained.act_postprocess{s+3}.3", "pretrained.act_postprocess{s+1}.4"
+)
+_REASSEMBLY_OF_FORK = _reassembly(
+    "pretrained.readout_oper{s+3}.0.project.0", "pretrained.act_postprocess{s+3}.0", "pretrained.act_postprocess{s+1}.1"
+)
 
 
+def _fork(attention: tuple[Row, ...]) -> RuleSet:
+    return _layouts("bilinear aligned", attention, _REASSEMBLY_OF_FORK)["original"]
+
+
+ATTENTION = BLOCK + ".attn"
 LAYOUTS = {
-    **_layouts("bilinear", *ATTENTION_RULES, *REASSEMBLY_RULES),
-    "fork": _fork(*ATTENTION_RULES),
-    "fork, performer": _fork(*PERFORMER_RULES),
-    "fork, memory compressed": _fork(*MEMORY_COMPRESSED_RULES),
+    **_layouts("bilinear", full(ATTENTION), _REASSEMBLY),
+    "fork": _fork(full(ATTENTION)),
+    "fork, performer": _fork(performer(ATTENTION)),
+    "fork, memory compressed": _fork(memory_compressed(ATTENTION)),
 }
 
 KNOWN_TAPS = {12: (8, 11)}
@@ -100,113 +164,71 @@ NET_SIZES = {"kitti": (352, 1216), "nyu": (480, 640)}  # rows and columns DPT fe
 OMNIDATA_FILE = re.compile(r"omnidata.*[_-](?P<task>normal|depth)", re.IGNORECASE)
 
 
-def _configure(reading: Reading, findings: Findings) -> DPTConfig:
-    head = read_head(reading, findings)
-    encoder = _encoder(reading, findings)
+def _configure(reading: Reading) -> DPTConfig:
+    head = compose_head(reading, "double")
+    encoder = _encoder(reading)
     return DPTConfig(
-        family=reading.family,
+        family=reading.family.name,
         encoder=encoder,
-        reassemble=read_reassembly(reading, findings, SCALES[2:]),
-        fusion=read_fusion(reading, findings, "to next"),
+        reassemble=told_reassembly(reading),
+        fusion=compose_fusion(reading, "to next"),
         head=head,
-        image=_image(reading, findings, head, encoder.grid),
-        output=_output(reading, findings, head),
+        image=_image(reading, head, encoder.grid),
+        output=_output(reading, head),
     )
 
 
-def _encoder(reading: Reading, findings: Findings) -> HybridConfig:
-    blocks = read_blocks(reading, findings)
-    stages = [f"patch_embed.stages.{stage}.0.expand.weight" for stage in range(3)]
-    widths = reading.measure_all(findings, "encoder.stage_widths", stages, lambda shape: shape[0])
-    depths = tuple(reading.count(f"patch_embed.stages.{stage}.{{n}}.expand.weight") for stage in range(3))
-    stem_width = reading.measure(findings, "encoder.stem_width", "patch_embed.stem.weight", lambda shape: shape[0])
+def _encoder(reading: Reading) -> HybridConfig:
+    stem_width, widths = reading.value("encoder.stem_width"), reading.value("encoder.stage_widths")
     if any(width % 32 for width in (stem_width, *(width // 4 for width in widths))):
         raise Refusal(
-            f"{reading.file} has maps of {stem_width} and {widths} channels; the norms of {reading.family} divide them into 32 groups."
+            f"{reading.file} has maps of {stem_width} and {widths} channels; the norms of {reading.family.name} divide them into 32 groups."
         )
-    heads, attention = read_attention(reading, findings, blocks["width"])
-    return HybridConfig(
-        stem_width=stem_width,
-        stage_widths=widths,
-        stage_depths=findings.note("encoder.stage_depths", depths, Source.SHAPE, "how many blocks there are in each stage"),
-        **blocks,
+    heads, attention = told_attention(reading, reading.value("encoder.width"))
+    return reading.compose(
+        HybridConfig,
+        "encoder",
         heads=heads,
-        grid=read_square_grid(reading, findings),
-        taps=read_taps(reading, findings, blocks["depth"], LAST_TAPS, KNOWN_TAPS),
+        taps=told_taps(reading, reading.value("encoder.depth"), LAST_TAPS, KNOWN_TAPS),
         attention=attention,
-        positions=_positions(reading, findings),
+        positions=_positions(reading),
     )
 
 
-def _positions(reading: Reading, findings: Findings) -> Literal["bilinear", "bilinear aligned"]:
-    if is_of_fork(reading):
-        findings.convention("encoder.positions", "bilinear aligned", "how the fork runs that counts reassembly's convolutions from zero")
+def _is_of_fork(reading: Reading) -> bool:
+    """Whether the convolutions of reassembly are counted from zero, as only the fork does."""
+    return "pretrained.act_postprocess3.0.weight" in reading.origins.get("reassemble.spatial_noscale.resample.0.weight", ())
+
+
+def _positions(reading: Reading) -> Literal["bilinear", "bilinear aligned"]:
+    if _is_of_fork(reading):
+        reading.convention("encoder.positions", "bilinear aligned", "how the fork runs that counts reassembly's convolutions from zero")
         return "bilinear aligned"
-    findings.convention("encoder.positions", "bilinear", "how this family's code runs")
+    reading.convention("encoder.positions", "bilinear", "how this family's code runs")
     return "bilinear"
 
 
-def _image(reading: Reading, findings: Findings, head: HeadConfig, grid: tuple[int, int]) -> ImageConfig:
-    size, why = size_by_positions(grid, HYBRID_STRIDE)
-    image = read_image(reading, findings, head, "patch_embed.stem.weight", size, why)
+def _image(reading: Reading, head: HeadConfig, grid: tuple[int, int]) -> ImageConfig:
+    image = told_image(reading, head, grid[0] * HYBRID_STRIDE, by_positions(grid, HYBRID_STRIDE))
     if head.kind == "depth" and (named := reading.named(METRIC_FILE)) is not None:
         rows, columns = NET_SIZES[named.value["data"].lower()]
-        findings.because(named.evidence, "image.size", "image.size_across")
+        reading.because(named.evidence, "image.size", "image.size_across")
         return replace(image, size=rows, size_across=columns)
     if head.channels == 3 and (named := reading.named(OMNIDATA_FILE)) is not None and named.value["task"].lower() == "normal":
-        findings.because(named.evidence, "image.mean", "image.std")
+        reading.because(named.evidence, "image.mean", "image.std")
         return replace(image, mean=(0.0,) * image.channels, std=(1.0,) * image.channels)  # its pictures are not normalised
     return image
 
 
-def _output(reading: Reading, findings: Findings, head: HeadConfig) -> OutputConfig:
-    output = read_output(reading, findings, head, None if is_of_fork(reading) else METRIC_FILE)  # the fork inverts nothing
-    if findings.evidence["output.kind"].source is Source.ASSUMED and (metric := reading.named(METRIC_FILE)) is not None:
+def _output(reading: Reading, head: HeadConfig) -> OutputConfig:
+    output = told_output(reading, head, None if _is_of_fork(reading) else METRIC_FILE)  # the fork inverts nothing
+    if reading.evidence["output.kind"].source is Source.ASSUMED and (metric := reading.named(METRIC_FILE)) is not None:
         why = f"the fork's code inverts no prediction, whatever {metric.evidence.detail} was trained on; {TO_INVERT} would"
-        findings.note("output.kind", output.kind, Source.ASSUMED, why)
+        reading.note("output.kind", output.kind, Source.ASSUMED, why)
     named = reading.named(OMNIDATA_FILE)
     if output.kind == "relative inverse depth" and named is not None and named.value["task"].lower() == "depth":
-        return replace(output, kind=named.noted(findings, "output.kind", "relative depth"))
+        return replace(output, kind=reading.heard(named, "output.kind", "relative depth"))
     return output
-
-
-def _inventory(config: DPTConfig, encoder: HybridConfig) -> Inventory:
-    tensors: Inventory = {
-        "patch_embed.cls_token": (1, 1, encoder.width),
-        **_standardized("patch_embed.stem", encoder.stem_width, config.image.channels, 7),
-        **convolution("patch_embed.proj", encoder.width, encoder.stage_widths[-1], 1),
-        **position_inventory(encoder.width, encoder.grid),
-    }
-    inputs = encoder.stem_width
-    for stage, (depth, outputs) in enumerate(zip(encoder.stage_depths, encoder.stage_widths, strict=True)):
-        tensors |= _standardized(f"patch_embed.stages.{stage}.0.shortcut", outputs, inputs, 1)
-        for number in range(depth):
-            block = f"patch_embed.stages.{stage}.{number}"
-            tensors |= _standardized(f"{block}.reduce", outputs // 4, inputs, 1)
-            tensors |= _standardized(f"{block}.spatial", outputs // 4, outputs // 4, 3)
-            tensors |= _standardized(f"{block}.expand", outputs, outputs // 4, 1)
-            inputs = outputs
-    return {
-        **tensors,
-        **blocks_inventory(encoder),
-        **_reassembly(config, encoder),
-        **fusion_inventory(config.fusion),
-        **head_inventory(config.head, config.fusion.widths[0]),
-    }
-
-
-def _standardized(name: str, outputs: int, inputs: int, kernel: int) -> Inventory:
-    return {**convolution(name, outputs, inputs, kernel, bias=False), **norm(f"{name}.norm", outputs)}
-
-
-def _reassembly(config: DPTConfig, encoder: HybridConfig) -> Inventory:
-    """Maps at the two finer scales, tokens at the two coarser ones."""
-    features, widths, readout = config.reassemble.features, config.fusion.widths, config.reassemble.readout
-    return {
-        **map_reassembly_of(config, encoder.stage_widths[:2]),
-        **token_reassembly("spatial_noscale", encoder.width, features[0], widths[2], readout),
-        **token_reassembly("spatial_downx2", encoder.width, features[1], widths[3], readout),
-    }
 
 
 _FULL = {
@@ -234,7 +256,6 @@ DPT_HYBRID = Family(
     encoder=HybridConfig,
     layouts=LAYOUTS,
     configure=_configure,
-    tensors=_inventory,
     file_names=re.compile(r"dpt[_-]hybrid|omnidata[_-]dpt", re.IGNORECASE),
     released=(
         Released("dpt_hybrid_384", {**_FULL, "output.kind": "relative inverse depth"}),

@@ -7,32 +7,29 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import SCALES, DPTConfig, ImageConfig
+from model_defs.config import DPTConfig, ImageConfig
 from model_defs.encoder_config import LeViTConfig
 from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families import papers
-from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output
-from muggle_convert.families.evidence import Findings, Source
-from muggle_convert.families.family import Family, Reading, Released, Setting
-from muggle_convert.families.parts import (
+from muggle_convert.families.shared import papers
+from muggle_convert.families.shared.decoder import (
     CLASSIFIER,
-    Inventory,
-    batch_norm,
-    depth_head_inventory,
-    fusion_drops,
-    fusion_inventory,
-    fusion_rules,
-    map_reassembly_of,
-    normalized_convolution,
-    read_depth_head,
-    read_fusion,
-    read_map_reassembly,
+    compose_fusion,
+    compose_head,
+    depth_head,
+    fused,
+    fusion,
+    fusion_projections,
+    reassembled_maps,
 )
-from muggle_convert.families.settings import on_encoder, whole_numbers
-from muggle_convert.rules import Drop, Rule, RuleSet, Shape, derivable, rename, unused
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import Family, Released, Setting
+from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, told_output
+from muggle_convert.families.shared.reading import Reading
+from muggle_convert.families.shared.settings import on_encoder, whole_numbers
+from muggle_convert.rules import Row, RuleSet, Shape, batch_norm, derivable, each, normalized_convolution, tensor, unused, where
+from muggle_convert.rules.sizes import Fields, Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,17 +39,103 @@ KNOWN_TAPS = (1, 5, 10)  # the MLPs that the original counts as 3, 11 and 21
 FIRST_UNREAD = 22
 
 
-def _block_rules(attention: str, mlp: str) -> tuple[Rule, ...]:
-    attention, mlp, block = f"pretrained.model.blocks.{attention}", f"pretrained.model.blocks.{mlp}", "imgencoder.blocks.{b}"
-    return (
-        rename(attention + ".m.attention_biases", block + ".attn.distance_bias"),
-        rename(attention + ".m.{l:qkv|proj.1}.c.weight", block + ".attn.{l:qkv|proj}.weight"),
-        rename(attention + ".m.{l:qkv|proj.1}.bn.{p:batch_norm}", block + ".attn.{l:qkv|proj}.norm.{p:batch_norm}"),
-        rename(attention + ".attention_biases", block + ".shrink.distance_bias"),
-        rename(attention + ".{l:q.1|kv|proj.1}.c.weight", block + ".shrink.{l:q|kv|proj}.weight"),
-        rename(attention + ".{l:q.1|kv|proj.1}.bn.{p:batch_norm}", block + ".shrink.{l:q|kv|proj}.norm.{p:batch_norm}"),
-        rename(mlp + ".m.{l:0|2}.c.weight", block + ".mlp.{l:fc1|fc2}.weight"),
-        rename(mlp + ".m.{l:0|2}.bn.{p:batch_norm}", block + ".mlp.{l:fc1|fc2}.norm.{p:batch_norm}"),
+def _shrinking(encoder: LeViTConfig) -> tuple[int, int]:
+    """The two blocks between the stages."""
+    return encoder.depths[0], encoder.depths[0] + 1 + encoder.depths[1]
+
+
+def _count(encoder: LeViTConfig, fields: Fields) -> int:
+    return sum(encoder.depths) + 2
+
+
+def _shrinks(encoder: LeViTConfig, fields: Fields) -> bool:
+    return fields["b"] in _shrinking(encoder)
+
+
+def _stays(encoder: LeViTConfig, fields: Fields) -> bool:
+    return not _shrinks(encoder, fields)
+
+
+def _stage(encoder: LeViTConfig, fields: Fields) -> int:
+    """The stage of a block; one that shrinks the map belongs to the stage before."""
+    return sum(fields["b"] > shrinking for shrinking in _shrinking(encoder))
+
+
+def _side(encoder: LeViTConfig, block: int) -> int:
+    """Rows and columns of the map a block works on, which each shrinking block before it has halved."""
+    side = encoder.side
+    for shrinking in _shrinking(encoder):
+        side = (side + 1) // 2 if block > shrinking else side
+    return side
+
+
+# Sizes of a block's layers: those of its stage, or of the shrinking block after its stage.
+
+
+def _heads(encoder: LeViTConfig, fields: Fields) -> int:
+    return (encoder.shrinking_heads if _shrinks(encoder, fields) else encoder.heads)[_stage(encoder, fields)]
+
+
+def _keys(encoder: LeViTConfig, fields: Fields) -> int:
+    widths = encoder.shrinking_key_widths if _shrinks(encoder, fields) else encoder.key_widths
+    return _heads(encoder, fields) * widths[_stage(encoder, fields)]
+
+
+def _values(encoder: LeViTConfig, fields: Fields) -> int:
+    widths = encoder.shrinking_value_widths if _shrinks(encoder, fields) else encoder.value_widths
+    return _heads(encoder, fields) * widths[_stage(encoder, fields)]
+
+
+def _all_three(encoder: LeViTConfig, fields: Fields) -> int:
+    return 2 * _keys(encoder, fields) + _values(encoder, fields)
+
+
+def _keys_and_values(encoder: LeViTConfig, fields: Fields) -> int:
+    return _keys(encoder, fields) + _values(encoder, fields)
+
+
+def _inputs(encoder: LeViTConfig, fields: Fields) -> int:
+    return encoder.widths[_stage(encoder, fields)]
+
+
+def _outputs(encoder: LeViTConfig, fields: Fields) -> int:
+    return encoder.widths[_stage(encoder, fields) + _shrinks(encoder, fields)]
+
+
+def _hidden(encoder: LeViTConfig, fields: Fields) -> int:
+    widths = encoder.shrinking_mlp_widths if _shrinks(encoder, fields) else encoder.mlp_widths
+    return widths[_stage(encoder, fields)]
+
+
+def _places(encoder: LeViTConfig, fields: Fields) -> int:
+    return _side(encoder, fields["b"]) ** 2
+
+
+def _normalized_linear(original: str, here: str, outputs: Size, inputs: Size) -> tuple[Row, ...]:
+    return (tensor(f"{original}.c.weight", f"{here}.weight", outputs, inputs), *batch_norm(f"{original}.bn", f"{here}.norm", outputs))
+
+
+def _blocks(attention: str, mlp: str) -> Row:
+    """Under names that count attentions and MLPs, each in its own way."""
+    attention, mlp, here = f"pretrained.model.blocks.{attention}", f"pretrained.model.blocks.{mlp}", "imgencoder.blocks.{b}"
+    return each(
+        "b",
+        _count,
+        where(
+            _stays,
+            tensor(attention + ".m.attention_biases", here + ".attn.distance_bias", _heads, _places),
+            _normalized_linear(attention + ".m.qkv", here + ".attn.qkv", _all_three, _inputs),
+            _normalized_linear(attention + ".m.proj.1", here + ".attn.proj", _inputs, _values),
+        ),
+        where(
+            _shrinks,
+            tensor(attention + ".attention_biases", here + ".shrink.distance_bias", _heads, _places),
+            _normalized_linear(attention + ".q.1", here + ".shrink.q", _keys, _inputs),
+            _normalized_linear(attention + ".kv", here + ".shrink.kv", _keys_and_values, _inputs),
+            _normalized_linear(attention + ".proj.1", here + ".shrink.proj", _outputs, _values),
+        ),
+        _normalized_linear(mlp + ".m.0", here + ".mlp.fc1", _hidden, _outputs),
+        _normalized_linear(mlp + ".m.2", here + ".mlp.fc2", _outputs, _hidden),
     )
 
 
@@ -66,44 +149,49 @@ def _derive_index(encoder: LeViTConfig, fields: Mapping[str, int], step: int = 1
     return index.reshape(apart.shape[0] ** 2, len(places) ** 2)
 
 
-def _side(encoder: LeViTConfig, block: int) -> int:
-    """Rows and columns of the map a block works on, which each shrinking block before it has halved."""
-    side = encoder.side
-    for shrinking in _shrinking(encoder):
-        side = (side + 1) // 2 if block > shrinking else side
-    return side
+def _stem_layer(number: int) -> tuple[Row, ...]:
+    names = f"pretrained.model.patch_embed.{2 * number}.c", f"pretrained.model.patch_embed.{2 * number}.bn", f"patch_embed.{2 * number}"
+    inputs = f"stem_widths[{number - 1}]" if number else "image.channels"
+    return normalized_convolution(*names, f"stem_widths[{number}]", inputs, 3)
 
 
-def _shrinking(encoder: LeViTConfig) -> tuple[int, int]:
-    return encoder.depths[0], encoder.depths[0] + 1 + encoder.depths[1]
+def _transposed_layer(number: int) -> tuple[Row, ...]:
+    original, here = f"scratch.stem_transpose.{2 * number}", f"transposed_stem.{2 * number}"
+    inputs = f"transposed_stem_widths[{number - 1}]" if number else "fusion.widths[0]"
+    outputs = f"transposed_stem_widths[{number}]"
+    return (tensor(f"{original}.c.weight", f"{here}.weight", inputs, outputs, 3, 3), *batch_norm(f"{original}.bn", f"{here}.norm", outputs))
 
 
-_STEM_RULES = (
-    rename("pretrained.model.patch_embed.{n}.c.weight", "patch_embed.{n}.weight"),
-    rename("pretrained.model.patch_embed.{n}.bn.{p:batch_norm}", "patch_embed.{n}.norm.{p:batch_norm}"),
-    rename("scratch.stem_transpose.{n}.c.weight", "transposed_stem.{n}.weight"),
-    rename("scratch.stem_transpose.{n}.bn.{p:batch_norm}", "transposed_stem.{n}.norm.{p:batch_norm}"),
+def _last_width(encoder: LeViTConfig, fields: Fields) -> int:
+    return encoder.transposed_stem_widths[-1]
+
+
+_ENDS: tuple[Any, ...] = (
+    *map(_stem_layer, range(4)),
+    fused("widths[s]", scales=3),
+    fusion(scales=3),
+    fusion_projections(scales=3),
+    *map(_transposed_layer, range(2)),
+    depth_head("scratch.output_conv.0", "scratch.output_conv.2", "scratch.output_conv.4", _last_width),
 )
 _INDEX = "the index follows from the size of the map"
-_DROPS: tuple[Drop, ...] = (
+_DROPS = (
     derivable("pretrained.model.blocks.{n}.m.attention_bias_idxs", _INDEX, _derive_index),
     derivable("pretrained.model.blocks.{n}.attention_bias_idxs", _INDEX, partial(_derive_index, step=2)),
     unused("pretrained.model.{h:head|head_dist}.bn.{p:batch_norm}", CLASSIFIER),
     unused("pretrained.model.{h:head|head_dist}.l.{p:parameter}", CLASSIFIER),
-    *fusion_drops(coarsest=3),
 )
 _AFTER_LAST_TAP = f"only {CLASSIFIER} reads blocks after the last tap"
 _UNREAD = f"pretrained.model.blocks.{{n+{FIRST_UNREAD}}}.m."
-_UNREAD_DROPS: tuple[Drop, ...] = (
+_UNREAD_DROPS = (
     unused(_UNREAD + "attention_biases", _AFTER_LAST_TAP),
     unused(_UNREAD + "{l:qkv|proj.1|0|2}.c.weight", _AFTER_LAST_TAP),
     unused(_UNREAD + "{l:qkv|proj.1|0|2}.bn.{p:batch_norm}", _AFTER_LAST_TAP),
 )
 _ATTENTIONS, _MLPS = ("|".join(map(str, range(first, FIRST_UNREAD, 2))) for first in (0, 1))
-_ENDS = (*_STEM_RULES, *fusion_rules(coarsest=3), *DEPTH_HEAD_RULES)
 
-ORIGINAL = RuleSet((*_block_rules(f"{{b:{_ATTENTIONS}}}", f"{{b:{_MLPS}}}"), *_ENDS), (*_DROPS, *_UNREAD_DROPS))
-EVERY_BLOCK = RuleSet((*_block_rules("{2*b}", "{2*b+1}"), *_ENDS), _DROPS)
+ORIGINAL = RuleSet(_blocks(f"{{b:{_ATTENTIONS}}}", f"{{b:{_MLPS}}}"), _ENDS, _DROPS, _UNREAD_DROPS)
+EVERY_BLOCK = RuleSet(_blocks("{2*b}", "{2*b+1}"), _ENDS, _DROPS)
 
 
 def _apply_taps(encoder: LeViTConfig, hooks: tuple[int, ...]) -> LeViTConfig:
@@ -121,59 +209,54 @@ def _tapped(hooks: tuple[int, ...], stages: Sequence[range]) -> tuple[int, ...]:
 TAPS = Setting("the three MLPs whose outputs are used, as the original counts, such as 3,11,21", whole_numbers, on_encoder(_apply_taps))
 
 
-def _configure(reading: Reading, findings: Findings) -> DPTConfig:
-    encoder = _encoder(reading, findings)
-    head = read_depth_head(reading, findings, "double")
+def _configure(reading: Reading) -> DPTConfig:
+    encoder = _encoder(reading)
+    head = compose_head(reading, "double")
     return DPTConfig(
-        family=reading.family,
+        family=reading.family.name,
         encoder=encoder,
-        reassemble=read_map_reassembly(findings),
-        fusion=read_fusion(reading, findings, "to next", SCALES[:3]),
+        reassemble=reassembled_maps(reading),
+        fusion=compose_fusion(reading, "to next"),
         head=head,
-        image=_image(reading, findings, encoder.side),
-        output=read_output(reading, findings, head),
+        image=_image(reading, encoder.side),
+        output=told_output(reading, head),
     )
 
 
-def _encoder(reading: Reading, findings: Findings) -> LeViTConfig:
+def _encoder(reading: Reading) -> LeViTConfig:
+    """Blocks are numbered through the stages, and which of them shrink the map decides what their sizes are sizes of."""
     count = reading.count("imgencoder.blocks.{n}.mlp.fc1.weight")
     shrinking = [number for number in range(count) if reading.has(f"imgencoder.blocks.{number}.shrink.kv.weight")]
     stages = _stages(shrinking, count)
     if len(shrinking) != 2 or not all(stages):
-        raise Contradiction(f"{reading.file} looks like {reading.family} but not three stages with a shrinking block between each two.")
+        raise Contradiction(f"{reading.looks} but not three stages with a shrinking block between each two.")
     blocks = [f"imgencoder.blocks.{stage[0]}" for stage in stages]
     between = [f"imgencoder.blocks.{number}" for number in shrinking]
-    heads = reading.measure_all(findings, "encoder.heads", [f"{block}.attn.distance_bias" for block in blocks], lambda shape: shape[0])
-    few = reading.measure_all(
-        findings, "encoder.shrinking_heads", [f"{block}.shrink.distance_bias" for block in between], lambda shape: shape[0]
-    )
-    all_widths = _per_head(reading, findings, "encoder.key_widths", [f"{block}.attn.qkv.weight" for block in blocks], heads, axis=0)
-    value_widths = _per_head(reading, findings, "encoder.value_widths", [f"{block}.attn.proj.weight" for block in blocks], heads, axis=1)
+    heads = reading.measure_all("encoder.heads", [f"{block}.attn.distance_bias" for block in blocks], lambda shape: shape[0])
+    few = reading.measure_all("encoder.shrinking_heads", [f"{block}.shrink.distance_bias" for block in between], lambda shape: shape[0])
+    all_widths = _per_head(reading, "encoder.key_widths", [f"{block}.attn.qkv.weight" for block in blocks], heads, axis=0)
+    value_widths = _per_head(reading, "encoder.value_widths", [f"{block}.attn.proj.weight" for block in blocks], heads, axis=1)
     key_widths = tuple((all_width - value_width) // 2 for all_width, value_width in zip(all_widths, value_widths, strict=True))
     if min(key_widths) < 1:
-        raise Contradiction(f"{reading.file} looks like {reading.family} but its heads have no room for queries and keys.")
-    depths = findings.note(
-        "encoder.depths", tuple(map(len, stages)), Source.SHAPE, f"blocks {shrinking[0]} and {shrinking[1]} shrink the map"
-    )
-    q, values = [f"{block}.shrink.q.weight" for block in between], [f"{block}.shrink.proj.weight" for block in between]
-    stem = [f"patch_embed.{number}.weight" for number in (0, 2, 4, 6)]
-    transposed_stem = [f"transposed_stem.{number}.weight" for number in (0, 2)]
+        raise Contradiction(f"{reading.looks} but its heads have no room for queries and keys.")
+    why = f"blocks {shrinking[0]} and {shrinking[1]} shrink the map"
+    queries, values = [f"{block}.shrink.q.weight" for block in between], [f"{block}.shrink.proj.weight" for block in between]
     mlps, between_mlps = [f"{block}.mlp.fc1.weight" for block in blocks], [f"{block}.mlp.fc1.weight" for block in between]
-    return LeViTConfig(
-        stem_widths=reading.measure_all(findings, "encoder.stem_widths", stem, lambda shape: shape[0]),
-        side=reading.measure(findings, "encoder.side", f"{blocks[0]}.attn.distance_bias", lambda shape: math.isqrt(shape[1])),
-        widths=reading.measure_all(findings, "encoder.widths", mlps, lambda shape: shape[1]),
-        depths=depths,
+    return reading.compose(
+        LeViTConfig,
+        "encoder",
+        side=reading.measure("encoder.side", f"{blocks[0]}.attn.distance_bias", lambda shape: math.isqrt(shape[1])),
+        widths=reading.measure_all("encoder.widths", mlps, lambda shape: shape[1]),
+        depths=reading.note("encoder.depths", tuple(map(len, stages)), Source.SHAPE, why),
         heads=heads,
         key_widths=key_widths,
         value_widths=value_widths,
-        mlp_widths=reading.measure_all(findings, "encoder.mlp_widths", mlps, lambda shape: shape[0]),
+        mlp_widths=reading.measure_all("encoder.mlp_widths", mlps, lambda shape: shape[0]),
         shrinking_heads=few,
-        shrinking_key_widths=_per_head(reading, findings, "encoder.shrinking_key_widths", q, few, axis=0),
-        shrinking_value_widths=_per_head(reading, findings, "encoder.shrinking_value_widths", values, few, axis=1),
-        shrinking_mlp_widths=reading.measure_all(findings, "encoder.shrinking_mlp_widths", between_mlps, lambda shape: shape[0]),
-        taps=_taps(reading, findings, stages),
-        transposed_stem_widths=reading.measure_all(findings, "encoder.transposed_stem_widths", transposed_stem, lambda shape: shape[1]),
+        shrinking_key_widths=_per_head(reading, "encoder.shrinking_key_widths", queries, few, axis=0),
+        shrinking_value_widths=_per_head(reading, "encoder.shrinking_value_widths", values, few, axis=1),
+        shrinking_mlp_widths=reading.measure_all("encoder.shrinking_mlp_widths", between_mlps, lambda shape: shape[0]),
+        taps=_taps(reading, stages),
     )
 
 
@@ -182,81 +265,36 @@ def _stages(shrinking: Sequence[int], count: int) -> list[range]:
     return [range(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def _per_head(reading: Reading, findings: Findings, path: str, names: Sequence[str], heads: Sequence[int], axis: int) -> tuple[int, ...]:
+def _per_head(reading: Reading, path: str, names: Sequence[str], heads: Sequence[int], axis: int) -> tuple[int, ...]:
     """All heads' channels, shared out among them."""
 
     def share(count: int, shape: Shape) -> int:
         return shape[axis] // count
 
-    return tuple(reading.measure(findings, path, name, partial(share, count)) for name, count in zip(names, heads, strict=True))
+    return tuple(reading.measure(path, name, partial(share, count)) for name, count in zip(names, heads, strict=True))
 
 
-def _taps(reading: Reading, findings: Findings, stages: Sequence[range]) -> tuple[int, ...]:
+def _taps(reading: Reading, stages: Sequence[range]) -> tuple[int, ...]:
     """MiDaS's own three where each is in its stage; of other depths, the last of each stage, as with every other encoder with stages."""
     told = reading.told("taps", TAPS)
     known = all(tap in stage for tap, stage in zip(KNOWN_TAPS, stages, strict=True))
     if reading.stored(_UNREAD + "qkv.c.weight") and (max(told.value, default=0) >= FIRST_UNREAD if told is not None else not known):
-        raise Contradiction(f"{reading.file} looks like {reading.family} but the original's blocks from {FIRST_UNREAD} on are read, too.")
+        raise Contradiction(f"{reading.looks} but the original's blocks from {FIRST_UNREAD} on are read, too.")
     if told is not None:
-        return told.noted(findings, "encoder.taps", _tapped(told.value, stages))
+        return reading.heard(told, "encoder.taps", _tapped(told.value, stages))
     if known:
-        return findings.convention("encoder.taps", KNOWN_TAPS, "MiDaS taps what it counts as 3, 11 and 21")
+        return reading.convention("encoder.taps", KNOWN_TAPS, "MiDaS taps what it counts as 3, 11 and 21")
     last = tuple(stage[-1] for stage in stages)
-    return findings.note("encoder.taps", last, Source.ASSUMED, "the last block of each stage; --set taps=A,B,C would say otherwise")
+    return reading.note("encoder.taps", last, Source.ASSUMED, "the last block of each stage; --set taps=A,B,C would say otherwise")
 
 
-def _image(reading: Reading, findings: Findings, side: int) -> ImageConfig:
-    channels = reading.measure(findings, "image.channels", "patch_embed.0.weight", lambda shape: shape[1])
-    size = findings.note("image.size", 16 * side, Source.SHAPE, f"the stem's sixteenth of it is {side} x {side}, which the biases are for")
+def _image(reading: Reading, side: int) -> ImageConfig:
+    channels = reading.value("image.channels")
+    size = reading.note("image.size", 16 * side, Source.SHAPE, f"the stem's sixteenth of it is {side} x {side}, which the biases are for")
     image = ImageConfig(channels, size, False, "closest", 16, (0.5,) * channels, (0.5,) * channels)
-    return findings.rest(
+    return reading.rest(
         "image", image, Source.CONVENTION, "how MiDaS was trained: mean and standard deviation one half; no other size fits"
     )
-
-
-def _inventory(config: DPTConfig, encoder: LeViTConfig) -> Inventory:
-    tensors = _stem_inventory("patch_embed", config.image.channels, encoder.stem_widths)
-    for stage, stage_blocks in enumerate(_stages(_shrinking(encoder), sum(encoder.depths) + 2)):
-        width = encoder.widths[stage]
-        for block in stage_blocks:
-            name, heads = f"imgencoder.blocks.{block}", encoder.heads[stage]
-            tensors[f"{name}.attn.distance_bias"] = (heads, _side(encoder, block) ** 2)
-            tensors |= _linear(f"{name}.attn.qkv", heads * (2 * encoder.key_widths[stage] + encoder.value_widths[stage]), width)
-            tensors |= _linear(f"{name}.attn.proj", width, heads * encoder.value_widths[stage])
-            tensors |= _mlp_inventory(name, width, encoder.mlp_widths[stage])
-    for stage, block in enumerate(_shrinking(encoder)):
-        name, heads, inputs, outputs = f"imgencoder.blocks.{block}", encoder.shrinking_heads[stage], *encoder.widths[stage : stage + 2]
-        keys, values = heads * encoder.shrinking_key_widths[stage], heads * encoder.shrinking_value_widths[stage]
-        tensors[f"{name}.shrink.distance_bias"] = (heads, _side(encoder, block) ** 2)
-        tensors |= _linear(f"{name}.shrink.q", keys, inputs) | _linear(f"{name}.shrink.kv", keys + values, inputs)
-        tensors |= _linear(f"{name}.shrink.proj", outputs, values) | _mlp_inventory(name, outputs, encoder.shrinking_mlp_widths[stage])
-    fusion_width, stem_widths = config.fusion.widths[0], encoder.transposed_stem_widths
-    for number, (inputs, outputs) in enumerate(pairwise((fusion_width, *stem_widths))):
-        tensors |= {
-            f"transposed_stem.{2 * number}.weight": (inputs, outputs, 3, 3),
-            **batch_norm(f"transposed_stem.{2 * number}.norm", outputs),
-        }
-    return {
-        **tensors,
-        **map_reassembly_of(config, encoder.widths),
-        **fusion_inventory(config.fusion),
-        **depth_head_inventory(config.head, stem_widths[-1]),
-    }
-
-
-def _stem_inventory(name: str, channels: int, widths: tuple[int, ...]) -> Inventory:
-    tensors: Inventory = {}
-    for number, (inputs, outputs) in enumerate(pairwise((channels, *widths))):
-        tensors |= normalized_convolution(f"{name}.{2 * number}", outputs, inputs, 3)
-    return tensors
-
-
-def _mlp_inventory(block: str, width: int, hidden: int) -> Inventory:
-    return _linear(f"{block}.mlp.fc1", hidden, width) | _linear(f"{block}.mlp.fc2", width, hidden)
-
-
-def _linear(name: str, outputs: int, inputs: int) -> Inventory:
-    return {f"{name}.weight": (outputs, inputs), **batch_norm(f"{name}.norm", outputs)}
 
 
 DPT_LEVIT = Family(
@@ -266,7 +304,6 @@ DPT_LEVIT = Family(
     encoder=LeViTConfig,
     layouts={"original": ORIGINAL, "every block": EVERY_BLOCK},
     configure=_configure,
-    tensors=_inventory,
     file_names=re.compile(r"levit", re.IGNORECASE),
     released=(
         Released(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,26 +12,27 @@ from model_defs.encoder_config import Swin2Config
 from model_defs.window_layout import windows_fit
 from muggle_convert.checkpoints import TensorEntry, as_array
 from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families import papers
-from muggle_convert.families.ends import OUTPUT_SETTINGS
-from muggle_convert.families.evidence import Findings, Source
-from muggle_convert.families.family import Family, Reading, Released, Setting
-from muggle_convert.families.parts import Inventory, norm
-from muggle_convert.families.settings import on_encoder, whole_number, whole_numbers
-from muggle_convert.families.transformers_layout.swin2 import TRANSFORMERS
-from muggle_convert.families.window_buffers import BLOCK, INDEX, LARGEST, MASK, STAGES, TABLE, derive_table, pretrained_window
-from muggle_convert.families.window_grid import SIZE, describe_stored, read_grid, stored_by_stage
-from muggle_convert.families.windows import CONVERTED_BLOCK, layouts, network_inventory, read_network, read_stages
-from muggle_convert.rules import Flatten, derivable, rename, stack
+from muggle_convert.families.shared import papers
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import Family, Released, Setting
+from muggle_convert.families.shared.midas import OUTPUT_SETTINGS
+from muggle_convert.families.shared.reading import Reading
+from muggle_convert.families.shared.settings import on_encoder, whole_number, whole_numbers
+from muggle_convert.families.shared.transformers.swin2 import TRANSFORMERS
+from muggle_convert.families.shared.window_buffers import BLOCK, INDEX, LARGEST, MASK, STAGES, TABLE, derive_table, pretrained_window
+from muggle_convert.families.shared.window_grid import SIZE, describe_stored, stored_by_stage, told_grid
+from muggle_convert.families.shared.windows import HERE, check_stages, compose_network, layouts
+from muggle_convert.rules import Flatten, derivable, linear, rename, stack
 
 LAYOUTS = layouts(
     attention=(
-        rename(BLOCK + ".attn.qkv.weight", CONVERTED_BLOCK + ".attn.qkv.weight"),
-        stack((BLOCK + ".attn.q_bias", BLOCK + ".attn.v_bias"), CONVERTED_BLOCK + ".attn.qkv.bias", parts=(0, None, 1)),
-        rename(BLOCK + ".attn.logit_scale", CONVERTED_BLOCK + ".attn.logit_scale", Flatten("n11")),
-        rename(BLOCK + ".attn.cpb_mlp.0.{p:parameter}", CONVERTED_BLOCK + ".attn.position_mlp.0.{p:parameter}"),
-        rename(BLOCK + ".attn.cpb_mlp.2.weight", CONVERTED_BLOCK + ".attn.position_mlp.2.weight"),
+        # Keys have no bias.
+        stack((BLOCK + ".attn.q_bias", BLOCK + ".attn.v_bias"), HERE + ".attn.qkv.bias", parts=(0, None, 1), sizes=("3*width << s",)),
+        rename(BLOCK + ".attn.logit_scale", HERE + ".attn.logit_scale", Flatten("n11"), sizes=("heads[s]",)),
+        *linear(BLOCK + ".attn.cpb_mlp.0", HERE + ".attn.position_mlp.0", "position_mlp_width", 2),
+        *linear(BLOCK + ".attn.cpb_mlp.2", HERE + ".attn.position_mlp.2", "heads[s]", "position_mlp_width", bias=False),
     ),
+    merged="2*width << s",
     buffers=[derivable(TABLE, "follows from the windows", derive_table)],
 )
 
@@ -43,23 +43,15 @@ KNOWN_FILE = re.compile(r"swin_?v?2[_-](?P<size>tiny[_-]256|base[_-]384|large[_-
 PRETRAINED = {24: (12, 12, 12, 6)}  # windows of 24 are those of models that first learned at half the size
 
 
-def _configure(reading: Reading, findings: Findings) -> DPTConfig:
-    stages = read_stages(reading, findings)
-    scales = [f"imgencoder.stages.{stage}.blocks.0.attn.logit_scale" for stage in range(STAGES)]
-    first = "imgencoder.stages.0.blocks.0.attn.position_mlp.0.weight"
+def _configure(reading: Reading) -> DPTConfig:
+    check_stages(reading)
     held = _held_windows(reading)
-    window = _read_window(reading, findings, held, stages)
-    encoder = Swin2Config(
-        **stages,
-        heads=reading.measure_all(findings, "encoder.heads", scales, lambda shape: shape[0]),
-        window=window,
-        pretrained_windows=_read_pretrained(reading, findings, window, held),
-        position_mlp_width=reading.measure(findings, "encoder.position_mlp_width", first, lambda shape: shape[0]),
-        grid=(0, 0),
+    window = _told_window(reading, held)
+    encoder = reading.compose(
+        Swin2Config, "encoder", window=window, pretrained_windows=_told_pretrained(reading, window, held), grid=(0, 0)
     )
     # Every model released so far is trained at four windows across the finest grid.
-    encoder = replace(encoder, grid=read_grid(reading, findings, encoder, held, usual=4 * window))
-    return read_network(reading, findings, encoder)
+    return compose_network(reading, replace(encoder, grid=told_grid(reading, encoder, held, usual=4 * window)))
 
 
 def _held_windows(reading: Reading) -> tuple[tuple[int, int], ...]:
@@ -75,20 +67,20 @@ def _held_windows(reading: Reading) -> tuple[tuple[int, int], ...]:
     return tuple(sizes[stage] for stage in range(STAGES)) if len(sizes) == STAGES else ()
 
 
-def _read_window(reading: Reading, findings: Findings, held: tuple[tuple[int, int], ...], stages: Mapping[str, Any]) -> int:
+def _told_window(reading: Reading, held: tuple[tuple[int, int], ...]) -> int:
     path, masks = "encoder.window", stored_by_stage(reading, MASK)
     if (told := reading.told("window", WINDOW)) is not None:
-        return told.noted(findings, path, int(told.value))
+        return reading.heard(told, path, int(told.value))
     if masks:
-        return findings.note(path, max(map(_window, masks.values())), Source.BUFFER, describe_stored(masks))
+        return reading.note(path, max(map(_window, masks.values())), Source.BUFFER, describe_stored(masks))
     if held:
         buffers = stored_by_stage(reading, TABLE) or stored_by_stage(reading, INDEX)
-        return findings.note(path, max(map(max, held)), Source.BUFFER, describe_stored(buffers))
+        return reading.note(path, max(map(max, held)), Source.BUFFER, describe_stored(buffers))
     if (named := reading.named(KNOWN_FILE)) is not None:
-        return named.noted(findings, path, KNOWN_WINDOWS[named.value["size"].lower().replace("-", "_")])
-    if known := KNOWN_SIZES.get((stages["width"], stages["depths"])):
+        return reading.heard(named, path, KNOWN_WINDOWS[named.value["size"].lower().replace("-", "_")])
+    if known := KNOWN_SIZES.get((reading.value("encoder.width"), reading.value("encoder.depths"))):
         why = f"that of dpt_swin2_{known}, which has this width and these depths; --set window=… would tell"
-        return findings.note(path, KNOWN_WINDOWS[known], Source.ASSUMED, why)
+        return reading.note(path, KNOWN_WINDOWS[known], Source.ASSUMED, why)
     raise Refusal(
         f"{reading.file} stores no masks and no tables of positions, and nothing else tells how large a Swin V2's windows are: "
         "pass --set window=PATCHES, such as 16, and --set size=PIXELS for the size of the pictures in training."
@@ -100,26 +92,15 @@ def _window(mask: TensorEntry) -> int:
     return math.isqrt(mask.shape[1]) if len(mask.shape) == 3 else 0
 
 
-def _read_pretrained(reading: Reading, findings: Findings, window: int, held: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+def _told_pretrained(reading: Reading, window: int, held: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
     path, tables = "encoder.pretrained_windows", stored_by_stage(reading, TABLE)
     if (told := reading.told("pretrained_windows", PRETRAINED_WINDOWS)) is not None:
-        return told.noted(findings, path, tuple(told.value))
+        return reading.heard(told, path, tuple(told.value))
     if len(tables) == STAGES:
         read = tuple(pretrained_window(float(as_array(tables[stage]).max()), max(held[stage])) for stage in range(STAGES))
-        return findings.note(path, read, Source.BUFFER, f"the largest numbers in {describe_stored(tables)}")
+        return reading.note(path, read, Source.BUFFER, f"the largest numbers in {describe_stored(tables)}")
     why = f"how Swin V2 with windows of {window} was trained; --set pretrained_windows=A,B,C,D would tell otherwise"
-    return findings.convention(path, PRETRAINED.get(window, (0,) * STAGES), why)
-
-
-def _inventory(config: DPTConfig, encoder: Swin2Config) -> Inventory:
-    attention: Inventory = {}
-    for stage, (depth, heads) in enumerate(zip(encoder.depths, encoder.heads, strict=True)):
-        for block in (f"imgencoder.stages.{stage}.blocks.{number}.attn" for number in range(depth)):
-            hidden = encoder.position_mlp_width
-            attention |= {f"{block}.logit_scale": (heads,), f"{block}.position_mlp.2.weight": (heads, hidden)}
-            attention |= {f"{block}.position_mlp.0.weight": (hidden, 2), f"{block}.position_mlp.0.bias": (hidden,)}
-        attention |= norm(f"imgencoder.stages.{stage}.downsample.norm", encoder.width << stage) if stage else {}
-    return network_inventory(config, encoder, attention)
+    return reading.convention(path, PRETRAINED.get(window, (0,) * STAGES), why)
 
 
 def _apply_window(before: Swin2Config, window: int) -> Swin2Config:
@@ -159,7 +140,6 @@ DPT_SWIN2 = Family(
     encoder=Swin2Config,
     layouts=LAYOUTS,
     configure=_configure,
-    tensors=_inventory,
     file_names=re.compile(r"swin_?v?2", re.IGNORECASE),
     released=tuple(_released(width, depths, size) for (width, depths), size in KNOWN_SIZES.items()),
     settings={"window": WINDOW, "pretrained_windows": PRETRAINED_WINDOWS, "size": SIZE, **OUTPUT_SETTINGS},

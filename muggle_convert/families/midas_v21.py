@@ -7,84 +7,76 @@ import re
 from model_defs.config import DPTConfig, FusionConfig
 from model_defs.encoder_config import ResNeXtConfig
 from muggle_convert.errors import Contradiction
-from muggle_convert.families import papers
-from muggle_convert.families.ends import OUTPUT_SETTINGS, read_output
-from muggle_convert.families.evidence import Findings, Source
-from muggle_convert.families.family import Family, Reading, Released
-from muggle_convert.families.midas_v21_ends import layout, read_imagenet_image
-from muggle_convert.families.parts import (
-    Inventory,
-    depth_head_inventory,
-    map_reassembly_of,
-    normalized_convolution,
-    read_depth_head,
-    read_fusion,
-    read_map_reassembly,
-    residual_inventory,
+from muggle_convert.families.shared import papers
+from muggle_convert.families.shared.decoder import compose_fusion, compose_head, fused, fusion, reassembled_maps
+from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
+from muggle_convert.families.shared.midas_v21 import imagenet_image, stem
+from muggle_convert.families.shared.reading import Reading
+from muggle_convert.rules import Row, RuleSet, each, normalized_convolution, where
+from muggle_convert.rules.sizes import Fields, Size
+
+BLOCK, HERE = "pretrained.{s:layer1.4|layer2|layer3|layer4}.{n}", "imgencoder.stages.{s}.{n}"
+
+
+def _inputs(encoder: ResNeXtConfig, fields: Fields) -> int:
+    """Channels that go into a block: the first of a stage takes what the stage before gives."""
+    return (encoder.stem_width, *encoder.widths)[fields["s"] + (fields["n"] > 0)]
+
+
+def _in_a_group(encoder: ResNeXtConfig, fields: Fields) -> int:
+    return encoder.inner_widths[fields["s"]] // encoder.groups
+
+
+def _has_shortcut(encoder: ResNeXtConfig, fields: Fields) -> bool:
+    """Where a block gives a map of another size than it takes."""
+    return fields["n"] == 0 and (fields["s"] > 0 or encoder.stem_width != encoder.widths[0])
+
+
+def _layer(convolution: str, norm: str, here: str, outputs: Size, inputs: Size, kernel: int) -> tuple[Row, ...]:
+    return normalized_convolution(f"{BLOCK}.{convolution}", f"{BLOCK}.{norm}", f"{HERE}.{here}", outputs, inputs, kernel)
+
+
+ORIGINAL = RuleSet(
+    stem(7),
+    each(
+        "s",
+        4,
+        each(
+            "n",
+            "depths[s]",
+            _layer("conv1", "bn1", "reduce", "inner_widths[s]", _inputs, 1),
+            _layer("conv2", "bn2", "grouped", "inner_widths[s]", _in_a_group, 3),
+            _layer("conv3", "bn3", "expand", "widths[s]", "inner_widths[s]", 1),
+            where(_has_shortcut, _layer("downsample.0", "downsample.1", "shortcut", "widths[s]", _inputs, 1)),
+        ),
+    ),
+    fused("widths[s]"),
+    fusion(),  # all of one width, so that nothing is projected
+    DEPTH_HEAD,
 )
-from muggle_convert.rules import rename
-
-BLOCK, CONVERTED_BLOCK = "pretrained.{s:layer1.4|layer2|layer3|layer4}.{n}", "imgencoder.stages.{s}.{n}"
-
-ORIGINAL = layout(
-    rename(BLOCK + ".{m:conv1|conv2|conv3}.weight", CONVERTED_BLOCK + ".{m:reduce|grouped|expand}.weight"),
-    rename(BLOCK + ".{m:bn1|bn2|bn3}.{p:batch_norm}", CONVERTED_BLOCK + ".{m:reduce|grouped|expand}.norm.{p:batch_norm}"),
-    rename(BLOCK + ".downsample.0.weight", CONVERTED_BLOCK + ".shortcut.weight"),
-    rename(BLOCK + ".downsample.1.{p:batch_norm}", CONVERTED_BLOCK + ".shortcut.norm.{p:batch_norm}"),
-)
 
 
-def _configure(reading: Reading, findings: Findings) -> DPTConfig:
-    head = read_depth_head(reading, findings, "double unaligned")
+def _configure(reading: Reading) -> DPTConfig:
+    head = compose_head(reading, "double unaligned")
+    grouped = "imgencoder.stages.0.0.grouped.weight"
+    groups = reading.measure("encoder.groups", grouped, lambda shape: max(1, shape[0] // shape[1]))
     return DPTConfig(
-        family=reading.family,
-        encoder=_encoder(reading, findings),
-        reassemble=read_map_reassembly(findings),
-        fusion=_fusion(reading, findings),
+        family=reading.family.name,
+        encoder=reading.compose(ResNeXtConfig, "encoder", groups=groups),
+        reassemble=reassembled_maps(reading),
+        fusion=_fusion(reading),
         head=head,
-        image=read_imagenet_image(reading, findings, 384),
-        output=read_output(reading, findings, head),
+        image=imagenet_image(reading, 384),
+        output=told_output(reading, head),
     )
 
 
-def _encoder(reading: Reading, findings: Findings) -> ResNeXtConfig:
-    grouped = [f"imgencoder.stages.{stage}.0.grouped.weight" for stage in range(4)]
-    expand = [f"imgencoder.stages.{stage}.0.expand.weight" for stage in range(4)]
-    depths = tuple(reading.count(f"imgencoder.stages.{stage}.{{n}}.grouped.weight") for stage in range(4))
-    return ResNeXtConfig(
-        stem_width=reading.measure(findings, "encoder.stem_width", "patch_embed.proj.weight", lambda shape: shape[0]),
-        depths=findings.note("encoder.depths", depths, Source.SHAPE, "the numbers of the blocks of its four stages"),
-        inner_widths=reading.measure_all(findings, "encoder.inner_widths", grouped, lambda shape: shape[0]),
-        widths=reading.measure_all(findings, "encoder.widths", expand, lambda shape: shape[0]),
-        groups=reading.measure(findings, "encoder.groups", grouped[0], lambda shape: max(1, shape[0] // shape[1])),
-    )
-
-
-def _fusion(reading: Reading, findings: Findings) -> FusionConfig:
-    fusion = read_fusion(reading, findings, "double")
+def _fusion(reading: Reading) -> FusionConfig:
+    fusion = compose_fusion(reading, "double")
     if len(set(fusion.widths)) > 1:
-        raise Contradiction(
-            f"{reading.file} looks like {reading.family} but its fusion is {fusion.widths} wide, where all blocks have one width."
-        )
+        raise Contradiction(f"{reading.looks} but its fusion is {fusion.widths} wide, where all blocks have one width.")
     return fusion
-
-
-def _inventory(config: DPTConfig, encoder: ResNeXtConfig) -> Inventory:
-    tensors = normalized_convolution("patch_embed.proj", encoder.stem_width, config.image.channels, 7)
-    inputs = encoder.stem_width
-    for stage, (depth, inner, outputs) in enumerate(zip(encoder.depths, encoder.inner_widths, encoder.widths, strict=True)):
-        for number in range(depth):
-            block = f"imgencoder.stages.{stage}.{number}"
-            tensors |= normalized_convolution(f"{block}.reduce", inner, inputs, 1)
-            tensors |= normalized_convolution(f"{block}.grouped", inner, inner // encoder.groups, 3)
-            tensors |= normalized_convolution(f"{block}.expand", outputs, inner, 1)
-            if inputs != outputs or (stage > 0 and number == 0):
-                tensors |= normalized_convolution(f"{block}.shortcut", outputs, inputs, 1)
-            inputs = outputs
-    tensors |= map_reassembly_of(config, encoder.widths)
-    for number in range(len(config.fusion.widths)):  # all of one width, so that nothing is projected
-        tensors |= residual_inventory(config.fusion, number)
-    return {**tensors, **depth_head_inventory(config.head, config.fusion.widths[0])}
 
 
 MIDAS_V21 = Family(
@@ -94,7 +86,6 @@ MIDAS_V21 = Family(
     encoder=ResNeXtConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
-    tensors=_inventory,
     file_names=re.compile(r"midas[_-]v21(?![_-]small)|model-f6b98070", re.IGNORECASE),
     released=(
         Released("midas_v21_384", {"encoder.depths": (3, 4, 23, 3), "encoder.inner_widths": (256, 512, 1024, 2048), "encoder.groups": 32}),

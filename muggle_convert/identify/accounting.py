@@ -8,13 +8,16 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from model_defs.plain_values import leaves
-from muggle_convert.checkpoints import Checkpoint, printable
+from muggle_convert.checkpoints import Checkpoint, printable, shown
 from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families.evidence import Evidence, Findings, Source
-from muggle_convert.families.family import Family, Reading
-from muggle_convert.families.settings import check_output
+from muggle_convert.families.shared.evidence import Evidence, Findings, Source
+from muggle_convert.families.shared.family import Family
+from muggle_convert.families.shared.reading import Reading
+from muggle_convert.families.shared.settings import check_output
+from muggle_convert.hub.known import published_name
 from muggle_convert.identify.translation import Translation
 from muggle_convert.rules import Drop, Rule, RuleSet, Shape
+from muggle_convert.rules.sizes import names_in
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ def reading_of(
 ) -> Reading:
     """With no rules the names of the checkpoint are the model's."""
     return Reading(
-        family=family.name,
+        family=family,
+        published=published_name(checkpoint),
         checkpoint=checkpoint,
         shapes={name: made.shape for name, made in translation.made.items()},
         origins={name: made.origins for name, made in translation.made.items()},
@@ -48,22 +52,26 @@ def _called(rules: RuleSet | None, name: str) -> str:
     return " + ".join(printable(original) for original in names if original is not None) or name
 
 
-def account(reading: Reading, inventory: Mapping[str, Shape]) -> None:
+def account(reading: Reading, config: DPTConfig, inventory: Mapping[str, Shape]) -> None:
     """Hold what the checkpoint makes against what a network of its configuration holds."""
     if missing := [name for name in inventory if name not in reading.shapes]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise Contradiction(
-            f"{reading.file} looks like {reading.family} but lacks {reading.called(missing[0])}{more}; the file is incomplete."
-        )
+        raise Contradiction(f"{reading.looks} but lacks {reading.called(missing[0])}{more}; the file is incomplete.")
     for name, shape in reading.shapes.items():
         if name not in inventory:
-            raise Contradiction(
-                f"{reading.file} looks like {reading.family} but also holds {reading.describe(name)}, which such a network does not have."
-            )
+            raise Contradiction(f"{reading.looks} but also holds {reading.describe(name)}, which such a network does not have.")
         if inventory[name] != shape:
-            raise Contradiction(
-                f"{reading.file} looks like {reading.family} but {reading.describe(name)} where {list(inventory[name])} was expected."
-            )
+            why = _why(reading, config, name, inventory[name])
+            raise Contradiction(f"{reading.looks} but {reading.describe(name)} where {list(inventory[name])} was expected{why}.")
+
+
+def _why(reading: Reading, config: DPTConfig, name: str, expected: Shape) -> str:
+    """Which values the expected shape follows from, and which tensors tell those."""
+    sizes, shape, values = reading.family.table.sizes_of(name), reading.shapes[name], leaves(config)
+    wrong = [size for size, number, wanted in zip(sizes, shape, expected, strict=False) if number != wanted]
+    paths = dict.fromkeys(path for size in wrong for path in names_in(size) if path in reading.evidence)
+    said = [f"{path.rpartition('.')[2]} is {shown(values.get(path))} ({reading.evidence[path].detail})" for path in paths]
+    return f": {' and '.join(said)}" if said else ""
 
 
 def apply_settings(family: Family[Any], config: DPTConfig, overrides: Mapping[str, Any], findings: Findings) -> DPTConfig:

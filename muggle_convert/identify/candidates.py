@@ -9,9 +9,9 @@ from typing import Any
 from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families import FAMILIES
-from muggle_convert.families.config_json import pictures_said_by, refuse_another_network
-from muggle_convert.families.evidence import Evidence, Findings, Source
-from muggle_convert.families.family import Family
+from muggle_convert.families.shared.config_json import pictures_said_by, refuse_another_network
+from muggle_convert.families.shared.evidence import Evidence, Source
+from muggle_convert.families.shared.family import Family
 from muggle_convert.hub.known import published_name
 from muggle_convert.identify.accounting import Description, account, apply_settings, reading_of
 from muggle_convert.identify.translation import translate
@@ -63,18 +63,18 @@ def best_candidate(
 
 
 def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[str, Any], left_out: Mapping[str, str]) -> Attempt:
-    family, layout, findings = candidate.family, candidate.layout, Findings()
+    family, layout = candidate.family, candidate.layout
     try:
         translation = translate(checkpoint, candidate.rules, left_out)
         reading = reading_of(checkpoint, family, translation, overrides, candidate.rules)
-        config = family.configure(reading, findings)
+        config = family.configure(reading)
         if family.transformers and layout in family.transformers.layouts:
             refuse_another_network(checkpoint.sidecar, reading.file)
-        config = replace(config, image=pictures_said_by(checkpoint.preprocessor, config.image, findings))
-        findings.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {layout} layout")
-        account(reading, family.inventory(config))
-        config = apply_settings(family, config, overrides, findings)
-        return Attempt(candidate, Description(config, findings.evidence, translation))
+        config = replace(config, image=pictures_said_by(checkpoint.preprocessor, config.image, reading))
+        reading.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {layout} layout")
+        account(reading, config, family.inventory(config))
+        config = apply_settings(family, config, overrides, reading)
+        return Attempt(candidate, Description(config, reading.evidence, translation))
     except Refusal as refusal:
         return Attempt(candidate, refusal)
 

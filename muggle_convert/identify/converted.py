@@ -10,8 +10,8 @@ from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.errors import Refusal
 from muggle_convert.families import BY_NAME
-from muggle_convert.families.evidence import Findings
-from muggle_convert.families.family import Family
+from muggle_convert.families.shared.evidence import Findings
+from muggle_convert.families.shared.family import Family
 from muggle_convert.identify.accounting import Description, account, apply_settings, reading_of
 from muggle_convert.identify.document import KEY, Document, read_document
 from muggle_convert.identify.translation import UNUSED, Translation, translate
@@ -30,11 +30,12 @@ def read_converted(
         raise Refusal(
             f"{printable(checkpoint.name)} was converted as {found.name}, not as {family}; convert the original again to change that."
         )
-    findings = Findings(document.evidence)
+    findings = Findings(evidence=dict(document.evidence))
     translation = translate(checkpoint, None, left_out)
     shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
     shown |= {alias: shown[owner] for alias, owner in document.aliases.items() if owner in shown}
-    account(reading_of(checkpoint, found, Translation(shown, {}), overrides, None), _inventory(found, document.config, checkpoint))
+    reading = reading_of(checkpoint, found, Translation(shown, {}), overrides, None)
+    account(reading, document.config, _inventory(found, document.config, checkpoint))
     config = apply_settings(found, document.config, overrides, findings)
     return document, Description(config, findings.evidence, translation)
 

@@ -12,7 +12,7 @@ from model_defs.plain_values import ConfigError, from_dict, to_dict
 from muggle_convert.checkpoints import DType, printable, shown
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
-from muggle_convert.families.evidence import Evidence, Source, as_json_value
+from muggle_convert.families.shared.evidence import Evidence, Source, as_json_value
 from muggle_convert.rules import Shape
 
 KEY = "muggle_convert"  # in the header of a safetensors file and in config.json

@@ -11,8 +11,8 @@ from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.checkpoints.fingerprint import promised_fingerprint
 from muggle_convert.errors import Refusal
 from muggle_convert.families import BY_NAME, FAMILIES
-from muggle_convert.families.evidence import Evidence
-from muggle_convert.families.family import Family, nearest_released
+from muggle_convert.families.shared.evidence import Evidence
+from muggle_convert.families.shared.family import Family
 from muggle_convert.identify.candidates import best_candidate
 from muggle_convert.identify.converted import read_converted
 from muggle_convert.identify.document import KEY, Document
@@ -43,7 +43,7 @@ class Match:
     @property
     def released(self) -> tuple[str, bool]:
         """The published checkpoint of this configuration, or else the nearest one and False."""
-        return nearest_released(self.family, self.config)
+        return self.family.nearest_released(self.config)
 
 
 def match(

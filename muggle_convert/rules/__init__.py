@@ -1,20 +1,43 @@
-"""The language of renaming: templates, operations, rule sets and their inverses."""
+"""The language of renaming: templates, operations, rules with sizes, tables and their inverses."""
 
+from muggle_convert.rules.layers import batch_norm, convolution, linear, norm, normalized_convolution, tensor, unread
 from muggle_convert.rules.operations import Flatten, Shape
-from muggle_convert.rules.ruleset import Drop, Fate, Rule, RuleError, RuleSet, derivable, duplicate, rename, split, stack, unused
+from muggle_convert.rules.rows import Row, each, given, optional, under, where
+from muggle_convert.rules.rule import Drop, Fate, Rule, RuleError, derivable, duplicate, rename, split, stack, unused
+from muggle_convert.rules.ruleset import RuleSet
+from muggle_convert.rules.sizes import Through
+from muggle_convert.rules.table import Measured, Misfit, Missing, Table
 
 __all__ = [
     "Drop",
     "Fate",
     "Flatten",
+    "Measured",
+    "Misfit",
+    "Missing",
+    "Row",
     "Rule",
     "RuleError",
     "RuleSet",
     "Shape",
+    "Table",
+    "Through",
+    "batch_norm",
+    "convolution",
     "derivable",
     "duplicate",
+    "each",
+    "given",
+    "linear",
+    "norm",
+    "normalized_convolution",
+    "optional",
     "rename",
     "split",
     "stack",
+    "tensor",
+    "under",
+    "unread",
     "unused",
+    "where",
 ]

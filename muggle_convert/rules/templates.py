@@ -119,6 +119,15 @@ class Template:
         texts = iter(piece for piece in pieces if piece is not None)
         return _PLACEHOLDER.sub(lambda _: next(texts), self.text)
 
+    def words(self, field: str) -> int | None:
+        """How many values a field has that is written in words; None where it is only written in digits."""
+        counts = [len(placeholder.words) for placeholder in self._placeholders if placeholder.field == field and placeholder.words]
+        return min(counts, default=None)
+
+    def after(self, prefix: str) -> Template:
+        """The same behind a prefix, which may have fields of its own."""
+        return Template(prefix + self.text)
+
     def skeletons(self) -> Iterator[str]:
         """The names with every number replaced by #, so that a table of rules is looked up instead of searched."""
         literals = _PLACEHOLDER.split(self.text)[::2]

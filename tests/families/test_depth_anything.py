@@ -12,7 +12,7 @@ from model_defs.config import OutputConfig
 from muggle_convert import Refusal
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.depth_anything import ORIGINAL
-from muggle_convert.families.evidence import Source
+from muggle_convert.families.shared.evidence import Source
 from tests.families.variants.depth_anything import configuration
 from tests.originals import match_file, save_original
 
@@ -115,7 +115,7 @@ def test_taps_that_do_not_fit_are_refused(taps: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [384, 768, 1024])
 def test_released_sizes_are_named(width: int) -> None:
-    from muggle_convert.families.family import nearest_released
+    from muggle_convert.families.shared.family import nearest_released
 
     name, exact = nearest_released(BY_NAME["depth_anything_v2"], replace(configuration(width=width)))
     assert exact and name == {384: "depth_anything_v2_vits", 768: "depth_anything_v2_vitb", 1024: "depth_anything_v2_vitl"}[width]

@@ -16,7 +16,7 @@ from model_defs.encoders.beit import relative_position_index
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_beit import LAYOUTS
-from muggle_convert.families.family import nearest_released
+from muggle_convert.families.shared.family import nearest_released
 from tests.families.variants.dpt_beit import configuration
 from tests.goldens import TOLERANCE, golden
 from tests.originals import match_file, original_state, save_original

@@ -16,8 +16,8 @@ from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_hybrid import LAYOUTS
-from muggle_convert.families.evidence import Source
-from muggle_convert.families.family import nearest_released
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import nearest_released
 from tests.families.variants.dpt_hybrid import KITTI, NYU, configuration, segmentation
 from tests.goldens import TOLERANCE, golden
 from tests.originals import match_file, original_state, save_original

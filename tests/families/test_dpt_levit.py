@@ -15,8 +15,8 @@ from model_defs.encoders.levit import distances
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_levit import EVERY_BLOCK, ORIGINAL
-from muggle_convert.families.evidence import Source
-from muggle_convert.families.family import nearest_released
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import nearest_released
 from muggle_convert.rules import Drop
 from tests.families.variants.dpt_levit import configuration
 from tests.goldens import TOLERANCE, golden

@@ -11,8 +11,8 @@ from model_defs.build import build
 from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_next_vit import ORIGINAL
-from muggle_convert.families.evidence import Source
-from muggle_convert.families.family import nearest_released
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import nearest_released
 from muggle_convert.rules import Drop
 from tests.families.variants.dpt_next_vit import configuration
 from tests.goldens import TOLERANCE, golden

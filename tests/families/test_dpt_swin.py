@@ -10,8 +10,8 @@ from model_defs.config import DPTConfig
 from model_defs.encoder_config import SwinConfig
 from muggle_convert import Refusal
 from muggle_convert.families import BY_NAME
-from muggle_convert.families.evidence import Source
-from muggle_convert.families.family import nearest_released
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import nearest_released
 from tests.families.swin_files import configuration, save
 from tests.goldens import golden
 from tests.originals import match_file

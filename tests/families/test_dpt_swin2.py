@@ -13,8 +13,8 @@ from model_defs.encoder_config import Swin2Config
 from muggle_convert import Refusal, convert
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_swin2 import LAYOUTS
-from muggle_convert.families.evidence import Source
-from muggle_convert.families.family import nearest_released
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import nearest_released
 from tests.families.swin_files import MASK, TABLE, configuration, save
 from tests.goldens import golden
 from tests.originals import match_file, original_state

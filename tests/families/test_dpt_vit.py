@@ -14,8 +14,8 @@ from model_defs.encoder_config import ViTConfig
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_vit import LAYOUTS
-from muggle_convert.families.evidence import Source
-from muggle_convert.families.family import nearest_released
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import nearest_released
 from tests.families.variants.dpt_vit import configuration, segmentation
 from tests.goldens import golden
 from tests.originals import match_file, original_state, save_original

@@ -19,8 +19,8 @@ from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dust3r import ORIGINAL
-from muggle_convert.families.evidence import Source
-from muggle_convert.families.training_call import keywords
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.training_call import keywords
 from muggle_convert.hub.zoo import entry
 from tests.conftest import Command
 from tests.families.variants.dust3r import configuration

@@ -15,7 +15,7 @@ from model_defs.encoder_config import FullAttentionConfig, MemoryCompressedConfi
 from muggle_convert import Refusal, convert, export, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_hybrid import LAYOUTS
-from muggle_convert.families.evidence import Source
+from muggle_convert.families.shared.evidence import Source
 from tests.families.variants.efficient_attention import configuration, layout
 from tests.goldens import golden
 from tests.originals import match_file, save_original

@@ -11,8 +11,8 @@ from model_defs.build import build
 from model_defs.config import DPTConfig
 from muggle_convert import Refusal
 from muggle_convert.families import BY_NAME
-from muggle_convert.families.evidence import Source
-from muggle_convert.families.family import nearest_released
+from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.family import nearest_released
 from tests.families.variants.midas_v21 import large, small
 from tests.originals import match_file, original_state, save_original
 

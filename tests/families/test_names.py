@@ -10,7 +10,7 @@ import pytest
 
 from muggle_convert import inspect
 from muggle_convert.checkpoints import open_checkpoint
-from muggle_convert.families.evidence import Source
+from muggle_convert.families.shared.evidence import Source
 from muggle_convert.identify.match import Match, match
 from tests.configurations import SMALL
 from tests.families.swin_files import save

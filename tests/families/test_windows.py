@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from model_defs.encoder_config import Swin2Config, SwinConfig
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
-from muggle_convert.families.evidence import Source
+from muggle_convert.families.shared.evidence import Source
 from tests.families.swin_files import INDEX, MASK, TABLE, buffers, configuration, save
 from tests.families.variants.windows import SIZES, VARIANTS
 from tests.goldens import golden

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from muggle_convert import convert, inspect
-from muggle_convert.families.evidence import Source
+from muggle_convert.families.shared.evidence import Source
 from muggle_convert.identify.licences import Licence
 from tests.goldens import golden
 from tests.hub.conftest import CASE

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from muggle_convert import Refusal, convert, export, inspect
-from muggle_convert.families.evidence import Evidence, Source
+from muggle_convert.families.shared.evidence import Evidence, Source
 from tests.goldens import golden
 from tests.layouts.cases import CASES, files
 

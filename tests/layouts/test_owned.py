@@ -22,8 +22,7 @@ CLASSIFIER = "pretrained.model.head."  # of a thousand classes in a model of tim
 
 
 def owned(rules: RuleSet, config: DPTConfig) -> dict[str, tuple[int, ...]]:
-    assert rules.owned is not None
-    return dict(rules.owned(config, config.encoder))
+    return rules.owned(config)
 
 
 @pytest.mark.parametrize("case", [case for case in goldens(*IN_TRANSFORMERS) if case.name not in OTHER_BUFFERS], ids=lambda case: case.name)

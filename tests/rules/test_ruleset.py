@@ -7,13 +7,13 @@ from muggle_convert.rules import Drop, Fate, RuleError, RuleSet, derivable, rena
 from muggle_convert.rules.templates import Template, TemplateError
 
 RULES = RuleSet(
-    rules=(
+    (
         rename("old.{n}.{p:parameter}", "new.{n}.{p:parameter}"),
         rename("refinenet{n+1}.weight", "fusion.{n}.weight"),
         split("positions", "first", "rest", axis=1, count=1),
         stack(("q.{n}", "k.{n}", "v.{n}"), "qkv.{n}", parts=(0, 1, 2)),
     ),
-    drops=(unused("head.{p:parameter}", "nobody classifies"),),
+    (unused("head.{p:parameter}", "nobody classifies"),),
 )
 
 

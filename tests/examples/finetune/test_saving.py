@@ -13,7 +13,7 @@ from examples.finetune.trainable import trainable
 from model_defs.network import Network
 from muggle_convert import Refusal, convert, export, inspect, load_any_dpt
 from muggle_convert.cli.inspection_tables import show
-from muggle_convert.families.evidence import Evidence
+from muggle_convert.families.shared.evidence import Evidence
 from muggle_convert.identify.read import read
 from muggle_convert.pushing.card import Provenance, card
 from tests.goldens import golden

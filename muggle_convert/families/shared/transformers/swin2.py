@@ -6,9 +6,9 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import Swin2Config
-from muggle_convert.families.family import Transformers
-from muggle_convert.families.transformers_layout.dpt import dpt_config, dpt_layouts
-from muggle_convert.families.transformers_layout.neck import require
+from muggle_convert.families.shared.family import Transformers
+from muggle_convert.families.shared.transformers.dpt import dpt_config, dpt_layouts
+from muggle_convert.families.shared.transformers.neck import require
 from muggle_convert.rules import Flatten, rename, stack
 
 _STAGE, _STAGE_HERE = "backbone.encoder.layers.{s}", "imgencoder.stages.{s+1}"

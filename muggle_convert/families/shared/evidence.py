@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -46,40 +46,36 @@ def as_json_value(evidence: Mapping[str, Evidence]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class Told(Generic[Said]):
-    """What somebody or something says, and the evidence that it is."""
+    """What somebody or something says, and the evidence for it."""
 
     value: Said
     evidence: Evidence
 
-    def noted(self, findings: Findings, path: str, value: Value) -> Value:
-        """A value of the configuration, known from this."""
-        return findings.note(path, value, self.evidence.source, self.evidence.detail)
 
-
+@dataclass(kw_only=True)
 class Findings:
-    """Hands every value through and notes, under its dotted path in the configuration, where it was found."""
+    """Passes every value on and notes, under its dotted path in the configuration, where it was found."""
 
-    def __init__(self, known: Mapping[str, Evidence] | None = None) -> None:
-        self._evidence = dict(known or {})
-
-    @property
-    def evidence(self) -> Mapping[str, Evidence]:
-        return self._evidence
+    evidence: dict[str, Evidence] = field(default_factory=dict)
 
     def because(self, evidence: Evidence, *paths: str) -> None:
-        """One reason for some values."""
-        for path in paths:
-            self._evidence[path] = evidence
+        """One reason for several values."""
+        self.evidence |= dict.fromkeys(paths, evidence)
 
     def note(self, path: str, value: Value, source: Source, detail: str) -> Value:
         self.because(Evidence(source, detail), path)
         return value
 
-    def rest(self, path: str, config: Config, source: Source, detail: str) -> Config:
-        """One reason for every value of a part of the configuration that has none yet."""
-        for name in leaves(config, path):
-            self._evidence.setdefault(name, Evidence(source, detail))
-        return config
+    def heard(self, told: Told[Said], path: str, value: Value) -> Value:
+        """A value that follows from what was told."""
+        self.because(told.evidence, path)
+        return value
 
     def convention(self, path: str, value: Value, why: str) -> Value:
         return self.note(path, value, Source.CONVENTION, why)
+
+    def rest(self, path: str, config: Config, source: Source, detail: str) -> Config:
+        """One reason for every value of a part of the configuration that has none yet."""
+        for name in leaves(config, path):
+            self.evidence.setdefault(name, Evidence(source, detail))
+        return config

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.families.evidence import Evidence, Source, Told
-from muggle_convert.families.family import Reading
+from muggle_convert.families.shared.evidence import Evidence, Source, Told
+from muggle_convert.families.shared.reading import Reading
 
 
 def told_by_training(reading: Reading) -> Mapping[str, Told[Any]]:

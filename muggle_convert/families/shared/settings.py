@@ -11,7 +11,7 @@ from model_defs.config import DPTConfig, OutputConfig
 from model_defs.encoder_config import BEiTConfig, DINOv2Config, EncoderConfig, HybridConfig, ViTConfig
 from muggle_convert.checkpoints import shown
 from muggle_convert.errors import Refusal
-from muggle_convert.families.family import Setting
+from muggle_convert.families.shared.family import Setting
 
 Blocks = ViTConfig | BEiTConfig | HybridConfig | DINOv2Config  # one stack of them
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import BEiTConfig
-from muggle_convert.families.family import Transformers
-from muggle_convert.families.transformers_layout.dpt import dpt_config, dpt_layouts
-from muggle_convert.families.transformers_layout.neck import require
+from muggle_convert.families.shared.family import Transformers
+from muggle_convert.families.shared.transformers.dpt import dpt_config, dpt_layouts
+from muggle_convert.families.shared.transformers.neck import require
 from muggle_convert.rules import Rule, rename, split, stack
 
 _BLOCK_HERE, _BIAS_HERE = "imgencoder.blocks.{n}", "imgencoder.position_biases.{n}"

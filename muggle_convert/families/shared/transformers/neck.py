@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from model_defs.config import DPTConfig
 from muggle_convert.errors import Refusal
-from muggle_convert.families.parts import Inventory, batch_norm, convolution
-from muggle_convert.rules import Drop, Rule, rename, unused
+from muggle_convert.rules import Row, Rule, batch_norm, convolution, optional, rename, unread
 
 _LAYER, _FUSION = "neck.reassemble_stage.layers.{s}", "neck.fusion_stage.layers."
 _JOINED, _REFINED = "fusion.blocks.{n}.conv_reassembly.resconv_seq.{2*i+1}", "fusion.blocks.{n}.scale_proj_seq.0.resconv_seq.{2*i+1}"
@@ -30,21 +29,14 @@ FUSION_NORM_RULES: tuple[Rule, ...] = (
 )
 
 
-def neck_drops(original_prefix: str = "") -> tuple[Drop, ...]:
+def never_run(original_prefix: str = "") -> tuple[Row, ...]:
+    """The unit that would join a path to the coarsest map, under the name that the original has for it behind a prefix."""
     reason = "the coarsest fusion layer has no path to join, so this unit never runs"
-    unit, original = _FUSION + "0.residual_layer1.", original_prefix + "scratch.refinenet4.resConfUnit1."
+    unit, original, width = _FUSION + "0.residual_layer1.", original_prefix + "scratch.refinenet4.resConfUnit1.", "fusion.widths[3]"
     return (
-        unused(unit + "convolution{i+1}.{p:parameter}", reason, original + "conv{i+1}.{p:parameter}"),
-        unused(unit + "batch_norm{i+1}.{p:batch_norm}", reason, original + "bn{i+1}.{p:batch_norm}"),
+        *convolution(unit + "convolution{i:1|2}", unread(reason, original + "conv{i:1|2}"), width, width, 3, bias="fusion.bias"),
+        optional("fusion.batch_norm", batch_norm(unit + "batch_norm{i:1|2}", unread(reason, original + "bn{i:1|2}"), width)),
     )
-
-
-def neck_owned(config: DPTConfig) -> Inventory:
-    unit, width, tensors = _FUSION + "0.residual_layer1", config.fusion.widths[-1], Inventory()
-    for number in (1, 2):
-        tensors |= convolution(f"{unit}.convolution{number}", width, width, 3, bias=config.fusion.bias)
-        tensors |= batch_norm(f"{unit}.batch_norm{number}", width) if config.fusion.batch_norm else {}
-    return tensors
 
 
 def decoder_config(config: DPTConfig) -> dict[str, object]:

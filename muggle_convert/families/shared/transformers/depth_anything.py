@@ -6,17 +6,15 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import DINOv2Config
-from muggle_convert.families.family import Transformers
-from muggle_convert.families.parts import Inventory
-from muggle_convert.families.transformers_layout.neck import (
+from muggle_convert.families.shared.family import Transformers
+from muggle_convert.families.shared.transformers.neck import (
     FUSION_RULES,
     REASSEMBLY_RULES,
     decoder_config,
-    neck_drops,
-    neck_owned,
+    never_run,
     require,
 )
-from muggle_convert.rules import Rule, RuleSet, rename, split, stack, unused
+from muggle_convert.rules import Rule, RuleSet, rename, split, stack, tensor, unread
 
 _BLOCK, _BLOCK_HERE = "backbone.encoder.layer.{n}", "imgencoder.blocks.{n}"
 
@@ -44,30 +42,21 @@ _VERSION_5: tuple[Rule, ...] = (
 
 def _layout(spelling: tuple[Rule, ...]) -> RuleSet:
     return RuleSet(
-        rules=(
-            rename("backbone.embeddings.cls_token", "patch_embed.cls_token"),
-            rename("backbone.embeddings.patch_embeddings.projection.{p:parameter}", "patch_embed.proj.{p:parameter}"),
-            split("backbone.embeddings.position_embeddings", "posenc.cls_embedding", "posenc.base_patch_embedding", axis=1, count=1),
-            rename(_BLOCK + ".norm{i+1}.{p:parameter}", _BLOCK_HERE + ".norm{i+1}.{p:parameter}"),
-            rename(_BLOCK + ".layer_scale{i+1}.lambda1", _BLOCK_HERE + ".{i:scale_attn|scale_mlp}"),
-            rename(_BLOCK + ".mlp.fc{i+1}.{p:parameter}", _BLOCK_HERE + ".mlp.fc{i+1}.{p:parameter}"),
-            *spelling,
-            rename("backbone.layernorm.{p:parameter}", "imgencoder.outnorm.{p:parameter}"),
-            *REASSEMBLY_RULES,
-            *FUSION_RULES,
-            rename("head.conv1.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
-            rename("head.conv{i+2}.{p:parameter}", "head.proj_1ch.{2*i}.{p:parameter}"),
-        ),
-        drops=(
-            unused("backbone.embeddings.mask_token", "only DINOv2's own training masks patches", "pretrained.mask_token"),
-            *neck_drops("depth_head."),
-        ),
-        owned=_owned,
+        rename("backbone.embeddings.cls_token", "patch_embed.cls_token"),
+        rename("backbone.embeddings.patch_embeddings.projection.{p:parameter}", "patch_embed.proj.{p:parameter}"),
+        split("backbone.embeddings.position_embeddings", "posenc.cls_embedding", "posenc.base_patch_embedding", axis=1, count=1),
+        tensor("backbone.embeddings.mask_token", unread("only DINOv2's own training masks patches", "pretrained.mask_token"), 1, "width"),
+        rename(_BLOCK + ".norm{i+1}.{p:parameter}", _BLOCK_HERE + ".norm{i+1}.{p:parameter}"),
+        rename(_BLOCK + ".layer_scale{i+1}.lambda1", _BLOCK_HERE + ".{i:scale_attn|scale_mlp}"),
+        rename(_BLOCK + ".mlp.fc{i+1}.{p:parameter}", _BLOCK_HERE + ".mlp.fc{i+1}.{p:parameter}"),
+        spelling,
+        rename("backbone.layernorm.{p:parameter}", "imgencoder.outnorm.{p:parameter}"),
+        REASSEMBLY_RULES,
+        FUSION_RULES,
+        never_run("depth_head."),
+        rename("head.conv1.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
+        rename("head.conv{i+2}.{p:parameter}", "head.proj_1ch.{2*i}.{p:parameter}"),
     )
-
-
-def _owned(config: DPTConfig, encoder: DINOv2Config) -> Inventory:
-    return {"backbone.embeddings.mask_token": (1, encoder.width), **neck_owned(config)}
 
 
 def _config(config: DPTConfig, encoder: DINOv2Config) -> dict[str, Any]:

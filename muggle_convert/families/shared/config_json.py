@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from model_defs.config import ImageConfig
 from muggle_convert.errors import Refusal
-from muggle_convert.families.evidence import Evidence, Findings, Source
+from muggle_convert.families.shared.evidence import Evidence, Findings, Source
 
 BACKBONES = ("dinov2", "beit", "swinv2")  # of transformers, whose own part of a config.json tells what the encoder is like
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from model_defs.encoder_config import Swin2Config, SwinConfig
 from model_defs.window_layout import Windows, window_layout
 from muggle_convert.errors import Refusal
-from muggle_convert.families.parts import Inventory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,22 +58,23 @@ def pretrained_window(largest: float, window: int) -> int:
     return 0 if pretrained == window else pretrained
 
 
-def masked(encoder: Windowed) -> Inventory:
-    """The shapes of all masks, by their original names."""
-    shapes: Inventory = {}
-    for stage, (depth, windows) in enumerate(zip(encoder.depths, window_layout(encoder, encoder.grid), strict=True)):
-        shape = (math.prod(windows.across), windows.tokens, windows.tokens)
-        shifted = range(1, depth, 2) if any(windows.shift) else ()
-        shapes |= {MASK.format(s=stage, n=number): shape for number in shifted}
-    return shapes
+def is_shifted(encoder: Windowed, fields: Mapping[str, int]) -> bool:
+    """Whether a block's windows are shifted, so that it has a mask."""
+    return fields["n"] % 2 == 1 and any(_layout(encoder, fields).shift)
 
 
-def indexed(encoder: Windowed) -> Inventory:
-    """The shapes of all indices into tables of positions, by their original names."""
-    shapes: Inventory = {}
-    for stage, (depth, windows) in enumerate(zip(encoder.depths, window_layout(encoder, encoder.grid), strict=True)):
-        shapes |= {INDEX.format(s=stage, n=number): (windows.tokens, windows.tokens) for number in range(depth)}
-    return shapes
+def windows(encoder: Windowed, fields: Mapping[str, int]) -> int:
+    """How many a block's grid is cut into."""
+    return math.prod(_layout(encoder, fields).across)
+
+
+def tokens(encoder: Windowed, fields: Mapping[str, int]) -> int:
+    """How many there are in one window of a block."""
+    return _layout(encoder, fields).tokens
+
+
+def _layout(encoder: Windowed, fields: Mapping[str, int]) -> Windows:
+    return window_layout(encoder, encoder.grid)[fields["s"]]
 
 
 @lru_cache(maxsize=4)

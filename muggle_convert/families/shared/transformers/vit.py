@@ -6,11 +6,10 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import HYBRID_STRIDE, HybridConfig, ViTConfig
-from muggle_convert.families.family import Transformers
-from muggle_convert.families.parts import Inventory, norm
-from muggle_convert.families.transformers_layout.dpt import dpt_config, dpt_layouts
-from muggle_convert.families.transformers_layout.neck import require
-from muggle_convert.rules import rename, split, stack, unused
+from muggle_convert.families.shared.family import Transformers
+from muggle_convert.families.shared.transformers.dpt import dpt_config, dpt_layouts
+from muggle_convert.families.shared.transformers.neck import require
+from muggle_convert.rules import norm, rename, split, stack, unread
 
 _BLOCK, _BLOCK_HERE = "dpt.encoder.layer.{n}", "imgencoder.blocks.{n}"
 _ENCODER = (
@@ -38,13 +37,7 @@ _HYBRID_PATCHES = (
     rename(_LAYER + ".downsample.norm.{p:parameter}", _LAYER_HERE + ".shortcut.norm.{p:parameter}"),
     rename("dpt.embeddings.projection.{p:parameter}", "patch_embed.proj.{p:parameter}"),
 )
-_DROPS = (
-    unused("dpt.layernorm.{p:parameter}", "only a classifier reads what is after the last block", "pretrained.model.norm.{p:parameter}"),
-)
-
-
-def _owned(encoder: ViTConfig | HybridConfig) -> Inventory:
-    return norm("dpt.layernorm", encoder.width)
+_LAST_NORM = norm("dpt.layernorm", unread("only a classifier reads what is after the last block", "pretrained.model.norm"), "width")
 
 
 def _encoder_config(config: DPTConfig, encoder: ViTConfig | HybridConfig, patch_size: int) -> dict[str, Any]:
@@ -102,7 +95,5 @@ def _trained_side(config: DPTConfig, encoder: HybridConfig) -> int:
     return encoder.grid[0] * HYBRID_STRIDE
 
 
-VIT = Transformers(
-    dpt_layouts("transformers", (*_PATCHES, *_ENCODER), _DROPS, _owned), _vit_config, lambda config, encoder: config.image.size
-)
-HYBRID = Transformers(dpt_layouts("transformers", (*_HYBRID_PATCHES, *_ENCODER), _DROPS, _owned), _hybrid_config, _trained_side)
+VIT = Transformers(dpt_layouts("transformers", _PATCHES, _ENCODER, _LAST_NORM), _vit_config, lambda config, encoder: config.image.size)
+HYBRID = Transformers(dpt_layouts("transformers", _HYBRID_PATCHES, _ENCODER, _LAST_NORM), _hybrid_config, _trained_side)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from model_defs.config import DPTConfig
-from model_defs.encoder_config import EncoderConfig
-from muggle_convert.families.parts import Inventory, batch_norm, convolution
-from muggle_convert.families.transformers_layout.neck import (
+from muggle_convert.families.shared.midas import auxiliary_head
+from muggle_convert.families.shared.transformers.neck import (
     FUSION_NORM_RULES,
     FUSION_RULES,
     READOUT_RULES,
     REASSEMBLY_RULES,
     decoder_config,
-    neck_drops,
-    neck_owned,
+    never_run,
     require,
 )
-from muggle_convert.rules import Drop, Rule, RuleSet, rename, unused
+from muggle_convert.rules import RuleSet, rename, unread
+from muggle_convert.rules.rows import Rows
 
 _NECK_RULES = (*REASSEMBLY_RULES, *READOUT_RULES, *FUSION_RULES, *FUSION_NORM_RULES)
 _DEPTH_HEAD_RULES = (
@@ -30,26 +28,17 @@ _SEGMENTATION_HEAD_RULES = (
     rename("head.head.1.{p:batch_norm}", "head.refine.1.{p:batch_norm}"),
     rename("head.head.4.{p:parameter}", "head.proj_classes.{p:parameter}"),
 )
-_AUXILIARY = "the auxiliary head only helped training"
-_SEGMENTATION_HEAD_DROPS = (
-    unused("auxiliary_head.head.0.weight", _AUXILIARY, "auxlayer.0.weight"),
-    unused("auxiliary_head.head.1.{p:batch_norm}", _AUXILIARY, "auxlayer.1.{p:batch_norm}"),
-    unused("auxiliary_head.head.4.{p:parameter}", _AUXILIARY, "auxlayer.4.{p:parameter}"),
+_AUXILIARY_HEAD = auxiliary_head(
+    "auxiliary_head.head", lambda layer: unread("the auxiliary head only helped training", f"auxlayer.{layer}")
 )
 
 
-def dpt_layouts(
-    name: str, rules: tuple[Rule, ...], drops: tuple[Drop, ...] = (), owned: Callable[[Any], Inventory] | None = None
-) -> dict[str, RuleSet]:
-    """One spelling of an encoder under either head; `owned` is what the encoder owns of the drops."""
-
-    def all_owned(config: DPTConfig, encoder: EncoderConfig) -> Inventory:
-        return {**(owned(encoder) if owned else {}), **neck_owned(config), **_auxiliary(config)}
-
-    body, left = (*rules, *_NECK_RULES), (*drops, *neck_drops())
+def dpt_layouts(name: str, *rows: Rows) -> dict[str, RuleSet]:
+    """One spelling of an encoder under either head."""
+    body = (*rows, _NECK_RULES, never_run())
     return {
-        name: RuleSet((*body, *_DEPTH_HEAD_RULES), left, all_owned),
-        f"{name} segmentation": RuleSet((*body, *_SEGMENTATION_HEAD_RULES), (*left, *_SEGMENTATION_HEAD_DROPS), all_owned),
+        name: RuleSet(*body, _DEPTH_HEAD_RULES),
+        f"{name} segmentation": RuleSet(*body, _SEGMENTATION_HEAD_RULES, _AUXILIARY_HEAD),
     }
 
 
@@ -72,15 +61,4 @@ def dpt_config(config: DPTConfig, encoder: dict[str, Any]) -> dict[str, Any]:
         **decoder_config(config),
         **({} if is_depth else {"id2label": labels, "label2id": {label: int(number) for number, label in labels.items()}}),
         **encoder,
-    }
-
-
-def _auxiliary(config: DPTConfig) -> Inventory:
-    if config.head.kind == "depth":
-        return {}
-    width, head = config.fusion.widths[0], "auxiliary_head.head"
-    return {
-        **convolution(f"{head}.0", width, width, 3, bias=False),
-        **batch_norm(f"{head}.1", width),
-        **convolution(f"{head}.4", config.head.channels, width, 1),
     }

@@ -12,10 +12,11 @@ from model_defs.config import DPTConfig
 from model_defs.window_layout import largest_windows, window_layout, windows_fit
 from muggle_convert.checkpoints import TensorEntry, as_array, printable
 from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families.evidence import Evidence, Findings, Source, Told
-from muggle_convert.families.family import Reading, Setting
-from muggle_convert.families.settings import whole_number
-from muggle_convert.families.window_buffers import LARGEST, MASK, STAGES, Windowed, mask_of
+from muggle_convert.families.shared.evidence import Evidence, Source, Told
+from muggle_convert.families.shared.family import Setting
+from muggle_convert.families.shared.reading import Reading
+from muggle_convert.families.shared.settings import whole_number
+from muggle_convert.families.shared.window_buffers import LARGEST, MASK, STAGES, Windowed, mask_of
 
 SIZED_FILE = re.compile(r"swin(_?v?2)?[_-](tiny|small|base|large)[_-](?P<size>\d{3})(?!\d)", re.IGNORECASE)
 
@@ -33,7 +34,7 @@ def describe_stored(entries: Mapping[int, TensorEntry]) -> str:
     return "; ".join(f"{printable(entry.name)} is {list(entry.shape)}" for entry in entries.values())
 
 
-def read_grid(reading: Reading, findings: Findings, encoder: Windowed, held: Sequence[tuple[int, int]], usual: int) -> tuple[int, int]:
+def told_grid(reading: Reading, encoder: Windowed, held: Sequence[tuple[int, int]], usual: int) -> tuple[int, int]:
     """Rows and columns of patches in training, from the most telling thing there is, for an encoder that lacks them yet.
 
     `held` are the sides of windows that the file has something for, where it has: a stage with less than others had one for its whole grid.
@@ -44,7 +45,7 @@ def read_grid(reading: Reading, findings: Findings, encoder: Windowed, held: Seq
         raise Contradiction(
             f"{reading.file} has windows of {sides}, which do not fit a grid of {told.value[0]} x {told.value[1]} patches ({told.evidence})."
         )
-    findings.because(told.evidence, "encoder.grid", "image.size", "image.size_across")
+    reading.because(told.evidence, "encoder.grid", "image.size", "image.size_across")
     return told.value
 
 

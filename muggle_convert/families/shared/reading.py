@@ -1,0 +1,174 @@
+"""A checkpoint under the names of the model: what its shapes tell, and everything else that a family may ask of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
+from typing import Any, TypeVar
+
+from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
+from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.families.shared.config_json import said_by
+from muggle_convert.families.shared.evidence import Evidence, Findings, Source, Told, Value
+from muggle_convert.families.shared.family import Family, Setting
+from muggle_convert.rules import Drop, Measured, Misfit, Missing, Shape
+from muggle_convert.rules.templates import Template
+
+METRIC_FILE = re.compile(r"(?<![a-z])metric(?!s)", re.IGNORECASE)
+
+Part = TypeVar("Part")
+
+
+@dataclass(kw_only=True)
+class Reading(Findings):
+    """What a family's `configure` works with. Whatever the table of its tensors tells has its evidence already."""
+
+    family: Family[Any]
+    checkpoint: Checkpoint
+    shapes: Mapping[str, Shape]  # by name in the model
+    origins: Mapping[str, tuple[str, ...]]  # the names in the checkpoint each was made from
+    dropped: Mapping[str, tuple[Drop, Mapping[str, int]]]  # by name in the checkpoint
+    overrides: Mapping[str, Any]
+    called: Callable[[str], str]  # what the checkpoint calls a tensor of the model, be it there or not
+    published: str | None = None  # the name under which these weights were published
+    measured: Measured = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self.measured = self.family.table.measure(self.shapes)
+        except Misfit as misfit:
+            raise Contradiction(f"{self.looks} but {self.describe(misfit.name)}, where {misfit.expected}.") from None
+        except Missing as missing:
+            if missing.there is None:
+                raise self.lacks(missing.name) from None
+            raise Contradiction(
+                f"{self.looks} but has a gap: {self.called(missing.name)} is missing while {self.called(missing.there)} is there."
+            ) from None
+        for path, names in self.measured.told_by.items():
+            self.because(Evidence(Source.SHAPE, self.describe_all(names)), path)
+        for path, name in self.measured.absent.items():
+            self.because(Evidence(Source.SHAPE, f"there is no {self.called(name)}"), path)
+
+    @property
+    def file(self) -> str:
+        """The file as messages call it."""
+        return printable(self.checkpoint.name)
+
+    @property
+    def looks(self) -> str:
+        """How a sentence about a contradiction begins."""
+        return f"{self.file} looks like {self.family.name}"
+
+    def lacks(self, name: str) -> Contradiction:
+        return Contradiction(f"{self.looks} but lacks {self.called(name)}; the file is incomplete or of another family.")
+
+    # What shapes tell.
+
+    def value(self, path: str) -> Any:
+        """A value that the table of tensors tells."""
+        if path not in self.measured.values:
+            raise self.lacks(self.family.table.missing(path))
+        return self.measured.values[path]
+
+    def compose(self, part: type[Part], path: str, **known: Any) -> Part:
+        """A part of the configuration from what shapes tell of it and what else is known."""
+        values = {one.name: self.measured.values.get(f"{path}.{one.name}", MISSING) for one in fields(part)}  # type: ignore[arg-type]
+        for one in fields(part):  # type: ignore[arg-type]
+            if values[one.name] is MISSING and one.name not in known and one.default is MISSING:
+                self.value(f"{path}.{one.name}")
+        return part(**{**{name: value for name, value in values.items() if value is not MISSING}, **known})
+
+    def has(self, name: str) -> bool:
+        return name in self.shapes
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a tensor that has to be there."""
+        if name not in self.shapes:
+            raise self.lacks(name)
+        return self.shapes[name]
+
+    def measure(self, path: str, name: str, value: Callable[[Shape], Value]) -> Value:
+        """A value that is no simple multiple of a size, read from the shape of one tensor."""
+        return self.note(path, self._measured(name, value), Source.SHAPE, self.describe(name))
+
+    def measure_all(self, path: str, names: Sequence[str], value: Callable[[Shape], Value]) -> tuple[Value, ...]:
+        """A list of such values, one from each of several tensors."""
+        return self.note(path, tuple(self._measured(name, value) for name in names), Source.SHAPE, self.describe_all(names))
+
+    def describe_all(self, names: Sequence[str]) -> str:
+        """The first of several tensors, and how many follow it."""
+        return self.describe(names[0]) + (f", and {len(names) - 1} more like it" if len(names) > 1 else "")
+
+    def describe(self, name: str) -> str:
+        shape = list(self.shape(name))
+        return f"{' + '.join(map(printable, self.origins[name]))} is {shape}"
+
+    def _measured(self, name: str, value: Callable[[Shape], Value]) -> Value:
+        shape = self.shape(name)
+        try:
+            return value(shape)
+        except (IndexError, ZeroDivisionError):
+            raise Contradiction(f"{self.looks} but {self.describe(name)}, which no such network has.") from None
+
+    def count(self, template: str) -> int:
+        """How many entries a numbered list has; the numbers have to run from zero without a gap."""
+        compiled = Template(template)
+        numbers = sorted({found["n"] for name in self.shapes if (found := compiled.match(name)) is not None})
+        for expected, number in enumerate(numbers):
+            if number != expected:
+                missing, there = (self.called(template.replace("{n}", str(one))) for one in (expected, number))
+                raise Contradiction(f"{self.looks} but has a gap: {missing} is missing while {there} is there.")
+        if not numbers:
+            raise self.lacks(template.replace("{n}", "0"))
+        return len(numbers)
+
+    def stored(self, pattern: str) -> list[TensorEntry]:
+        """Dropped tensors whose names in the checkpoint match a template, in the order of the file."""
+        compiled = Template(pattern)
+        return [self.checkpoint.tensors[name] for name in self.dropped if compiled.match(name) is not None]
+
+    # What somebody or something says.
+
+    @cached_property
+    def said(self) -> Mapping[str, Any]:
+        """What the config.json beside the file says, by the names of settings."""
+        return said_by(self.checkpoint.sidecar)
+
+    def clue(self, key: str, file_name: re.Pattern[str] | None = None) -> Told[Any] | None:
+        """The most trusted word on something no tensor tells: unread as it was said, or the match of the file's name."""
+        if (stated := self._stated(key)) is not None:
+            return stated
+        named = self.named(file_name) if file_name is not None else None
+        if named is not None and named.evidence.source is Source.KNOWN_FILE:
+            return named
+        for spelling in (key, key.replace("_", "-")):
+            if (value := self.checkpoint.arguments.get(spelling)) is not None:
+                return Told(value, Evidence(Source.ARGUMENTS, f"{spelling}={value}"))
+        return named
+
+    def told(self, key: str, setting: Setting) -> Told[Any] | None:
+        """What a flag or a config.json says, read, where training arguments of that name would mean something else."""
+        stated = self._stated(key)
+        return None if stated is None else Told(setting.parse(stated.value), stated.evidence)
+
+    def named(self, pattern: re.Pattern[str]) -> Told[re.Match[str]] | None:
+        """What the name of the file tells: the one it was published under, else the one it has now."""
+        if self.published and (match := pattern.search(self.published)):
+            return Told(match, Evidence(Source.KNOWN_FILE, self.published))
+        if match := pattern.search(self.checkpoint.name):
+            return Told(match, Evidence(Source.FILE_NAME, self.file))
+        return None
+
+    def ask_for_metres(self, advice: str) -> None:
+        """Refuse where nothing but its name says that a model is metric: that tells no number, and relative would be a guess against it."""
+        if self.named(METRIC_FILE) is not None:
+            raise Refusal(f"{self.file} is metric as its name has it, and nothing says how its predictions become metres: {advice}.")
+
+    def _stated(self, key: str) -> Told[Any] | None:
+        if key in self.overrides:
+            return Told(self.overrides[key], Evidence(Source.FLAG, f"{key}={self.overrides[key]}"))
+        if self.said.get(key) is not None:
+            return Told(self.said[key], Evidence(Source.METADATA, f"{key} in config.json"))
+        return None
