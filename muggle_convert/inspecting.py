@@ -36,7 +36,7 @@ class Inspection:
     def parts(self) -> dict[str, tuple[int, int]]:
         """How many tensors and how many parameters each part of the network has; other parts a family may have come last."""
         counts: dict[str, tuple[int, int]] = {}
-        for name, shape in self.match.family.inventory(self.match.config).items():
+        for name, shape in self.match.inventory.items():
             part = name.partition(".")[0]
             tensors, parameters = counts.get(part, (0, 0))
             counts[part] = (tensors + 1, parameters + math.prod(shape))

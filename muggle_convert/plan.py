@@ -72,7 +72,7 @@ def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) ->
     """Settle what is written, in which order, as what."""
     kept = dict(_kept(match)) if keep_unused else {}
     made = {**match.translation.made, **{tensor.name: tensor for tensor in kept.values()}}
-    order = {name: position for position, name in enumerate([*match.family.inventory(match.config), *sorted(made)])}
+    order = {name: position for position, name in enumerate([*match.inventory, *sorted(made)])}
     outputs: list[Output] = []
     aliases: dict[str, str] = {}
     owners: dict[tuple[object, ...], str] = {}

@@ -82,7 +82,7 @@ def model_tensors(matched: Match) -> dict[str, Made]:
     made = matched.translation.made
     if matched.document is not None:
         made = {**made, **{alias: made[owner] for alias, owner in matched.document.aliases.items() if owner in made}}
-    return {name: made[name] for name in matched.family.inventory(matched.config)}
+    return {name: made[name] for name in matched.inventory}
 
 
 def kept_tensors(matched: Match) -> dict[str, TensorEntry]:

@@ -1,33 +1,20 @@
-"""The families this version knows; the order says nothing."""
+"""The families this version knows: every one that a file beside this one defines."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
-from muggle_convert.families.depth_anything import DEPTH_ANYTHING_V1, DEPTH_ANYTHING_V2
-from muggle_convert.families.dpt_beit import DPT_BEIT
-from muggle_convert.families.dpt_hybrid import DPT_HYBRID
-from muggle_convert.families.dpt_levit import DPT_LEVIT
-from muggle_convert.families.dpt_next_vit import DPT_NEXT_VIT
-from muggle_convert.families.dpt_swin import DPT_SWIN
-from muggle_convert.families.dpt_swin2 import DPT_SWIN2
-from muggle_convert.families.dpt_vit import DPT_VIT
-from muggle_convert.families.dust3r import DUST3R
-from muggle_convert.families.midas_v21 import MIDAS_V21
-from muggle_convert.families.midas_v21_small import MIDAS_V21_SMALL
 from muggle_convert.families.shared.family import Family
 
-FAMILIES: tuple[Family[Any], ...] = (
-    DEPTH_ANYTHING_V1,
-    DEPTH_ANYTHING_V2,
-    DPT_LEVIT,
-    DPT_NEXT_VIT,
-    DPT_VIT,
-    DPT_HYBRID,
-    DPT_BEIT,
-    DPT_SWIN,
-    DPT_SWIN2,
-    MIDAS_V21,
-    MIDAS_V21_SMALL,
-    DUST3R,
-)
 
+def _defined() -> Iterator[Family[Any]]:
+    for module in iter_modules(__path__):
+        if not module.ispkg:
+            yield from (found for found in vars(import_module(f"{__name__}.{module.name}")).values() if isinstance(found, Family))
+
+
+FAMILIES: tuple[Family[Any], ...] = tuple(_defined())
 BY_NAME = {family.name: family for family in FAMILIES}

@@ -48,7 +48,7 @@ def _square_with(distances: int) -> tuple[int, int] | None:
     return ((root + 1) // 2, (root + 1) // 2) if root * root == distances and root % 2 else None
 
 
-GRID = Through("grid", _distances, _square_with, "distances in a square grid, such as 2209 = 47 x 47 in 24 x 24 patches,")
+GRID = Through("grid", _distances, _square_with, "the number of distances in a square grid, such as 2209 = 47 x 47 in 24 x 24 patches,")
 BIAS_HERE = "imgencoder.position_biases.{n}"
 
 

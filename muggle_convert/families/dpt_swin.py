@@ -14,7 +14,7 @@ from muggle_convert.families.shared.midas import OUTPUT_SETTINGS
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.window_buffers import BLOCK, STAGES
 from muggle_convert.families.shared.window_grid import SIZE, told_grid
-from muggle_convert.families.shared.windows import HERE, check_stages, compose_network, layouts
+from muggle_convert.families.shared.windows import HERE, compose_network, layouts
 from muggle_convert.rules import Through, tensor
 
 
@@ -41,7 +41,6 @@ LAYOUTS = layouts(
 
 
 def _configure(reading: Reading) -> DPTConfig:
-    check_stages(reading)
     windows = reading.value("encoder.windows")
     encoder = reading.compose(SwinConfig, "encoder", grid=(0, 0))
     # Of the grids whose last stage has whole windows, the smallest is what models are trained at.

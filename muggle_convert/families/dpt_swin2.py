@@ -21,7 +21,7 @@ from muggle_convert.families.shared.settings import on_encoder, whole_number, wh
 from muggle_convert.families.shared.transformers.swin2 import TRANSFORMERS
 from muggle_convert.families.shared.window_buffers import BLOCK, INDEX, LARGEST, MASK, STAGES, TABLE, derive_table, pretrained_window
 from muggle_convert.families.shared.window_grid import SIZE, describe_stored, stored_by_stage, told_grid
-from muggle_convert.families.shared.windows import HERE, check_stages, compose_network, layouts
+from muggle_convert.families.shared.windows import HERE, compose_network, layouts
 from muggle_convert.rules import Flatten, derivable, linear, rename, stack
 
 LAYOUTS = layouts(
@@ -44,7 +44,6 @@ PRETRAINED = {24: (12, 12, 12, 6)}  # windows of 24 are those of models that fir
 
 
 def _configure(reading: Reading) -> DPTConfig:
-    check_stages(reading)
     held = _held_windows(reading)
     window = _told_window(reading, held)
     encoder = reading.compose(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from model_defs.config import DPTConfig
@@ -17,6 +18,7 @@ from muggle_convert.identify.candidates import best_candidate
 from muggle_convert.identify.converted import read_converted
 from muggle_convert.identify.document import KEY, Document
 from muggle_convert.identify.translation import Translation
+from muggle_convert.rules import Shape
 from muggle_convert.rules.templates import Template
 
 CONVERTED = "converted"  # the layout of the files this program writes
@@ -34,6 +36,11 @@ class Match:
     translation: Translation
     document: Document | None = None  # what a converted file says of itself
     left_out: Mapping[str, str] = field(default_factory=dict)  # reason by name, for what the user asked to drop
+
+    @cached_property
+    def inventory(self) -> Mapping[str, Shape]:
+        """Every tensor of the network, with its shape, in the order of the files that are written."""
+        return self.family.inventory(self.config)
 
     @property
     def fingerprint(self) -> str | None:

@@ -21,7 +21,7 @@ def read_like(matched: Match, checkpoint: Checkpoint) -> Match:
         except Contradiction:
             if layout == origin:
                 raise
-    inventory = matched.family.inventory(matched.config)
+    inventory = matched.inventory
 
     def suitability(layout: str) -> tuple[int, int]:
         made = translations[layout].made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from muggle_convert.rules.operations import Shape
@@ -39,12 +40,16 @@ class RuleSet:
         self.rules = tuple(rule for rule, _ in every(self.rows) if isinstance(rule, Rule))
         self.drops = tuple(rule for rule, _ in every(self.rows) if isinstance(rule, Drop))
         self._suits = suits
-        self._originals = _table(
-            [(template, position, rule) for rule in self.rules for position, template in enumerate(rule.original)]
-            + [(drop.template, 0, drop) for drop in self.drops]
-        )
-        # What no file of the layout has is no name of it in the model either.
-        self._canonicals = _table(
+
+    @cached_property
+    def _originals(self) -> _Table:
+        rules = [(template, position, rule) for rule in self.rules for position, template in enumerate(rule.original)]
+        return _table([*rules, *((drop.template, 0, drop) for drop in self.drops)])
+
+    @cached_property
+    def _canonicals(self) -> _Table:
+        """Without what no file of the layout has, which is no name of it in the model either."""
+        return _table(
             [(template, position, rule) for rule in self.rules if rule.original for position, template in enumerate(rule.canonical)]
         )
 

@@ -63,6 +63,10 @@ class _Entry:
         """A name of the template's, with zero for whatever is not given."""
         return self.template.write({**dict.fromkeys(self.template.fields, 0), **fields}) or self.template.text
 
+    def reaches(self, fields: Fields) -> bool:
+        """Whether there can be that many of the layer, where their number is fixed."""
+        return all(fields[group.field] < group.count for group in self.counted.values() if isinstance(group.count, int))
+
     def require_all(self, found: list[Fields]) -> None:
         """Where there is a fixed number of a layer, one of them is never alone."""
         for group in self.counted.values():
@@ -117,7 +121,7 @@ class Table:
         """The configuration that these tensors tell, as far as they do; Misfit or Missing where they tell none."""
         found: dict[int, list[tuple[Fields, str]]] = {}
         for name in shapes:
-            if (placed := self._placed(name)) is not None:
+            if (placed := self._placed(name)) is not None and placed[0].reaches(placed[1]):
                 found.setdefault(id(placed[0]), []).append((placed[1], name))
         reading = _Reading()
         for entry in self._entries:

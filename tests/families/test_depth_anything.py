@@ -115,9 +115,7 @@ def test_taps_that_do_not_fit_are_refused(taps: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [384, 768, 1024])
 def test_released_sizes_are_named(width: int) -> None:
-    from muggle_convert.families.shared.family import nearest_released
-
-    name, exact = nearest_released(BY_NAME["depth_anything_v2"], replace(configuration(width=width)))
+    name, exact = BY_NAME["depth_anything_v2"].nearest_released(replace(configuration(width=width)))
     assert exact and name == {384: "depth_anything_v2_vits", 768: "depth_anything_v2_vitb", 1024: "depth_anything_v2_vitl"}[width]
 
 

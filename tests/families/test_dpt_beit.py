@@ -16,7 +16,6 @@ from model_defs.encoders.beit import relative_position_index
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_beit import LAYOUTS
-from muggle_convert.families.shared.family import nearest_released
 from tests.families.variants.dpt_beit import configuration
 from tests.goldens import TOLERANCE, golden
 from tests.originals import match_file, original_state, save_original
@@ -91,7 +90,7 @@ def test_distances_of_no_square_grid_are_refused(tmp_path: Path) -> None:
     for name in [name for name in state if name.endswith("relative_position_bias_table")]:
         state[name] = torch.zeros(3 * 5 + 3, 3)
     torch.save(state, tmp_path / "model.pt")
-    with pytest.raises(Refusal, match="15 distances between patches"):
+    with pytest.raises(Refusal, match=r"is \[15, 3\], where .* distances in a square grid, such as 2209 = 47 x 47"):
         match_file(tmp_path / "model.pt")
 
 
@@ -116,8 +115,8 @@ def test_released_sizes_are_named(name: str, encoder: BEiTConfig, features: tupl
     config = replace(
         small, encoder=encoder, reassemble=ReassembleConfig(features, "project"), fusion=replace(small.fusion, widths=(256,) * 4)
     )
-    assert nearest_released(FAMILY, config) == (name, True)
+    assert FAMILY.nearest_released(config) == (name, True)
 
 
 def test_other_sizes_are_told_the_nearest_release() -> None:
-    assert nearest_released(FAMILY, configuration(384, 24, 6, grid=24)) == ("dpt_beit_large_384", False)
+    assert FAMILY.nearest_released(configuration(384, 24, 6, grid=24)) == ("dpt_beit_large_384", False)

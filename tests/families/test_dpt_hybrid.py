@@ -17,7 +17,6 @@ from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_hybrid import LAYOUTS
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import nearest_released
 from tests.families.variants.dpt_hybrid import KITTI, NYU, configuration, segmentation
 from tests.goldens import TOLERANCE, golden
 from tests.originals import match_file, original_state, save_original
@@ -199,12 +198,12 @@ def at_released_size(config: DPTConfig) -> DPTConfig:
     ],
 )
 def test_released_sizes_are_named_and_others_are_near_to_one(name: str, config: DPTConfig) -> None:
-    assert nearest_released(FAMILY, at_released_size(config)) == (name, True)
-    assert nearest_released(FAMILY, config) == (name, False)
+    assert FAMILY.nearest_released(at_released_size(config)) == (name, True)
+    assert FAMILY.nearest_released(config) == (name, False)
 
 
 @pytest.mark.parametrize("attention", [PerformerConfig(64, 266), MemoryCompressedConfig(4), FullAttentionConfig()])
 def test_no_model_of_the_fork_was_released_under_dpts_names(attention: AttentionConfig) -> None:
     config = at_released_size(configuration())
     of_fork = replace(config.encoder, attention=attention, positions="bilinear aligned")
-    assert nearest_released(FAMILY, replace(config, encoder=of_fork)) == ("dpt_hybrid_384", False)
+    assert FAMILY.nearest_released(replace(config, encoder=of_fork)) == ("dpt_hybrid_384", False)

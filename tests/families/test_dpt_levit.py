@@ -16,7 +16,6 @@ from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_levit import EVERY_BLOCK, ORIGINAL
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import nearest_released
 from muggle_convert.rules import Drop
 from tests.families.variants.dpt_levit import configuration
 from tests.goldens import TOLERANCE, golden
@@ -162,6 +161,6 @@ def test_heads_without_room_for_queries_are_refused(tmp_path: Path) -> None:
 
 def test_the_released_size_is_named_and_others_are_told_it() -> None:
     released = configuration((384, 512, 768), heads=(6, 9, 12), key_width=32, value_width=64, side=14)
-    assert nearest_released(FAMILY, released) == ("dpt_levit_224", True)
+    assert FAMILY.nearest_released(released) == ("dpt_levit_224", True)
     assert released.image.size == 224
-    assert nearest_released(FAMILY, configuration()) == ("dpt_levit_224", False)
+    assert FAMILY.nearest_released(configuration()) == ("dpt_levit_224", False)

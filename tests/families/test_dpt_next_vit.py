@@ -12,7 +12,6 @@ from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_next_vit import ORIGINAL
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import nearest_released
 from muggle_convert.rules import Drop
 from tests.families.variants.dpt_next_vit import configuration
 from tests.goldens import TOLERANCE, golden
@@ -76,5 +75,5 @@ def test_widths_that_heads_cannot_share_are_refused(tmp_path: Path) -> None:
 
 def test_the_released_size_is_named_and_others_are_told_it() -> None:
     released = configuration((3, 4, 30, 3), (96, 192, 384, 768))
-    assert nearest_released(FAMILY, released) == ("dpt_next_vit_large_384", True)
-    assert nearest_released(FAMILY, configuration()) == ("dpt_next_vit_large_384", False)
+    assert FAMILY.nearest_released(released) == ("dpt_next_vit_large_384", True)
+    assert FAMILY.nearest_released(configuration()) == ("dpt_next_vit_large_384", False)

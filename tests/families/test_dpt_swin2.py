@@ -14,7 +14,6 @@ from muggle_convert import Refusal, convert
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_swin2 import LAYOUTS
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import nearest_released
 from tests.families.swin_files import MASK, TABLE, configuration, save
 from tests.goldens import golden
 from tests.originals import match_file, original_state
@@ -124,7 +123,7 @@ def test_keys_have_no_bias(tmp_path: Path) -> None:
 
 def test_released_sizes_are_named() -> None:
     family = BY_NAME["dpt_swin2"]
-    assert nearest_released(family, swin2(16, 64, width=96, depths=(2, 2, 6, 2))) == ("dpt_swin2_tiny_256", True)
-    assert nearest_released(family, swin2(24, 96, width=128, depths=(2, 2, 18, 2))) == ("dpt_swin2_base_384", True)
-    assert nearest_released(family, swin2(24, 96, width=192, depths=(2, 2, 18, 2))) == ("dpt_swin2_large_384", True)
-    assert nearest_released(family, swin2(16, 64, depths=(2, 2, 6, 2))) == ("dpt_swin2_tiny_256", False)
+    assert family.nearest_released(swin2(16, 64, width=96, depths=(2, 2, 6, 2))) == ("dpt_swin2_tiny_256", True)
+    assert family.nearest_released(swin2(24, 96, width=128, depths=(2, 2, 18, 2))) == ("dpt_swin2_base_384", True)
+    assert family.nearest_released(swin2(24, 96, width=192, depths=(2, 2, 18, 2))) == ("dpt_swin2_large_384", True)
+    assert family.nearest_released(swin2(16, 64, depths=(2, 2, 6, 2))) == ("dpt_swin2_tiny_256", False)

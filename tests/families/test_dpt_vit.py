@@ -15,7 +15,6 @@ from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_vit import LAYOUTS
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import nearest_released
 from tests.families.variants.dpt_vit import configuration, segmentation
 from tests.goldens import golden
 from tests.originals import match_file, original_state, save_original
@@ -122,5 +121,5 @@ def at_released_size(config: DPTConfig) -> DPTConfig:
 
 @pytest.mark.parametrize(("config", "name"), [(configuration(), "dpt_large_384"), (segmentation(), "dpt_large-ade20k")])
 def test_released_sizes_are_named_and_others_are_near_to_one(config: DPTConfig, name: str) -> None:
-    assert nearest_released(BY_NAME["dpt_vit"], at_released_size(config)) == (name, True)
-    assert nearest_released(BY_NAME["dpt_vit"], config) == (name, False)
+    assert BY_NAME["dpt_vit"].nearest_released(at_released_size(config)) == (name, True)
+    assert BY_NAME["dpt_vit"].nearest_released(config) == (name, False)

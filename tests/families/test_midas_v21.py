@@ -12,7 +12,6 @@ from model_defs.config import DPTConfig
 from muggle_convert import Refusal
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import nearest_released
 from tests.families.variants.midas_v21 import large, small
 from tests.originals import match_file, original_state, save_original
 
@@ -42,9 +41,9 @@ def test_where_the_small_model_halves_the_map_is_said_to_be_convention(tmp_path:
 
 def test_released_sizes_are_named() -> None:
     released = large(depths=(3, 4, 23, 3), inner_widths=(256, 512, 1024, 2048), widths=(256, 512, 1024, 2048), groups=32)
-    assert nearest_released(BY_NAME["midas_v21"], released) == ("midas_v21_384", True)
+    assert BY_NAME["midas_v21"].nearest_released(released) == ("midas_v21_384", True)
     lite3 = small(widths=(24, 32, 48, 96, 136, 232, 384), fusion_widths=(64, 128, 256, 512))
-    assert nearest_released(BY_NAME["midas_v21_small"], lite3) == ("midas_v21_small_256", True)
+    assert BY_NAME["midas_v21_small"].nearest_released(lite3) == ("midas_v21_small_256", True)
 
 
 @pytest.mark.parametrize("config", [large(), small()], ids=["large", "small"])
@@ -60,7 +59,7 @@ def test_a_stage_with_a_gap_is_refused(tmp_path: Path) -> None:
     state = original_state(build(large(depths=(1, 3, 1, 1))), BY_NAME["midas_v21"].layouts["original"])
     torch.save({name: tensor for name, tensor in state.items() if not name.startswith("pretrained.layer2.1.")}, tmp_path / "model.pt")
     with pytest.raises(
-        Refusal, match=r"gap: pretrained\.layer2\.1\.conv2\.weight is missing while pretrained\.layer2\.2\.conv2\.weight is there"
+        Refusal, match=r"gap: pretrained\.layer2\.1\.conv1\.weight is missing while pretrained\.layer2\.2\.conv1\.weight is there"
     ):
         match_file(tmp_path / "model.pt")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model_defs.config import DPTConfig, ImageConfig
-from muggle_convert.errors import Contradiction
 from muggle_convert.families.shared.decoder import (
     CLASSIFIER,
     compose_fusion,
@@ -84,13 +83,6 @@ def _layout(merging: str, own: Sequence[Row], merged: Size, classifier: str, oth
         fusion_projections(),
         DEPTH_HEAD,
     )
-
-
-def check_stages(reading: Reading) -> None:
-    """Refuse another number of stages than the decoder takes maps of."""
-    stages = reading.count("imgencoder.stages.{n}.blocks.0.norm1.weight")
-    if stages != STAGES:
-        raise Contradiction(f"{reading.looks} but has {stages} stages, where the decoder takes the maps of four.")
 
 
 def compose_network(reading: Reading, encoder: Windowed) -> DPTConfig:
