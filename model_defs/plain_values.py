@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union
 
 from model_defs.config import DPTConfig
@@ -83,6 +83,7 @@ def _decode_dataclass(kind: Any, value: Any, path: str) -> Any:
     kinds = typing.get_type_hints(kind)
     if unknown := sorted(set(value) - set(kinds)):
         raise ConfigError(f"{path} has {unknown[0]!r}, which this version does not know; expected {', '.join(kinds)}")
-    if missing := [name for name in kinds if name not in value]:
+    needed = [field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING]
+    if missing := [name for name in needed if name not in value]:
         raise ConfigError(f"{path} lacks {missing[0]!r}")
-    return kind(**{name: _decode(kinds[name], value[name], f"{path}.{name}") for name in kinds})
+    return kind(**{name: _decode(kinds[name], value[name], f"{path}.{name}") for name in kinds if name in value})

@@ -14,9 +14,10 @@ from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.evidence import Evidence, Source, as_json_value
 from muggle_convert.rules import Shape
+from muggle_convert.version import VERSION
 
 KEY = "muggle_convert"  # in the header of a safetensors file and in config.json
-FORMAT = 1  # raised when a reader of the older number would misunderstand
+FORMAT = 1  # raised when a reader of the older number would misunderstand; a field with a default needs no new number
 
 _BY_CODE = {dtype.code: dtype for dtype in DType}
 
@@ -62,13 +63,16 @@ class Document:
 
 
 def read_document(text: str, file: str) -> Document:
-    """The way back; a document of another format or with anything missing is refused, not guessed at."""
+    """The way back. What has a default may be absent, as in files that are older than it; nothing else is guessed at."""
     try:
         data = _parsed(text)
-        if data.get("format") != FORMAT:
+        written_in, writer = data["format"], str(data["versions"]["muggle-convert"])
+        if type(written_in) is not int or written_in < 1:
+            raise ValueError(f"its format is {shown(written_in)}")
+        if written_in > FORMAT:
             raise Refusal(
-                f"{file} was written in format {shown(data.get('format'))} of muggle-convert; "
-                f"this version reads format {FORMAT}: convert the original again."
+                f"{file} was written in format {written_in} by muggle-convert {printable(writer)}, and {VERSION} reads formats up to {FORMAT}: "
+                f"install muggle-convert {printable(writer)} or a later version."
             )
         _count(data["source"]["size"])
         if not {"file", "fingerprint"} <= data["source"].keys():
@@ -80,10 +84,11 @@ def read_document(text: str, file: str) -> Document:
             source={key: value if key == "size" else _text(value) for key, value in data["source"].items()},
             versions=_texts(data["versions"]),
             dropped={
-                name: LeftOut(_text(why), _BY_CODE[code], tuple(map(_count, shape))) for name, (why, code, shape) in data["dropped"].items()
+                name: LeftOut(_text(why), _BY_CODE[code], tuple(map(_count, shape)))
+                for name, (why, code, shape) in data.get("dropped", {}).items()
             },
-            aliases=_texts(data["aliases"]),
-            licence=None if data["licence"] is None else _text(data["licence"]),
+            aliases=_texts(data.get("aliases", {})),
+            licence=None if data.get("licence") is None else _text(data["licence"]),
         )
     except (ConfigError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
         raise Refusal(
