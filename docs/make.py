@@ -1,4 +1,4 @@
-"""Draw the documents' diagrams, and point their links to code at the lines that the words in them name: python docs/make.py"""
+"""Write what the documents take from the code: diagrams, the references, the table of families, links to lines: python docs/make.py"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diagrams import encoder, fusion, head, networks, reassemble, sizes, tokens
+from reference import commands, families, interface
 
 DOCS = Path(__file__).parent
 PICTURES = {
@@ -21,6 +22,7 @@ PICTURES = {
     "sizes": sizes.draw,
     "tokens": tokens.draw,
 }
+WRITTEN = {"api": interface.document, "cli": commands.document}
 LINK = re.compile(r"\[`(?P<symbol>[\w.]+)`\]\(\.\./(?P<file>[\w/]+\.py)#L\d+\)")
 
 
@@ -43,8 +45,16 @@ def _line(symbol: str, file: str) -> int:
     return line
 
 
+def written() -> dict[Path, str]:
+    """Every document as it should be."""
+    texts = {document: document.read_text(encoding="utf-8") for document in DOCS.glob("*.md")}
+    texts |= {DOCS / f"{name}.md": write() for name, write in WRITTEN.items()}
+    texts[DOCS / "families.md"] = families.in_document(texts[DOCS / "families.md"])
+    return {document: linked(text) for document, text in texts.items()}
+
+
 if __name__ == "__main__":
     for name, draw in PICTURES.items():
         (DOCS / "pictures" / f"{name}.svg").write_text(draw(), encoding="utf-8")
-    for document in documents():
-        document.write_text(linked(document.read_text(encoding="utf-8")), encoding="utf-8")
+    for document, text in written().items():
+        document.write_text(text, encoding="utf-8")

@@ -63,7 +63,9 @@ def _imported(path: Path, modules: dict[str, Path]) -> Iterator[str]:
     for node in _run(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
-        elif isinstance(node, ast.ImportFrom) and node.module in modules or isinstance(node, ast.ImportFrom) and node.module in PACKAGES:
+        elif (isinstance(node, ast.ImportFrom) and node.module in modules) or (
+            isinstance(node, ast.ImportFrom) and node.module in PACKAGES
+        ):
             for alias in node.names:
                 inside = f"{node.module}.{alias.name}"
                 yield inside if inside in modules else str(node.module)

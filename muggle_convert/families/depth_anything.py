@@ -22,7 +22,7 @@ from muggle_convert.families.shared.decoder import (
     told_readout,
 )
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
-from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.reading import METRIC_FILE, Reading
 from muggle_convert.families.shared.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
 from muggle_convert.families.shared.timm_vit import by_positions, positions
@@ -220,6 +220,8 @@ def _released(pattern: str, sizes: Mapping[str, int], **more: Any) -> tuple[Rele
     return tuple(Released(pattern.format(letter), {"encoder.width": width, **more}) for letter, width in sizes.items())
 
 
+_GLANCE = ("tokens, class token passed over", "to the next map's size; to the image's size", "518, at least, multiples of 14")
+
 DEPTH_ANYTHING_V1 = Family(
     name="depth_anything_v1",
     title="Depth-Anything V1",
@@ -228,6 +230,7 @@ DEPTH_ANYTHING_V1 = Family(
     layouts={"original": ORIGINAL},
     configure=_configure_v1,
     file_names=re.compile(r"depth[_-]anything[_-](v1[_-])?vit[sblg]14|depth[_-]anything[_-]v1", re.IGNORECASE),
+    glance=Glance("the last four blocks", *_GLANCE),
     released=_released("depth_anything_vit{}14", {"s": 384, "b": 768, "l": 1024}),
     settings={"heads": HEADS},
     transformers=TRANSFORMERS,
@@ -241,6 +244,7 @@ DEPTH_ANYTHING_V2 = Family(
     layouts={"original": ORIGINAL},
     configure=_configure_v2,
     file_names=re.compile(r"depth[_-]anything[_-]v2", re.IGNORECASE),
+    glance=Glance("blocks 2, 5, 8, 11 of 12; 4, 11, 17, 23 of 24; 9, 19, 29, 39 of 40", *_GLANCE),
     released=(
         *_released("depth_anything_v2_vit{}", {"s": 384, "b": 768, "l": 1024, "g": 1536}, **{"output.kind": "relative inverse depth"}),
         *_released("depth_anything_v2_metric_hypersim_vit{}", {"s": 384, "b": 768, "l": 1024}, **{"output.max_depth": 20.0}),

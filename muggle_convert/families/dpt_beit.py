@@ -11,7 +11,7 @@ from model_defs.config import DPTConfig
 from model_defs.encoder_config import BEiTConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import CLASSIFIER, fused, fusion, fusion_projections
-from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, depth_and_segmentation
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import READOUT, TAPS
@@ -108,6 +108,12 @@ DPT_BEIT = Family(
     layouts=LAYOUTS,
     configure=_configure,
     file_names=re.compile(r"dpt[_-]beit", re.IGNORECASE),
+    glance=Glance(
+        "blocks 2, 5, 8, 11 of 12; 5, 11, 17, 23 of 24",
+        "tokens, class token projected",
+        "to the next map's size; doubling",
+        "384 or 512, closest, multiples of 32",
+    ),
     released=(
         Released("dpt_beit_large_512", {**_LARGE, "encoder.grid": (32, 32)}),
         Released("dpt_beit_large_384", {**_LARGE, "encoder.grid": (24, 24)}),

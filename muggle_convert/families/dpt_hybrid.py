@@ -13,7 +13,7 @@ from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.attention import full, memory_compressed, performer, told_attention
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, enlarged, fusion, fusion_projections
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import INVERSIONS, OUTPUT_SETTINGS, TO_INVERT, depth_and_segmentation, told_image, told_output
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS, LAST_TAPS, READOUT
@@ -257,6 +257,12 @@ DPT_HYBRID = Family(
     layouts=LAYOUTS,
     configure=_configure,
     file_names=re.compile(r"dpt[_-]hybrid|omnidata[_-]dpt", re.IGNORECASE),
+    glance=Glance(
+        "stages 0 and 1, blocks 8 and 11",
+        "two maps as they are, two from tokens",
+        "to the next map's size; doubling",
+        "384, closest, multiples of 32",
+    ),
     released=(
         Released("dpt_hybrid_384", {**_FULL, "output.kind": "relative inverse depth"}),
         _metric("kitti"),

@@ -24,7 +24,7 @@ from muggle_convert.families.shared.decoder import (
     reassembled_maps,
 )
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import Family, Released, Setting
+from muggle_convert.families.shared.family import Family, Glance, Released, Setting
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, told_output
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import on_encoder, whole_numbers
@@ -305,6 +305,7 @@ DPT_LEVIT = Family(
     layouts={"original": ORIGINAL, "every block": EVERY_BLOCK},
     configure=_configure,
     file_names=re.compile(r"levit", re.IGNORECASE),
+    glance=Glance("blocks 3, 11, 21", "three maps as they are", "three levels, a transposed stem, doubling", "224 x 224"),
     released=(
         Released(
             "dpt_levit_224",

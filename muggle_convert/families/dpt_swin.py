@@ -9,7 +9,7 @@ from dataclasses import replace
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import SwinConfig
 from muggle_convert.families.shared import papers
-from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.window_buffers import BLOCK, STAGES
@@ -58,6 +58,7 @@ DPT_SWIN = Family(
     layouts=LAYOUTS,
     configure=_configure,
     file_names=re.compile(r"swin(?!_?v?2)", re.IGNORECASE),
+    glance=Glance("the end of each stage", "maps as they are", "to the next map's size; doubling", "384 x 384"),
     released=(Released("dpt_swin_large_384", RELEASED),),
     settings={"size": SIZE, **OUTPUT_SETTINGS},
 )

@@ -14,7 +14,7 @@ from muggle_convert.checkpoints import TensorEntry, as_array
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import Family, Released, Setting
+from muggle_convert.families.shared.family import Family, Glance, Released, Setting
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import on_encoder, whole_number, whole_numbers
@@ -140,6 +140,7 @@ DPT_SWIN2 = Family(
     layouts=LAYOUTS,
     configure=_configure,
     file_names=re.compile(r"swin_?v?2", re.IGNORECASE),
+    glance=Glance("the end of each stage", "maps as they are", "to the next map's size; doubling", "384 x 384 or 256 x 256"),
     released=tuple(_released(width, depths, size) for (width, depths), size in KNOWN_SIZES.items()),
     settings={"window": WINDOW, "pretrained_windows": PRETRAINED_WINDOWS, "size": SIZE, **OUTPUT_SETTINGS},
     transformers=TRANSFORMERS,

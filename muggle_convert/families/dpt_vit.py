@@ -9,7 +9,7 @@ from model_defs.encoder_config import ViTConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.attention import full, full_attention, told_heads
 from muggle_convert.families.shared.decoder import fused, fusion, fusion_projections
-from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, depth_and_segmentation
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS, READOUT, TAPS
@@ -72,6 +72,12 @@ DPT_VIT = Family(
     layouts=LAYOUTS,
     configure=_configure,
     file_names=re.compile(r"dpt[_-]large|dpt[_-]vit", re.IGNORECASE),
+    glance=Glance(
+        "blocks 2, 5, 8, 11 of 12; 5, 11, 17, 23 of 24",
+        "tokens, class token projected",
+        "to the next map's size; doubling",
+        "384, closest, multiples of 32",
+    ),
     released=(
         Released("dpt_large_384", {**_LARGE, "head.kind": "depth", "head.channels": 1}),
         Released("dpt_large-ade20k", {**_LARGE, "head.kind": "segmentation", "head.channels": 150}),

@@ -14,7 +14,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head, enlarged, fused, fusion, fusion_projections
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
-from muggle_convert.families.shared.family import Family, Released, Setting
+from muggle_convert.families.shared.family import Family, Glance, Released, Setting
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS, on_encoder, whole_number
 from muggle_convert.families.shared.training_call import told_by_training
@@ -189,6 +189,12 @@ DUST3R = Family(
     layouts={"original": ORIGINAL},
     configure=_configure,
     file_names=re.compile(r"dust3r", re.IGNORECASE),
+    glance=Glance(
+        "the encoder's output; blocks 6, 9, 12 of the decoder's 12",
+        "tokens, there is no class token",
+        "cropped to the next map; doubling, one head for each view",
+        "512, two pictures",
+    ),
     released=(Released("DUSt3R_ViTLarge_BaseDecoder_512_dpt", _FULL),),
     settings={
         "heads": Setting(HEADS.meaning, HEADS.parse, on_encoder(_apply_heads)),

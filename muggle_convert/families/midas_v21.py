@@ -9,7 +9,7 @@ from model_defs.encoder_config import ResNeXtConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, fused, fusion, reassembled_maps
-from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
 from muggle_convert.families.shared.midas_v21 import imagenet_image, stem
 from muggle_convert.families.shared.reading import Reading
@@ -87,6 +87,7 @@ MIDAS_V21 = Family(
     layouts={"original": ORIGINAL},
     configure=_configure,
     file_names=re.compile(r"midas[_-]v21(?![_-]small)|model-f6b98070", re.IGNORECASE),
+    glance=Glance("the end of each stage", "maps as they are", "its own fusion; doubling, unaligned", "384, at most, multiples of 32"),
     released=(
         Released("midas_v21_384", {"encoder.depths": (3, 4, 23, 3), "encoder.inner_widths": (256, 512, 1024, 2048), "encoder.groups": 32}),
     ),

@@ -8,7 +8,7 @@ from model_defs.config import DPTConfig
 from model_defs.encoder_config import EfficientNetLiteConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, fused, fusion, fusion_projections, reassembled_maps
-from muggle_convert.families.shared.family import Family, Released
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
 from muggle_convert.families.shared.midas_v21 import imagenet_image, stem
 from muggle_convert.families.shared.reading import Reading
@@ -96,6 +96,7 @@ MIDAS_V21_SMALL = Family(
     layouts={"original": ORIGINAL},
     configure=_configure,
     file_names=re.compile(r"midas[_-]v21[_-]small|model-small-70d6b9c8", re.IGNORECASE),
+    glance=Glance("four of seven stages", "maps as they are", "widths 64 to 512; doubling, unaligned", "256, at most, multiples of 32"),
     released=(Released("midas_v21_small_256", {"encoder.widths": (24, 32, 48, 96, 136, 232, 384), "fusion.widths": (64, 128, 256, 512)}),),
     settings=OUTPUT_SETTINGS,
 )

@@ -37,6 +37,16 @@ class Released:
 
 
 @dataclass(frozen=True)
+class Glance:
+    """What sets a family apart, in a few words each, for the table in the documents."""
+
+    taps: str  # what goes on to reassembly
+    maps: str  # what the decoder's maps are made from
+    decoder: str  # how its fusion and its head enlarge
+    input: str  # the size of the pictures in training, and how others are fitted to it
+
+
+@dataclass(frozen=True)
 class Transformers(Generic[Encoder]):
     """How the transformers library holds a family: its names, and the config.json that its models are built from."""
 
@@ -56,6 +66,7 @@ class Family(Generic[Encoder]):
     layouts: Mapping[str, RuleSet]
     configure: Callable[[Reading], DPTConfig]
     file_names: re.Pattern[str]  # what its files are called in the wild
+    glance: Glance
     released: tuple[Released, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     transformers: Transformers[Encoder] | None = None
