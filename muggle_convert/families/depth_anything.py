@@ -23,6 +23,7 @@ from muggle_convert.families.shared.decoder import (
 )
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
 from muggle_convert.families.shared.family import Family, Glance, Released
+from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import METRIC_FILE, Reading
 from muggle_convert.families.shared.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
 from muggle_convert.families.shared.timm_vit import by_positions, positions
@@ -220,18 +221,50 @@ def _released(pattern: str, sizes: Mapping[str, int], **more: Any) -> tuple[Rele
     return tuple(Released(pattern.format(letter), {"encoder.width": width, **more}) for letter, width in sizes.items())
 
 
+MILLIONS = {"s": 25, "b": 97, "l": 335}
+SIZES = {"s": "Small", "b": "Base", "l": "Large"}
+
+
+def _published_v1(letter: str) -> Published:
+    name = f"depth_anything_vit{letter}14"
+    return Published(name, MILLIONS[letter], "apache-2.0", repository=f"LiheYoung/{name}", file="pytorch_model.bin")
+
+
+def _published_v2(letter: str, title: str = "", name: str = "", predicts: str = "relative inverse depth") -> Published:
+    """No card says a licence of the metric ones; of the others only the small one may be used commercially."""
+    licence = "unknown" if name else "apache-2.0" if letter == "s" else "cc-by-nc-4.0"
+    name = f"depth_anything_v2_{name}vit{letter}"
+    repository = f"depth-anything/Depth-Anything-V2-{title}{SIZES[letter]}"
+    return Published(name, MILLIONS[letter], licence, predicts, repository=repository, file=f"{name}.pth")
+
+
 _GLANCE = ("tokens, class token passed over", "to the next map's size; to the image's size", "518, at least, multiples of 14")
+
+PAPER_V1 = """@inproceedings{yang2024depthanything,
+  title = {Depth Anything: Unleashing the Power of Large-Scale Unlabeled Data},
+  author = {Yang, Lihe and Kang, Bingyi and Huang, Zilong and Xu, Xiaogang and Feng, Jiashi and Zhao, Hengshuang},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2024}
+}"""
+
+PAPER_V2 = """@inproceedings{yang2024depthanythingv2,
+  title = {Depth Anything V2},
+  author = {Yang, Lihe and Kang, Bingyi and Huang, Zilong and Zhao, Zhen and Xu, Xiaogang and Feng, Jiashi and Zhao, Hengshuang},
+  booktitle = {Advances in Neural Information Processing Systems (NeurIPS)},
+  year = {2024}
+}"""
 
 DEPTH_ANYTHING_V1 = Family(
     name="depth_anything_v1",
     title="Depth-Anything V1",
-    citations=(papers.DEPTH_ANYTHING_V1, papers.DPT),
+    citations=(PAPER_V1, papers.DPT),
     encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v1,
     file_names=re.compile(r"depth[_-]anything[_-](v1[_-])?vit[sblg]14|depth[_-]anything[_-]v1", re.IGNORECASE),
     glance=Glance("the last four blocks", *_GLANCE),
     released=_released("depth_anything_vit{}14", {"s": 384, "b": 768, "l": 1024}),
+    published=tuple(map(_published_v1, MILLIONS)),
     settings={"heads": HEADS},
     transformers=TRANSFORMERS,
 )
@@ -239,7 +272,7 @@ DEPTH_ANYTHING_V1 = Family(
 DEPTH_ANYTHING_V2 = Family(
     name="depth_anything_v2",
     title="Depth-Anything V2",
-    citations=(papers.DEPTH_ANYTHING_V2, papers.DPT),
+    citations=(PAPER_V2, papers.DPT),
     encoder=DINOv2Config,
     layouts={"original": ORIGINAL},
     configure=_configure_v2,
@@ -249,6 +282,11 @@ DEPTH_ANYTHING_V2 = Family(
         *_released("depth_anything_v2_vit{}", {"s": 384, "b": 768, "l": 1024, "g": 1536}, **{"output.kind": "relative inverse depth"}),
         *_released("depth_anything_v2_metric_hypersim_vit{}", {"s": 384, "b": 768, "l": 1024}, **{"output.max_depth": 20.0}),
         *_released("depth_anything_v2_metric_vkitti_vit{}", {"s": 384, "b": 768, "l": 1024}, **{"output.max_depth": 80.0}),
+    ),
+    published=(
+        *map(_published_v2, MILLIONS),
+        *(_published_v2(letter, "Metric-Hypersim-", "metric_hypersim_", "metres, rooms to 20") for letter in MILLIONS),
+        *(_published_v2(letter, "Metric-VKITTI-", "metric_vkitti_", "metres, streets to 80") for letter in MILLIONS),
     ),
     settings={"max_depth": MAX_DEPTH, "taps": TAPS, "heads": HEADS},
     transformers=TRANSFORMERS,

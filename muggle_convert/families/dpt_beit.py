@@ -13,6 +13,7 @@ from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import CLASSIFIER, fused, fusion, fusion_projections
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, depth_and_segmentation
+from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import READOUT, TAPS
 from muggle_convert.families.shared.timm_vit import BLOCK, CLASS_TOKEN, HEAD, HERE, REASSEMBLY, blocks, compose_network, patches, told_taps
@@ -118,6 +119,11 @@ DPT_BEIT = Family(
         Released("dpt_beit_large_512", {**_LARGE, "encoder.grid": (32, 32)}),
         Released("dpt_beit_large_384", {**_LARGE, "encoder.grid": (24, 24)}),
         Released("dpt_beit_base_384", {**_BASE, "encoder.grid": (24, 24)}),
+    ),
+    published=(
+        of_midas("v3_1", "dpt_beit_large_512", 345),
+        of_midas("v3_1", "dpt_beit_large_384", 344),
+        of_midas("v3_1", "dpt_beit_base_384", 112),
     ),
     settings={"taps": TAPS, "readout": READOUT, **OUTPUT_SETTINGS},
     transformers=TRANSFORMERS,

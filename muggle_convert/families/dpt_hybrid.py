@@ -15,6 +15,7 @@ from muggle_convert.families.shared.decoder import compose_fusion, compose_head,
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import INVERSIONS, OUTPUT_SETTINGS, TO_INVERT, depth_and_segmentation, told_image, told_output
+from muggle_convert.families.shared.published import of_dpt, of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS, LAST_TAPS, READOUT
 from muggle_convert.families.shared.timm_vit import (
@@ -270,6 +271,13 @@ DPT_HYBRID = Family(
         Released("dpt_hybrid-ade20k", {**_FULL, "head.kind": "segmentation", "head.channels": 150}),
         Released("omnidata_dpt_normal_v2", {**_FULL, "output.kind": "channels", "head.channels": 3}),
         Released("omnidata_dpt_depth_v2", {**_FULL, "output.kind": "relative depth"}),
+    ),
+    published=(
+        of_midas("v3", "dpt_hybrid_384", 123),
+        of_dpt("dpt_hybrid-midas-501f0c75", 123),
+        of_dpt("dpt_hybrid-ade20k-53898607", 124, "150 classes"),
+        of_dpt("dpt_hybrid_kitti-cb926ef4", 123, "metres, streets"),
+        of_dpt("dpt_hybrid_nyu-2ce69ec7", 123, "metres, rooms"),
     ),
     settings={"taps": LAST_TAPS, "heads": HEADS, "readout": READOUT, **OUTPUT_SETTINGS},
     transformers=HYBRID,

@@ -26,6 +26,7 @@ from muggle_convert.families.shared.decoder import (
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.family import Family, Glance, Released, Setting
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, told_output
+from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import on_encoder, whole_numbers
 from muggle_convert.rules import Row, RuleSet, Shape, batch_norm, derivable, each, normalized_convolution, tensor, unused, where
@@ -312,5 +313,6 @@ DPT_LEVIT = Family(
             {"encoder.widths": (384, 512, 768), "encoder.heads": (6, 9, 12), "encoder.side": 14, "encoder.depths": (4, 4, 1)},
         ),
     ),
+    published=(of_midas("v3_1", "dpt_levit_224", 51),),
     settings={"taps": TAPS, **OUTPUT_SETTINGS},
 )

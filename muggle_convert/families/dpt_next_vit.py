@@ -22,6 +22,7 @@ from muggle_convert.families.shared.decoder import (
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
+from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.rules import RuleSet, batch_norm, convolution, each, linear, normalized_convolution, stack, unused, where
 from muggle_convert.rules.sizes import Fields
@@ -224,5 +225,6 @@ DPT_NEXT_VIT = Family(
     file_names=re.compile(r"next[_-]?vit", re.IGNORECASE),
     glance=Glance("the end of each stage", "maps as they are", "to the next map's size; doubling", "384, closest, multiples of 32"),
     released=(Released("dpt_next_vit_large_384", {"encoder.depths": (3, 4, 30, 3), "encoder.widths": (96, 192, 384, 768)}),),
+    published=(of_midas("v3_1", "dpt_next_vit_large_384", 72),),
     settings=OUTPUT_SETTINGS,
 )

@@ -11,6 +11,7 @@ from model_defs.encoder_config import SwinConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS
+from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.window_buffers import BLOCK, STAGES
 from muggle_convert.families.shared.window_grid import SIZE, told_grid
@@ -60,5 +61,6 @@ DPT_SWIN = Family(
     file_names=re.compile(r"swin(?!_?v?2)", re.IGNORECASE),
     glance=Glance("the end of each stage", "maps as they are", "to the next map's size; doubling", "384 x 384"),
     released=(Released("dpt_swin_large_384", RELEASED),),
+    published=(of_midas("v3_1", "dpt_swin_large_384", 213),),
     settings={"size": SIZE, **OUTPUT_SETTINGS},
 )

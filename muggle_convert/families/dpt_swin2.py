@@ -16,6 +16,7 @@ from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.family import Family, Glance, Released, Setting
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS
+from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import on_encoder, whole_number, whole_numbers
 from muggle_convert.families.shared.transformers.swin2 import TRANSFORMERS
@@ -142,6 +143,11 @@ DPT_SWIN2 = Family(
     file_names=re.compile(r"swin_?v?2", re.IGNORECASE),
     glance=Glance("the end of each stage", "maps as they are", "to the next map's size; doubling", "384 x 384 or 256 x 256"),
     released=tuple(_released(width, depths, size) for (width, depths), size in KNOWN_SIZES.items()),
+    published=(
+        of_midas("v3_1", "dpt_swin2_large_384", 213),
+        of_midas("v3_1", "dpt_swin2_base_384", 102),
+        of_midas("v3_1", "dpt_swin2_tiny_256", 42),
+    ),
     settings={"window": WINDOW, "pretrained_windows": PRETRAINED_WINDOWS, "size": SIZE, **OUTPUT_SETTINGS},
     transformers=TRANSFORMERS,
 )

@@ -11,6 +11,7 @@ from muggle_convert.families.shared.attention import full, full_attention, told_
 from muggle_convert.families.shared.decoder import fused, fusion, fusion_projections
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, depth_and_segmentation
+from muggle_convert.families.shared.published import of_dpt, of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS, READOUT, TAPS
 from muggle_convert.families.shared.timm_vit import (
@@ -81,6 +82,11 @@ DPT_VIT = Family(
     released=(
         Released("dpt_large_384", {**_LARGE, "head.kind": "depth", "head.channels": 1}),
         Released("dpt_large-ade20k", {**_LARGE, "head.kind": "segmentation", "head.channels": 150}),
+    ),
+    published=(
+        of_midas("v3", "dpt_large_384", 344),
+        of_dpt("dpt_large-midas-2f21e586", 344),
+        of_dpt("dpt_large-ade20k-b12dca68", 344, "150 classes"),
     ),
     settings={"taps": TAPS, "heads": HEADS, "readout": READOUT, **OUTPUT_SETTINGS},
     transformers=VIT,

@@ -15,6 +15,7 @@ from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head, enlarged, fused, fusion, fusion_projections
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
 from muggle_convert.families.shared.family import Family, Glance, Released, Setting
+from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS, on_encoder, whole_number
 from muggle_convert.families.shared.training_call import told_by_training
@@ -181,10 +182,17 @@ def _check_heads(key: str, heads: int, width: int) -> None:
 
 _FULL = {"encoder.width": 1024, "encoder.depth": 24, "encoder.decoder_width": 768, "encoder.decoder_depth": 12, "image.size": 512}
 
+PAPER = """@inproceedings{wang2024dust3r,
+  title = {DUSt3R: Geometric 3D Vision Made Easy},
+  author = {Wang, Shuzhe and Leroy, Vincent and Cabon, Yohann and Chidlovskii, Boris and Revaud, Jerome},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2024}
+}"""
+
 DUST3R = Family(
     name="dust3r",
     title="DUSt3R, points in space from two views",
-    citations=(papers.DUST3R, papers.DPT),
+    citations=(PAPER, papers.DPT),
     encoder=CroCoConfig,
     layouts={"original": ORIGINAL},
     configure=_configure,
@@ -196,6 +204,15 @@ DUST3R = Family(
         "512, two pictures",
     ),
     released=(Released("DUSt3R_ViTLarge_BaseDecoder_512_dpt", _FULL),),
+    published=(
+        Published(
+            "DUSt3R_ViTLarge_BaseDecoder_512_dpt",
+            569,
+            "cc-by-nc-sa-4.0",
+            "points of two views",
+            url="https://download.europe.naverlabs.com/ComputerVision/DUSt3R/DUSt3R_ViTLarge_BaseDecoder_512_dpt.pth",
+        ),
+    ),
     settings={
         "heads": Setting(HEADS.meaning, HEADS.parse, on_encoder(_apply_heads)),
         "decoder_heads": Setting("the same for the decoder's blocks", HEADS.parse, on_encoder(_apply_decoder_heads)),

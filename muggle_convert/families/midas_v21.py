@@ -12,6 +12,7 @@ from muggle_convert.families.shared.decoder import compose_fusion, compose_head,
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
 from muggle_convert.families.shared.midas_v21 import imagenet_image, stem
+from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.rules import Row, RuleSet, each, normalized_convolution, where
 from muggle_convert.rules.sizes import Fields, Size
@@ -91,5 +92,6 @@ MIDAS_V21 = Family(
     released=(
         Released("midas_v21_384", {"encoder.depths": (3, 4, 23, 3), "encoder.inner_widths": (256, 512, 1024, 2048), "encoder.groups": 32}),
     ),
+    published=(of_midas("v2_1", "midas_v21_384", 105), of_midas("v2_1", "midas_v21-f6b98070", 105)),
     settings=OUTPUT_SETTINGS,
 )

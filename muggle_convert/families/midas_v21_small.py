@@ -11,6 +11,7 @@ from muggle_convert.families.shared.decoder import compose_fusion, compose_head,
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
 from muggle_convert.families.shared.midas_v21 import imagenet_image, stem
+from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.rules import RuleSet, each, normalized_convolution
 from muggle_convert.rules.sizes import Fields
@@ -98,5 +99,6 @@ MIDAS_V21_SMALL = Family(
     file_names=re.compile(r"midas[_-]v21[_-]small|model-small-70d6b9c8", re.IGNORECASE),
     glance=Glance("four of seven stages", "maps as they are", "widths 64 to 512; doubling, unaligned", "256, at most, multiples of 32"),
     released=(Released("midas_v21_small_256", {"encoder.widths": (24, 32, 48, 96, 136, 232, 384), "fusion.widths": (64, 128, 256, 512)}),),
+    published=(of_midas("v2_1", "midas_v21_small_256", 21), of_midas("v2_1", "midas_v21_small-70d6b9c8", 21)),
     settings=OUTPUT_SETTINGS,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import EncoderConfig
 from model_defs.plain_values import leaves
+from muggle_convert.families.shared.published import Published
 from muggle_convert.rules import RuleSet, Shape, Table
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Family(Generic[Encoder]):
     file_names: re.Pattern[str]  # what its files are called in the wild
     glance: Glance
     released: tuple[Released, ...] = ()
+    published: tuple[Published, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     transformers: Transformers[Encoder] | None = None
 

@@ -1,4 +1,4 @@
-"""What to cite, as BibTeX."""
+"""What several families cite, as BibTeX."""
 
 from __future__ import annotations
 
@@ -23,25 +23,4 @@ MIDAS_V31 = """@article{birkl2023midas,
   author = {Birkl, Reiner and Wofk, Diana and M{\\"u}ller, Matthias},
   journal = {arXiv preprint arXiv:2307.14460},
   year = {2023}
-}"""
-
-DEPTH_ANYTHING_V1 = """@inproceedings{yang2024depthanything,
-  title = {Depth Anything: Unleashing the Power of Large-Scale Unlabeled Data},
-  author = {Yang, Lihe and Kang, Bingyi and Huang, Zilong and Xu, Xiaogang and Feng, Jiashi and Zhao, Hengshuang},
-  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
-  year = {2024}
-}"""
-
-DEPTH_ANYTHING_V2 = """@inproceedings{yang2024depthanythingv2,
-  title = {Depth Anything V2},
-  author = {Yang, Lihe and Kang, Bingyi and Huang, Zilong and Zhao, Zhen and Xu, Xiaogang and Feng, Jiashi and Zhao, Hengshuang},
-  booktitle = {Advances in Neural Information Processing Systems (NeurIPS)},
-  year = {2024}
-}"""
-
-DUST3R = """@inproceedings{wang2024dust3r,
-  title = {DUSt3R: Geometric 3D Vision Made Easy},
-  author = {Wang, Shuzhe and Leroy, Vincent and Cabon, Yohann and Chidlovskii, Boris and Revaud, Jerome},
-  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
-  year = {2024}
 }"""
