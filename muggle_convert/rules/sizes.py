@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Union
@@ -90,7 +90,7 @@ def names_in(size: Size) -> list[str]:
     """The paths of the values that an expression is made of."""
     if isinstance(size, Through):
         return names_in(size.value)
-    return [full_path(path) for node in ast.walk(_parse(size)) if (path := _path(node))] if isinstance(size, str) else []
+    return [full_path(path) for path in _paths(_parse(size))] if isinstance(size, str) else []
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,15 @@ def _multiple(node: ast.expr, fields: Fields) -> _Multiple | None:
 
 def _is_number(node: ast.expr) -> bool:
     """Whether the fields of a name are enough to know it."""
-    return not any(_path(inside) for inside in ast.walk(node))
+    return not any(_paths(node))
+
+
+def _paths(node: ast.AST) -> Iterator[str]:
+    if path := _path(node):
+        yield path
+    else:
+        for inside in ast.iter_child_nodes(node):
+            yield from _paths(inside)
 
 
 def _path(node: ast.AST) -> str:

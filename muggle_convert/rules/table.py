@@ -44,6 +44,7 @@ class Measured:
 
     values: Mapping[str, Any]
     told_by: Mapping[str, tuple[str, ...]]
+    counted: Mapping[str, tuple[str, str]]  # by the path of a number of layers, the first and the last of the first tensors counted
     absent: Mapping[str, str]  # by the path of what is false, a tensor that would make it true
 
 
@@ -162,12 +163,12 @@ class _Count:
     field: str
     names: dict[int, str]
 
-    def ends(self) -> tuple[str, ...]:
+    def ends(self) -> tuple[str, str]:
         """The first and the last of the tensors; Missing where the numbers do not run from zero without a gap."""
         for expected, number in enumerate(sorted(self.names)):
             if number != expected:
                 raise Missing(self.entry.name({**self.fields, self.field: expected}), self.names[number])
-        return tuple(dict.fromkeys((self.names[0], self.names[len(self.names) - 1])))
+        return self.names[0], self.names[len(self.names) - 1]
 
 
 @dataclass
@@ -204,7 +205,9 @@ class _Reading:
                 self.absent.setdefault(group.path, entry.name({}))
 
     def measured(self) -> Measured:
-        known = {**self.known, **{place: (len(count.names), count.ends()) for place, count in self.counts.items()}}
+        ends = {place: count.ends() for place, count in self.counts.items()}
+        counted = {path: names for (path, _), names in reversed(ends.items())}
+        known = {**self.known, **{place: (len(self.counts[place].names), names) for place, names in ends.items()}}
         absent = {path: name for path, name in self.absent.items() if (path, None) not in known}
         values: dict[str, Any] = dict.fromkeys(absent, False)
         told: dict[str, tuple[str, ...]] = {}
@@ -216,4 +219,4 @@ class _Reading:
             else:
                 lists.setdefault(path, {})[index] = value
         values |= {path: tuple(entries[index] for index in sorted(entries)) for path, entries in lists.items()}
-        return Measured(values, told, absent)
+        return Measured(values, {path: names for path, names in told.items() if path not in counted}, counted, absent)

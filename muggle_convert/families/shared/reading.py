@@ -48,6 +48,9 @@ class Reading(Findings):
             ) from None
         for path, names in self.measured.told_by.items():
             self.because(Evidence(Source.SHAPE, self.describe_all(names)), path)
+        for path, (first, last) in self.measured.counted.items():
+            alike = " and so on" if isinstance(self.measured.values[path], tuple) else ""
+            self.because(Evidence(Source.SHAPE, f"{self.called(first)} to {self.called(last)}{alike}"), path)
         for path, name in self.measured.absent.items():
             self.because(Evidence(Source.SHAPE, f"there is no {self.called(name)}"), path)
 
