@@ -1,4 +1,4 @@
-"""One prediction against one measurement: which pixels count, and what they come to."""
+"""One prediction against one measurement: which pixels count, and their numbers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from muggle_convert.evaluation.alignment import Aligner, Alignment, Values
 from muggle_convert.evaluation.choices import Crop, DatasetName
 from muggle_convert.evaluation.metrics import Numbers, measure
 from muggle_convert.evaluation.regions import counted, kitti_window
-from muggle_convert.predict.metres import Prediction
-from muggle_convert.predict.reading import Pixels
+from muggle_convert.outputs import Prediction
+from muggle_convert.predict.photographs import Pixels
 
 LOWEST = 0.001  # metres
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts, for every image of a data set."""
+    """What counts in every image of a data set."""
 
     dataset: DatasetName
     crop: Crop
@@ -32,7 +32,7 @@ class Rules:
         return picture[kitti_window((picture.shape[0], picture.shape[1]))] if self.kb_crop else picture
 
     def counted(self, truth: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-        """Which measured pixels count, of the whole image."""
+        """Which measured pixels of the whole image count."""
         mask = counted((truth.shape[0], truth.shape[1]), self.crop, self.dataset)
         mask &= (truth > LOWEST) & (truth < (self.cap or np.inf))
         if self.kb_crop:
@@ -42,7 +42,7 @@ class Rules:
         return mask
 
     def farthest(self, truth: npt.NDArray[np.floating]) -> float:
-        """Where predictions end: at the cap, or else at the farthest that was measured."""
+        """Where predictions are clipped: at the cap, or else at the farthest measurement."""
         return self.cap or float(truth.max())
 
 
@@ -59,15 +59,15 @@ class Measured:
 
 
 def measured(truth: npt.NDArray[np.floating], prediction: Prediction, rules: Rules) -> Measured:
-    """Of the whole image's measurements, and a prediction for it or for the part of it that the network saw."""
+    """From the whole image's measurements, and a prediction for it or for the part that the network saw."""
     whole = (truth.shape[0], truth.shape[1])
     mask, window = rules.counted(truth), kitti_window(whole) if rules.kb_crop else (slice(None), slice(None))
     if prediction.shape != truth[window].shape:
         raise Refusal(
             f"the picture is {prediction.shape[1]} x {prediction.shape[0]} and its measurements are {whole[1]} x {whole[0]}; "
-            "both have to be of one size."
+            "both must have the same size."
         )
     mask = mask[window]
     if mask.any() and not np.isfinite(prediction[mask]).any():
-        raise Refusal("the model predicts no finite number where distances were measured; its weights may hold NaN or infinity.")
+        raise Refusal("the model predicts no finite number where distances were measured; its weights may hold NaNs or infinities.")
     return Measured(truth[window][mask].astype(np.float64), prediction[mask].astype(np.float64), rules.farthest(truth))

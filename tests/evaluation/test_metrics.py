@@ -12,9 +12,10 @@ from muggle_convert.evaluation.choices import DatasetName
 from muggle_convert.evaluation.datasets import DATASETS, read_truth
 from muggle_convert.evaluation.judging import Rules, measured
 from muggle_convert.evaluation.metrics import NAMES, Numbers, mean, measure
+from muggle_convert.outputs import METRES
 from tests.evaluation.cases import CASES, arrays
 
-METRIC = Aligner("none", "metric depth")
+METRIC = Aligner("none", METRES)
 
 
 def rules(case: dict[str, Any]) -> Rules:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from muggle_convert import Refusal
-from muggle_convert.predict.reading import read_picture
+from muggle_convert.predict.photographs import read_picture
 from tests.goldens import uint8_picture
 
 RED, BLUE = (200, 10, 30), (20, 40, 220)
@@ -130,9 +132,12 @@ def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path: Path) -> None:
 
 def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    Image.new("1", (1 << 15, (1 << 13) + 1)).save(tmp_path / "bomb.png")
+    header = struct.pack(">II5B", 1 << 15, (1 << 13) + 1, 1, 0, 0, 0, 0)  # one bit of grey
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(9))), (b"IEND", b"")]
+    framed = (struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks)
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
     tracemalloc.start()
-    with pytest.raises(Refusal, match=r"bomb\.png is 32768 x 8193, more than the 268,435,456 pixels that are read"):
+    with pytest.raises(Refusal, match=r"bomb\.png is 32768 x 8193, more than the limit of 268,435,456 pixels"):
         read_picture(tmp_path / "bomb.png")
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()

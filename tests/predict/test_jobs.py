@@ -11,7 +11,7 @@ import pytest
 from muggle_convert import Refusal
 from muggle_convert.files.replacing import replacing
 from muggle_convert.predict.jobs import plan_jobs
-from muggle_convert.predict.reading import read_picture
+from muggle_convert.predict.photographs import read_picture
 
 
 def touch(folder: Path, *names: str) -> None:

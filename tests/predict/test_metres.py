@@ -38,7 +38,7 @@ def test_more_than_two_are_fitted_by_least_squares() -> None:
 
 
 def test_pixels_are_counted_from_the_left_and_from_the_top() -> None:
-    with pytest.raises(Refusal, match=r"\(0, 2\) lies outside of the picture, which is 3 x 2"):
+    with pytest.raises(Refusal, match=r"\(0, 2\) lies outside the picture, which is 3 x 2"):
         to_metres(PREDICTION, RELATIVE, {(0, 2): 1.0, (0, 0): 2.0})
 
 
@@ -60,12 +60,12 @@ def test_what_names_no_pixels_is_refused(known: Any) -> None:
 
 
 def test_one_distance_for_all_pixels_is_refused_for_what_it_is() -> None:
-    with pytest.raises(Refusal, match="all known distances are 2 metres, which tells no scale"):
+    with pytest.raises(Refusal, match="all known distances are 2 metres, which determines no scale"):
         to_metres(PREDICTION, RELATIVE, {(0, 0): 2.0, (2, 1): 2.0})
 
 
 def test_distances_that_contradict_the_prediction_are_refused() -> None:
-    with pytest.raises(Refusal, match="what is said to be farther away is predicted to be nearer"):
+    with pytest.raises(Refusal, match="pixels said to be farther away are predicted to be nearer"):
         to_metres(PREDICTION, RELATIVE, {(0, 0): 10.0, (2, 1): 1.0})
 
 
@@ -87,7 +87,7 @@ def test_metres_stay_metres_and_want_no_help() -> None:
 
 
 def test_classes_are_no_distance() -> None:
-    with pytest.raises(Refusal, match="predicts classes, which no distance turns into metres"):
+    with pytest.raises(Refusal, match="predicts classes, which no known distance turns into metres"):
         to_metres(np.zeros((2, 2), np.int64), OutputConfig(kind="classes", activation="none"), {(0, 0): 1.0, (1, 1): 2.0})
 
 
