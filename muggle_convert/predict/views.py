@@ -47,7 +47,7 @@ def write_pair(file: BinaryIO, views: tuple[View, View], confidence: float) -> i
     points = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)])
     if not len(points):
         most = max(float(view.confidence.max()) for view in views)
-        raise Refusal(f"no point has a confidence of {confidence:g}; the highest is {most:.3g}: pass a lower --confidence.")
+        raise Refusal(f"no point is trusted with a confidence of {confidence:g}; the highest is {most:.3g}: pass a lower --confidence.")
     colours = np.concatenate([view.picture[mask] for view, mask in zip(views, kept, strict=True)])
     write_points(
         file,

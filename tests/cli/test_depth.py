@@ -181,7 +181,7 @@ def test_known_distances_make_metres(depth: Command, model: Path, photographs: P
     [
         (["--known", "here=1"], "is not X,Y=METRES"),
         (["--known", "1,1=-3", "--known", "3,3=4"], "a finite number above zero is needed"),
-        (["--known", "1,1=3", "--known", "1,1=4"], "says twice how far the pixel 1,1 is away"),
+        (["--known", "1,1=3", "--known", "1,1=4"], "says twice how far away the pixel 1,1 is"),
         (["--known", "1,1=3"], "metres take at least two"),
         (["--compare", "SAME", "--compare", "SAME"], "takes one model to compare with, and 2 were given"),
         (["--fov", "70"], "are for points in space"),

@@ -72,7 +72,7 @@ def test_sixteen_bits_of_grey_are_scaled_to_eight(tmp_path: Path) -> None:
 
 
 def test_whole_numbers_beyond_sixteen_bits_are_refused() -> None:
-    with pytest.raises(Refusal, match=r"from 0 to 70000; the largest that a picture may have is 65535"):
+    with pytest.raises(Refusal, match=r"from 0 to 70000; the largest a picture may have is 65535"):
         read_picture(Image.fromarray(np.array([[0, 70000]], np.int32)))
 
 
