@@ -13,7 +13,6 @@ from muggle_convert.draw.scales import Scale, nearness
 from muggle_convert.evaluation.alignment import Alignment
 from muggle_convert.evaluation.datasets import Truth
 from muggle_convert.evaluation.judging import LOWEST
-from muggle_convert.evaluation.regions import kitti_window
 from muggle_convert.evaluation.running import Evaluation
 from muggle_convert.outputs import METRES
 from muggle_convert.predict.photographs import Pixels
@@ -24,7 +23,7 @@ WIDEN = 3  # pixels that each measurement is widened to; single pixels of a lase
 
 def draw_errors(evaluation: Evaluation, picture: Pixels, truth: Truth, alignment: Alignment) -> Image.Image:
     rules = evaluation.rules
-    window = kitti_window((truth.shape[0], truth.shape[1])) if rules.kb_crop else (slice(None), slice(None))
+    window = rules.window(truth)
     counted, shown = rules.counted(truth)[window], truth[window]
     metres = evaluation.aligner.metres(evaluation.predict(picture).astype(np.float64), alignment, LOWEST, rules.farthest(truth))
     near = nearness(shown[counted], METRES)
@@ -34,7 +33,7 @@ def draw_errors(evaluation: Evaluation, picture: Pixels, truth: Truth, alignment
     error_legend = Legend(colours.difference, ("0", f"{FAR_OFF:.0%} or more"), "error, as a share of the distance")
     return arrange(
         [
-            Panel(rules.shown(picture), "picture"),
+            Panel(picture[window], "picture"),
             Panel(_sparse(scale.paint(shown), counted), "measured", legend),
             Panel(scale.paint(metres), "predicted", legend),
             Panel(_sparse(colours.difference(np.clip(error / FAR_OFF, 0, 1)), counted), "error", error_legend),

@@ -85,7 +85,7 @@ class Evaluation:
                 on_image()
 
     def predict(self, picture: Pixels) -> np.ndarray:
-        return main_map(self.model.predict(np.ascontiguousarray(self.rules.shown(picture)), self.size))
+        return main_map(self.model.predict(np.ascontiguousarray(picture[self.rules.window(picture)]), self.size))
 
 
 def read_pair(pair: Pair, dataset: Dataset) -> tuple[Pixels, Truth]:

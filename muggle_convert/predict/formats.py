@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -35,7 +34,17 @@ class SaveOptions:
 
 def write_prediction(viewer: Viewer, viewed: Viewed, target: Path, options: SaveOptions) -> None:
     with replacing(target) as part, open(part, "wb") as file:
-        _WRITERS[options.form](file, viewer, viewed, options)
+        match options.form:
+            case "npy":
+                np.save(file, viewed.prediction)
+            case "png16":
+                write_png16(file, viewed.prediction, viewed.output)
+            case "exr":
+                write_exr(file, viewed.prediction, kind_of(viewed.output).unit)
+            case "ply" if (scale := viewer.scale(viewed)) is not None:
+                write_ply(file, viewed.picture, viewed.prediction, scale, options.field_of_view)
+            case _:
+                viewer.draw(viewed).save(file, "PNG", compress_level=COMPRESSION)
 
 
 def write_video(viewer: Viewer, video: Video, target: Path, on_frame: Callable[[], None]) -> None:
@@ -64,28 +73,3 @@ def _frames(viewer: Viewer, video: Video) -> Iterator[Colours]:
         now = viewer.scale(viewed)
         scale = scale.towards(now, STEADINESS) if scale and now else now
         yield even(np.asarray(viewer.draw(viewed, scale)))
-
-
-def _png(file: BinaryIO, viewer: Viewer, viewed: Viewed, options: SaveOptions) -> None:
-    viewer.draw(viewed).save(file, "PNG", compress_level=COMPRESSION)
-
-
-def _npy(file: BinaryIO, viewer: Viewer, viewed: Viewed, options: SaveOptions) -> None:
-    np.save(file, viewed.prediction)
-
-
-def _png16(file: BinaryIO, viewer: Viewer, viewed: Viewed, options: SaveOptions) -> None:
-    write_png16(file, viewed.prediction, viewed.output)
-
-
-def _exr(file: BinaryIO, viewer: Viewer, viewed: Viewed, options: SaveOptions) -> None:
-    write_exr(file, viewed.prediction, kind_of(viewed.output).unit)
-
-
-def _ply(file: BinaryIO, viewer: Viewer, viewed: Viewed, options: SaveOptions) -> None:
-    scale = viewer.scale(viewed)
-    assert scale is not None, "only predictions that tell near from far are written as points"
-    write_ply(file, viewed.picture, viewed.prediction, scale, options.field_of_view)
-
-
-_WRITERS = {"png": _png, "npy": _npy, "png16": _png16, "exr": _exr, "ply": _ply}

@@ -29,7 +29,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """Two good pictures, one in a folder of its own, two broken ones, and what is no picture."""
+    """Two good pictures, one of them in a subfolder, two broken ones, and a file that is not a picture."""
     folder = tmp_path / "photographs"
     (folder / "garden").mkdir(parents=True)
     Image.fromarray(uint8_picture(50, 81, 1)).save(folder / "house.jpg")
@@ -54,7 +54,7 @@ def test_a_folder_of_good_and_broken_pictures(depth: Command, model: Path, photo
     assert Image.open(out / "house.png").mode == "RGB"
 
 
-def test_a_second_run_goes_on_where_the_first_one_was(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_second_run_resumes_the_first(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "depth"
     for name in ("half.jpg", "words.png"):
         (photographs / name).unlink()
@@ -79,7 +79,7 @@ def test_a_second_run_goes_on_where_the_first_one_was(depth: Command, model: Pat
         (["--set", "max_depth=20"], "made with the model depth_anything_v2_vits.pth ("),
     ],
 )
-def test_what_was_made_in_another_way_is_not_taken_for_done(
+def test_predictions_made_with_other_options_do_not_count_as_done(
     depth: Command, model: Path, photographs: Path, tmp_path: Path, options: list[str], sentence: str
 ) -> None:
     arguments = [photographs / "house.jpg", "-m", model, "-o", tmp_path / "depth"]
@@ -92,7 +92,7 @@ def test_what_was_made_in_another_way_is_not_taken_for_done(
     assert depth(*arguments, *options).returncode == 0
 
 
-def test_what_nobody_knows_the_origin_of_is_not_taken_for_done(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_files_of_unknown_origin_do_not_count_as_done(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "depth").mkdir()
     (tmp_path / "depth" / "house.png").write_text("made by somebody")
     done = depth(photographs, "-m", model, "-o", tmp_path / "depth")
@@ -100,7 +100,7 @@ def test_what_nobody_knows_the_origin_of_is_not_taken_for_done(depth: Command, m
     assert (tmp_path / "depth" / "house.png").read_text() == "made by somebody"
 
 
-def test_a_converted_model_goes_on_where_its_original_was(
+def test_a_converted_model_resumes_a_run_of_its_original(
     depth: Command, model: Path, photographs: Path, tmp_path: Path, muggle_convert_here: Command
 ) -> None:
     assert muggle_convert_here(model, "-o", tmp_path / "converted.safetensors").returncode == 0
@@ -108,7 +108,7 @@ def test_a_converted_model_goes_on_where_its_original_was(
     assert depth(photographs / "house.jpg", "-m", tmp_path / "converted.safetensors", "-o", tmp_path / "depth").returncode == 0
 
 
-def test_a_missing_picture_among_others_is_one_that_failed(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_missing_picture_among_others_is_a_failure(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     done = depth(photographs / "house.jpg", tmp_path / "nothing.png", "-m", model, "-o", tmp_path / "depth")
     assert done.returncode == 1
     assert "1 written" in done.stdout
@@ -131,7 +131,9 @@ def test_the_numbers_are_those_of_predict(depth: Command, model: Path, photograp
     assert np.allclose(np.load(tmp_path / "depth.npy"), expected, atol=1e-5)
 
 
-def test_weights_among_others_are_chosen_and_what_does_not_belong_is_left_out(depth: Command, photographs: Path, tmp_path: Path) -> None:
+def test_one_of_several_sets_of_weights_is_chosen_and_foreign_tensors_are_dropped(
+    depth: Command, photographs: Path, tmp_path: Path
+) -> None:
     weights = golden("depth_anything_v2").state_dict()
     student = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
     torch.save({"student": student, "teacher": {**weights, "aux.0.weight": torch.ones(3)}}, tmp_path / "depth_anything_v2_vits.pth")
@@ -143,7 +145,7 @@ def test_weights_among_others_are_chosen_and_what_does_not_belong_is_left_out(de
     assert np.ptp(np.load(tmp_path / "depth.npy")) > 0
 
 
-def test_a_large_picture_goes_alone_and_comes_out_the_same(
+def test_a_large_picture_is_processed_alone_with_the_same_result(
     depth: Command, model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (photographs / "half.jpg").unlink()
@@ -193,7 +195,7 @@ def test_known_distances_make_metres(depth: Command, model: Path, photographs: P
         (["--device", "abacus"], "cannot be moved to --device abacus"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_sentence(
+def test_contradictory_options_are_refused_in_one_sentence(
     depth: Command, model: Path, photographs: Path, tmp_path: Path, options: list[str], sentence: str
 ) -> None:
     arguments = [str(model) if option == "SAME" else option for option in options]
@@ -204,7 +206,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(
     assert not (tmp_path / "depth").exists()
 
 
-def test_a_model_that_predicts_no_number_makes_no_picture(depth: Command, photographs: Path, tmp_path: Path) -> None:
+def test_a_model_that_predicts_only_nans_writes_no_picture(depth: Command, photographs: Path, tmp_path: Path) -> None:
     weights = golden("depth_anything_v2").state_dict()
     weights["pretrained.norm.bias"] = torch.full_like(weights["pretrained.norm.bias"], torch.nan)
     torch.save(weights, tmp_path / "depth_anything_v2_vits.pth")
@@ -214,7 +216,7 @@ def test_a_model_that_predicts_no_number_makes_no_picture(depth: Command, photog
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "ply"]])
-def test_a_file_of_no_known_format_is_refused_with_those_there_are(
+def test_an_unknown_file_format_is_refused_with_a_list_of_the_known_ones(
     depth: Command, model: Path, photographs: Path, tmp_path: Path, options: list[str]
 ) -> None:
     done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "points.xyz", *options)
@@ -223,13 +225,13 @@ def test_a_file_of_no_known_format_is_refused_with_those_there_are(
     assert not (tmp_path / "points.xyz").exists()
 
 
-def test_a_folder_that_is_there_may_have_any_name(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_an_existing_folder_may_have_any_name(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "of.2026").mkdir()
     assert depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "of.2026").returncode == 0
     assert (tmp_path / "of.2026" / "house.png").exists()
 
 
-def test_a_file_needs_a_folder_that_is_there(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_file_needs_an_existing_folder(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "new" / "depth.png")
     assert done.returncode == 1
     assert f"the folder {tmp_path / 'new'} does not exist; make it first" in done.stderr
@@ -251,7 +253,7 @@ def test_a_single_file_that_exists_is_kept_without_force(depth: Command, model: 
     assert target.read_text() == "made before"
 
 
-def test_several_channels_are_kept_as_numbers_only(depth: Command, photographs: Path, tmp_path: Path) -> None:
+def test_several_channels_are_written_as_numbers_only(depth: Command, photographs: Path, tmp_path: Path) -> None:
     normals = golden("hybrid_3_channels").save(tmp_path)
     picture = photographs / "house.jpg"
     refused = depth(picture, "-m", normals, "-o", tmp_path / "normals.png")
@@ -294,7 +296,7 @@ def test_without_ffmpeg_a_video_is_a_failure_and_pictures_go_on(
     assert "2 written" in done.stdout
 
 
-def test_a_process_of_its_own_ends_with_the_status_and_the_list(
+def test_a_separate_process_ends_with_the_status_and_the_list_of_failures(
     muggle_convert: Command, model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     done = muggle_convert("depth", photographs, "-m", model, "-o", tmp_path / "depth")

@@ -53,7 +53,7 @@ def test_a_tiny_picture_stands_in_the_middle_of_a_legible_legend() -> None:
     assert sheet[0, 0].tolist() == list(PAPER)
 
 
-def test_what_the_colours_mean_is_never_cut() -> None:
+def test_the_caption_is_never_cut() -> None:
     narrow = np.asarray(arrange([panel_with_legend(DEPTH[:60, :80], RELATIVE)]))
     wide = np.asarray(arrange([panel_with_legend(DEPTH[:60], RELATIVE)]))
     caption = [np.flatnonzero((sheet[-20:] < 200).all(axis=2).any(axis=0)) for sheet in (narrow, wide)]

@@ -26,7 +26,7 @@ def test_a_few_outliers_do_not_take_the_colours_from_the_rest() -> None:
     assert 1.9 < scale.near <= 2.0
 
 
-def test_where_the_network_gave_no_number_the_picture_is_grey() -> None:
+def test_pixels_that_are_not_finite_are_grey() -> None:
     prediction = np.array([[1.0, 2.0, np.nan, np.inf]], np.float32)
     painted = scale_of(prediction, RELATIVE).paint(prediction)
     assert painted[0, 2].tolist() == painted[0, 3].tolist() == [128, 128, 128]
@@ -49,12 +49,12 @@ def test_relative_depth_gets_no_numbers() -> None:
     assert scale_of(np.array([[1.0, 10.0]], np.float32), RELATIVE).ticks() == []
 
 
-def test_infinitely_far_is_zero_and_no_distance_is_no_number() -> None:
+def test_infinity_has_nearness_zero_and_impossible_distances_have_none() -> None:
     inverse = nearness(np.array([2.0, np.inf, 0.0, -1.0], np.float32), METRES)
     assert inverse[:2].tolist() == [0.5, 0.0]
     assert np.isnan(inverse[2:]).all()
 
 
-def test_the_scale_of_a_film_follows_slowly() -> None:
+def test_the_scale_of_a_video_follows_slowly() -> None:
     before, now = Scale(0.0, 1.0, METRES), Scale(1.0, 3.0, METRES)
     assert before.towards(now, 0.1) == Scale(0.1, 1.2, METRES)

@@ -77,7 +77,7 @@ def test_the_original_and_its_conversion_have_the_same_numbers_and_float16_nearl
     assert half["dtype"] == "F16" and half["numbers"] == pytest.approx(original["numbers"], rel=0.02, abs=1e-3)
 
 
-def test_the_weights_to_judge_are_chosen_as_for_a_conversion(folder: Path, model: Path, evaluate: Command) -> None:
+def test_the_weights_to_evaluate_are_chosen_as_for_a_conversion(folder: Path, model: Path, evaluate: Command) -> None:
     weights = torch.load(model, weights_only=True)
     student = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
     torch.save({"student": student, "teacher": {**weights, "aux.0.weight": torch.ones(3)}}, folder / model.name)
@@ -98,7 +98,7 @@ def test_one_alignment_for_the_set_is_no_better_than_one_for_each_image(folder: 
     assert rows[0]["images"]["street/a"]["abs_rel"] < rows[1]["images"]["street/a"]["abs_rel"]
 
 
-def test_a_metric_model_is_held_against_metres(folder: Path, tmp_path: Path, evaluate: Command) -> None:
+def test_a_metric_model_is_compared_with_metres(folder: Path, tmp_path: Path, evaluate: Command) -> None:
     metric = golden("depth_anything_v2_metric").save(tmp_path)
     overrides = golden("depth_anything_v2_metric").options
     predicted = load_any_dpt(metric, **overrides).predict(folder / "images" / "c.png")
@@ -118,7 +118,9 @@ def test_the_worst_are_drawn(folder: Path, model: Path, evaluate: Command) -> No
     assert Image.open(drawn[0]).width > 4 * 70
 
 
-def test_models_of_one_name_are_drawn_apart_and_nothing_is_mixed_or_replaced_unasked(folder: Path, model: Path, evaluate: Command) -> None:
+def test_models_of_the_same_name_get_separate_drawings_that_are_never_mixed_or_replaced_unasked(
+    folder: Path, model: Path, evaluate: Command
+) -> None:
     convert(model, folder / f"{model.stem}.safetensors")
     arguments = [*options(folder), "--pictures", folder / "drawn", "--worst", 2]
     assert evaluate(model, folder / f"{model.stem}.safetensors", *arguments).returncode == 0
@@ -139,7 +141,7 @@ def test_results_are_never_replaced_unasked(folder: Path, model: Path, evaluate:
 
 
 @pytest.mark.parametrize("align", ["scale-shift", "median"])
-def test_a_model_that_predicts_no_number_is_refused(folder: Path, model: Path, evaluate: Command, align: str) -> None:
+def test_a_model_that_predicts_only_nans_is_refused(folder: Path, model: Path, evaluate: Command, align: str) -> None:
     weights = torch.load(model, weights_only=True)
     weights["pretrained.norm.bias"] = torch.full_like(weights["pretrained.norm.bias"], torch.nan)
     torch.save(weights, folder / model.name)
@@ -160,13 +162,15 @@ def test_a_model_that_predicts_no_number_is_refused(folder: Path, model: Path, e
         ),
     ],
 )
-def test_what_cannot_be_evaluated_is_one_sentence(spoil: object, words: str, folder: Path, model: Path, evaluate: Command) -> None:
+def test_data_that_cannot_be_evaluated_is_refused_in_one_sentence(
+    spoil: object, words: str, folder: Path, model: Path, evaluate: Command
+) -> None:
     spoil(folder)  # type: ignore[operator]
     done = evaluate(model, *options(folder))
     assert done.returncode == 1 and words in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_png_whose_steps_nobody_told_is_refused(folder: Path, model: Path, evaluate: Command) -> None:
+def test_a_png_with_unknown_steps_is_refused(folder: Path, model: Path, evaluate: Command) -> None:
     (folder / "truth" / "c.npy").unlink()
     Image.fromarray(np.full((56, 70), 2560, np.uint16)).save(folder / "truth" / "c.png")
     assert "--dataset kitti" in evaluate(model, *options(folder)).stderr
@@ -190,7 +194,7 @@ def test_push_puts_the_results_on_the_card(folder: Path, model: Path, evaluate: 
     assert f"| {row.numbers['d1']:.4f} |" in card and "scale-shift per image" in card
 
 
-def test_a_place_where_results_cannot_be_written_is_refused_before_the_work(folder: Path, model: Path, evaluate: Command) -> None:
+def test_results_that_could_not_be_written_are_refused_before_anything_is_predicted(folder: Path, model: Path, evaluate: Command) -> None:
     done = evaluate(model, *options(folder), "--results", folder / "new" / "results.json")
     assert done.returncode == 1 and f"the folder {folder / 'new'} does not exist; make it first" in done.stderr
 
@@ -204,7 +208,7 @@ def test_another_models_results_are_refused(folder: Path, model: Path, evaluate:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": "muggle-convert evaluation", "version": 1}', "[" * 5000])
-def test_a_file_that_is_no_result_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_file_that_holds_no_results_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(Refusal, match="is not a file that muggle-convert eval"):
         read_results(tmp_path / "results.json")

@@ -84,7 +84,7 @@ def test_floating_point_pixels_are_refused_for_their_range_is_unknown() -> None:
 @pytest.mark.parametrize(
     "array", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((3, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)]
 )
-def test_an_array_that_is_no_picture_is_refused(array: np.ndarray) -> None:
+def test_an_array_that_is_not_a_picture_is_refused(array: np.ndarray) -> None:
     with pytest.raises(Refusal, match=r"pass uint8 of shape \(height, width, 3\)"):
         read_picture(array)
 
@@ -116,14 +116,14 @@ def test_a_damaged_file_never_ends_in_another_exception(tmp_path: Path, damage: 
         assert "damaged.png" in str(refusal)
 
 
-def test_a_text_file_is_no_picture(tmp_path: Path) -> None:
+def test_a_text_file_is_not_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "notes.png"
     path.write_text("not a picture")
     with pytest.raises(Refusal, match=r"notes\.png is not a picture"):
         read_picture(path)
 
 
-def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused_as_such(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="does not exist"):
         read_picture(tmp_path / "nothing.png")
     with pytest.raises(Refusal, match="is a folder"):

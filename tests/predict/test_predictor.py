@@ -97,7 +97,7 @@ def test_a_network_that_predicts_is_still_the_network_it_was(model: Network) -> 
     assert not model.training
 
 
-def test_a_network_that_was_only_built_says_what_takes_pictures() -> None:
+def test_a_network_that_was_only_built_says_how_to_get_one_that_takes_pictures() -> None:
     with torch.device("meta"), pytest.raises(TypeError, match=r"load_any_dpt"):
         build(SMALL["depth_anything_v2"].config).predict(PICTURE)
 
