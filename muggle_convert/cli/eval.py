@@ -81,7 +81,7 @@ def command(
     drops: tuple[str, ...],
     **more: Any,
 ) -> None:
-    """Compare each MODEL's predictions with measured distances: the nine numbers that papers print, one row per model."""
+    """Compare each MODEL's predictions with measured distances: the nine numbers that papers report, one row per model."""
     from muggle_convert.cli.eval_tables import show
     from muggle_convert.evaluation.alignment import aligner
     from muggle_convert.evaluation.datasets import DATASETS, find_pairs
