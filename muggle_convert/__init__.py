@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from muggle_convert.exporting import Exported, export
     from muggle_convert.inspecting import Inspection, inspect
     from muggle_convert.loading import load_any_dpt
-    from muggle_convert.predict.pairs import View
     from muggle_convert.predict.predictor import Predictor
+    from muggle_convert.predict.views import View
     from muggle_convert.pushing.push import Pushed, push
     from muggle_convert.verifying import Verification, verify
     from muggle_convert.writing.converted_file import Report
@@ -49,7 +49,7 @@ _HOMES = {  # torch is imported only by those who load
     "Pushed": "muggle_convert.pushing.push",
     "Report": "muggle_convert.writing.converted_file",
     "Verification": "muggle_convert.verifying",
-    "View": "muggle_convert.predict.pairs",
+    "View": "muggle_convert.predict.views",
     "convert": "muggle_convert.converting",
     "export": "muggle_convert.exporting",
     "inspect": "muggle_convert.inspecting",

@@ -1,17 +1,127 @@
-"""What the numbers of a prediction are, in words."""
+"""What each kind of prediction means. A new kind takes one row here; whatever predicts, draws, writes, evaluates or describes goes by its fields."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 from model_defs.config import OutputConfig
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-def meaning(output: OutputConfig, channels: int) -> str:
-    if output.kind == "metric depth":
-        return f"depth in metres, up to {output.max_depth:g}" if output.max_depth else "depth in metres"
-    if output.kind == "relative inverse depth":
-        return "relative inverse depth: larger is nearer, without a unit"
-    if output.kind == "relative depth":
-        return "relative depth: larger is farther, without a unit"
-    if output.kind == "points":
-        return "points of two views in the frame of the first, without a unit, and how far each is to be trusted"
-    return f"scores of {channels} classes" if output.kind == "classes" else f"{channels} channels for each pixel"
+Prediction: TypeAlias = "npt.NDArray[Any]"  # for one picture, usually (height, width)
+
+FORMATS: Mapping[str, str] = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": ".ply"}  # and their file extensions
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How numbers tell near from far: they are depth or inverse depth, in metres or up to an unknown scale and shift."""
+
+    is_inverse: bool
+    in_metres: bool
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of prediction. Sentence and paragraph may name {channels}, {up_to} and {range}."""
+
+    unit: str  # for legends and files
+    sentence: str  # for `inspect`
+    paragraph: str  # for the model card
+    formats: tuple[str, ...]  # that can hold it
+    distance: Distance | None = None  # None: it says nothing about distance
+    has_classes: bool = False  # the network scores classes, and the prediction is the number of the best one
+    is_resized: bool = True  # brought back to the size of the picture; otherwise left as the network returns it
+    pipeline: str = "depth-estimation"  # the Hub's name for the task
+    example: str = 'depth = model.predict("photo.jpg")  # of the picture\'s own size'  # for the model card
+
+    @property
+    def can_be_fitted(self) -> bool:
+        """Whether known distances turn it into metres."""
+        return self.distance is not None and not self.distance.in_metres
+
+
+METRES = Distance(is_inverse=False, in_metres=True)
+KINDS: Mapping[str, Kind] = {
+    "relative inverse depth": Kind(
+        unit="relative inverse depth, without a unit",
+        sentence="relative inverse depth: larger is nearer, without a unit",
+        paragraph="Relative inverse depth: larger is nearer. There is no unit; for each picture, an unknown scale and an unknown shift lie "
+        "between these numbers and one over metres. With two known distances in the picture, `model.to_metres` finds both.",
+        formats=tuple(FORMATS),
+        distance=Distance(is_inverse=True, in_metres=False),
+    ),
+    "relative depth": Kind(
+        unit="relative depth, without a unit",
+        sentence="relative depth: larger is farther, without a unit",
+        paragraph="Relative depth: larger is farther. There is no unit; for each picture, an unknown scale and an unknown shift lie between "
+        "these numbers and metres. With two known distances in the picture, `model.to_metres` finds both.",
+        formats=tuple(FORMATS),
+        distance=Distance(is_inverse=False, in_metres=False),
+    ),
+    "metric depth": Kind(
+        unit="metres",
+        sentence="depth in metres{up_to}",
+        paragraph="Depth in metres{range}, as trained; how accurate it is depends on how similar your camera and scenes are to those of the "
+        "training.",
+        formats=tuple(FORMATS),
+        distance=METRES,
+    ),
+    "classes": Kind(
+        unit="classes",
+        sentence="scores of {channels} classes",
+        paragraph="Scores of {channels} classes for each pixel; the class with the highest score is the prediction.",
+        formats=("png", "npy", "png16"),
+        has_classes=True,
+        pipeline="image-segmentation",
+        example='classes = model.predict("photo.jpg")  # of the picture\'s own size',
+    ),
+    "channels": Kind(
+        unit="channels, without a unit",
+        sentence="{channels} channels for each pixel",
+        paragraph="{channels} channels for each pixel, as the fine-tune was trained to give.",
+        formats=("npy",),
+    ),
+    "points": Kind(
+        unit="points, without a unit",
+        sentence="points of two views in the frame of the first, without a unit, and a confidence for each",
+        paragraph="A point in space for each pixel of both views, in the frame of the first view's camera and without a unit, and a "
+        "confidence of 1 or more.",
+        formats=(),  # two pictures become one file, which `predict.views` writes
+        is_resized=False,
+        pipeline="image-to-3d",
+        example='first, second = model.predict("left.jpg", "right.jpg")  # points, colours and confidences of each view',
+    ),
+}
+
+
+def kind_of(output: OutputConfig) -> Kind:
+    return KINDS[output.kind]
+
+
+def fitted_to_metres(output: OutputConfig) -> OutputConfig:
+    """What a prediction means once known distances have turned it into metres."""
+    return replace(output, kind="metric depth")
+
+
+def farthest(output: OutputConfig) -> float:
+    """The largest depth in metres that a model can predict; infinite where its configuration sets no bound."""
+    if output.max_depth is not None:
+        return output.max_depth
+    return 1 / output.shift if output.invert and output.shift else float("inf")
+
+
+def sentence_about(output: OutputConfig, channels: int) -> str:
+    return _filled(kind_of(output).sentence, output, channels)
+
+
+def paragraph_about(output: OutputConfig, channels: int) -> str:
+    return _filled(kind_of(output).paragraph, output, channels)
+
+
+def _filled(template: str, output: OutputConfig, channels: int) -> str:
+    bound = f"{output.max_depth:g}" if output.max_depth else ""
+    return template.format(channels=channels, up_to=bound and f", up to {bound}", range=bound and f", from 0 to {bound}")

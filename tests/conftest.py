@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,3 +54,38 @@ def muggle_convert() -> Command:
         return subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment, **more)  # type: ignore[call-overload, no-any-return]
 
     return run
+
+
+@pytest.fixture
+def muggle_convert_here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """The command line in this process, which has torch loaded already: for claims that do not depend on a process of its own."""
+    from muggle_convert.cli import main
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        line = ["muggle-convert", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", line)
+        capfd.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        return subprocess.CompletedProcess(line, int(str(code or 0)), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(params=["stand-in", "real"])
+def ffmpeg(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> str:
+    """ffmpeg and ffprobe on the PATH: a stand-in everywhere, and the real ones too where they are installed."""
+    if request.param == "real":
+        if shutil.which("ffmpeg") is None:
+            pytest.skip("ffmpeg is not installed")
+        return "real"
+    folder = tmp_path_factory.mktemp("programs")
+    script = (ROOT / "tests" / "standins" / "ffmpeg.py").read_text()
+    for program in ("ffmpeg", "ffprobe"):
+        (folder / program).write_text(f"#!{sys.executable} -IS\n{script}")
+        (folder / program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return "stand-in"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.encoder_config import CroCoConfig, DINOv2Config, HybridConfig
 from muggle_convert.draw.diagrams.measure import measure
-from muggle_convert.draw.diagrams.model import draw
-from muggle_convert.draw.diagrams.views import draw_views
+from muggle_convert.draw.diagrams.model import draw_network
 
 DEPTH_ANYTHING_V2_VITS = DPTConfig(
     family="depth_anything_v2",
@@ -62,12 +61,14 @@ DUST3R = DPTConfig(
 
 
 def depth_anything_v2_vits() -> str:
-    return draw(DEPTH_ANYTHING_V2_VITS, measure(DEPTH_ANYTHING_V2_VITS, 518, 518), 518, 518, "Depth-Anything V2, depth_anything_v2_vits")
+    return draw_network(
+        DEPTH_ANYTHING_V2_VITS, measure(DEPTH_ANYTHING_V2_VITS, 518, 518), 518, 518, "Depth-Anything V2, depth_anything_v2_vits"
+    )
 
 
 def dpt_hybrid_384() -> str:
-    return draw(DPT_HYBRID_384, measure(DPT_HYBRID_384, 384, 384), 384, 384, "DPT hybrid, dpt_hybrid_384")
+    return draw_network(DPT_HYBRID_384, measure(DPT_HYBRID_384, 384, 384), 384, 384, "DPT hybrid, dpt_hybrid_384")
 
 
 def dust3r() -> str:
-    return draw_views(DUST3R, measure(DUST3R, 384, 512), 384, 512, "DUSt3R, DUSt3R_ViTLarge_BaseDecoder_512_dpt")
+    return draw_network(DUST3R, measure(DUST3R, 384, 512), 384, 512, "DUSt3R, DUSt3R_ViTLarge_BaseDecoder_512_dpt")

@@ -43,8 +43,8 @@ class Cropping:
                 f"{truth.shape[1]} x {truth.shape[0]}; both have to be of one size."
             )
         counted = np.where(self.rules.counted(truth), truth, 0)
-        if self.rules.kb_crop:
-            picture, counted = self.rules.shown(picture), counted[kitti_window(truth.shape)]
+        window = self.rules.window(truth)
+        picture, counted = picture[window], counted[window]
         scaled = input_size(self.image, counted.shape)
         top, left = (int(random.integers(side - part + 1)) for side, part in zip(scaled, self.size, strict=True))
         rows, columns = slice(top, top + self.size[0]), slice(left, left + self.size[1])

@@ -9,10 +9,10 @@ from model_defs.config import OutputConfig
 from model_defs.head import activation
 from model_defs.network import Network
 from muggle_convert.errors import Refusal
-from muggle_convert.evaluation.alignment import Aligner
+from muggle_convert.evaluation.alignment import aligner
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
-from muggle_convert.evaluation.running import Sitting
+from muggle_convert.evaluation.running import Evaluation
 
 PICTURES = 200
 FARTHEST = 1000.0
@@ -25,7 +25,7 @@ def aligned(model: Network, pairs: Sequence[Pair], rules: Rules, dataset: Datase
     if output.kind != "relative inverse depth":
         raise Refusal(f"the model predicts {output.kind}; only relative inverse depth is aligned to metres before training.")
     some = pairs[:: -(-len(pairs) // PICTURES)]
-    scores = Sitting(model, Aligner("scale-shift", output.kind), rules, dataset).run(some, True, lambda: None)
+    scores = Evaluation(model, aligner(output, "scale-shift"), rules, dataset).run(some, True, lambda: None)
     fitted = next(iter(scores.alignments.values()))
     if not fitted.scale > 0:
         raise Refusal(

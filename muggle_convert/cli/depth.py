@@ -12,14 +12,14 @@ from muggle_convert.cli.device import to_device
 from muggle_convert.cli.options import parse_settings, reading_options
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
+from muggle_convert.outputs import FORMATS
 
 if TYPE_CHECKING:
     from muggle_convert.identify.match import Match
-    from muggle_convert.predict.made_with import Makings
     from muggle_convert.predict.metres import Known
-    from muggle_convert.predict.seeing import Seer
+    from muggle_convert.predict.recipe import Recipe
+    from muggle_convert.predict.viewer import Viewer
 
-FORMATS = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": ".ply"}  # and what their files end in
 FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 
 
@@ -53,32 +53,32 @@ def command(
 ) -> None:
     """Predict depth for pictures, folders of pictures and videos.
 
-    Finished files are kept, so an interrupted run resumes. Pictures that fail are listed at the end. A model of two views makes one file of
-    points from two pictures: -o POINTS.ply.
+    Finished files are kept, so an interrupted run resumes. Pictures that fail are listed at the end. A model of two views turns two
+    pictures into one file of points: -o POINTS.ply.
     """
     from muggle_convert.cli.depth_pair import pair
     from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.predict.jobs import plan_jobs
-    from muggle_convert.predict.made_with import note_makings, refuse_other_makings
+    from muggle_convert.predict.recipe import record_recipe, refuse_other_recipe
 
     form = _format(form, out)
     if form != "png" and (more["side_by_side"] or more["no_legend"]):
-        raise Refusal(f"--side-by-side and --no-legend are for pictures in colours; {form} holds nothing but the prediction.")
+        raise Refusal(f"--side-by-side and --no-legend are for pictures in colours, and {form} holds only the prediction; leave them out.")
     if form != "ply" and (fov or confidence is not None):
-        raise Refusal(f"--fov and --confidence are for points in space; {form} holds none: leave them out, or write ply.")
+        raise Refusal(f"--fov and --confidence are for points in space, and {form} holds none; leave them out, or write ply.")
     if len(compared) > 1:
         raise Refusal(f"--compare takes one model to compare with, and {len(compared)} were given.")
     compare = compared[0] if compared else None
     distances = _distances(known)
     if form == "ply" and len(inputs) == 2 and out.suffix.lower() == ".ply" and not out.is_dir():
         if fov or distances:
-            raise Refusal("--fov and --known are for pictures seen one at a time; two views become points by themselves: leave them out.")
+            raise Refusal("--fov and --known are for pictures seen one at a time, and two views need neither; leave them out.")
         return pair(inputs, out, CONFIDENCE if confidence is None else confidence, force, compare=compare, **more)
     if confidence is not None:
         raise Refusal("--confidence is for two views: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
     jobs = plan_jobs(inputs, out, FORMATS[form])
-    if fps and not any(job.is_film for job in jobs):
-        raise Refusal("--fps is for videos, and there is none among what is to be predicted; leave it out.")
+    if fps and not any(job.is_video for job in jobs):
+        raise Refusal("--fps is for videos, and there is none among the inputs; leave it out.")
     left = [job for job in jobs if force or not job.target.exists()]
     is_folder = jobs[0].target != out
     if not left and not is_folder:
@@ -86,20 +86,21 @@ def command(
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
             matches = _matches(compare, **more)
-            makings = _makings(form, matches, distances, fov, fps, **more)
+            recipe = _recipe(form, matches, distances, fov, fps, **more)
             if is_folder:
-                refuse_other_makings(out, len(jobs) - len(left), makings)
+                refuse_other_recipe(out, len(jobs) - len(left), recipe)
             if left:
-                from muggle_convert.predict.pipeline import Wishes, work
+                from muggle_convert.predict.formats import SaveOptions
+                from muggle_convert.predict.pipeline import predict_all
 
-                seer = _seer(form, matches, compare, distances, **more)
+                viewer = _viewer(form, matches, compare, distances, **more)
                 for folder in {job.target.parent for job in left}:
                     make_folder(folder)
                 if is_folder:
-                    note_makings(out, makings)
-                work(seer, left, Wishes(form, fov or FIELD_OF_VIEW, fps), progress.events)
+                    record_recipe(out, recipe)
+                predict_all(viewer, left, SaveOptions(form, fov or FIELD_OF_VIEW, fps), progress.events)
     except KeyboardInterrupt:
-        click.echo("muggle-convert: interrupted; what was done stays, and the same command goes on from there.", err=True)
+        click.echo("muggle-convert: interrupted; finished files are kept, and the same command resumes from there.", err=True)
         sys.exit(130)
     progress.summarise(out)
     sys.exit(1 if progress.failures else 0)
@@ -121,9 +122,9 @@ def _matches(
     return [matched, read(compare)] if compare else [matched]
 
 
-def _makings(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Makings:
-    """All that changes what is written, by the names of the options."""
-    from muggle_convert.predict.made_with import weights_of
+def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Recipe:
+    """Everything that changes what is written, by option."""
+    from muggle_convert.predict.recipe import weights_of
 
     options = {
         "--format": form,
@@ -138,33 +139,33 @@ def _makings(form: str, matches: list[Match], known: Known, fov: float | None, f
     return {**weights, **{name: str(value or "no value") for name, value in options.items()}}
 
 
-def _seer(form: str, matches: list[Match], compare: str | None, known: Known, *, model: str, **more: Any) -> Seer:
+def _viewer(form: str, matches: list[Match], compare: str | None, known: Known, *, model: str, **more: Any) -> Viewer:
     from PIL import Image
 
     from muggle_convert.building import load
-    from muggle_convert.predict.seeing import Seer
+    from muggle_convert.predict.viewer import Viewer
 
-    Image.MAX_IMAGE_PIXELS = None  # reading has a limit of its own, and refuses where Pillow would warn
+    Image.MAX_IMAGE_PIXELS = None  # read_picture has its own limit, and refuses where Pillow would warn
     models = tuple(to_device(load(matched), more["device"]) for matched in matches)
     names = tuple(Path(name).name for name in (model, compare) if name)
-    seer = Seer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"])
-    seer.check(form)
-    return seer
+    viewer = Viewer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"])
+    viewer.check(form)
+    return viewer
 
 
 def _format(form: str | None, out: Path) -> str:
-    """What to write, which the name of the file may say and must not contradict."""
-    by_suffix = {".mp4": "png"} | {suffix: name for name, suffix in reversed(FORMATS.items())}
+    """The format, which the file's name may imply and must not contradict."""
+    by_suffix = {".mp4": "png"} | {suffix: name for name, suffix in reversed(list(FORMATS.items()))}
     suffix = "" if out.is_dir() else out.suffix.lower()
     if form is None:
         return by_suffix.get(suffix, "png")
     if suffix in by_suffix and FORMATS[form] != FORMATS[by_suffix[suffix]]:
-        raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form]}; name one of the two.")
+        raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form]}; change one of the two.")
     return form
 
 
 def _distances(texts: tuple[str, ...]) -> Known:
-    """Checked as far as that can be before a model is loaded."""
+    """Checked as far as possible before a model is loaded."""
     known: dict[tuple[int, int], float] = {}
     for text in texts:
         try:
@@ -176,8 +177,8 @@ def _distances(texts: tuple[str, ...]) -> Known:
         if not 0 < distance < float("inf"):
             raise Refusal(f"--known {text!r} says {metres} metres; a finite number above zero is needed.")
         if (x, y) in known:
-            raise Refusal(f"--known says twice how far the pixel {x},{y} is away; give each pixel once.")
+            raise Refusal(f"--known says twice how far away the pixel {x},{y} is; give each pixel once.")
         known[x, y] = distance
     if len(known) == 1:
-        raise Refusal("--known gives one distance; metres take at least two, each of another pixel.")
+        raise Refusal("--known gives one distance; metres take at least two, each for a different pixel.")
     return known

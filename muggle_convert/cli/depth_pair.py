@@ -29,7 +29,7 @@ def pair(
 ) -> None:
     from muggle_convert.files.replacing import replacing
     from muggle_convert.loading import load_any_dpt
-    from muggle_convert.predict.pairs import write_pair
+    from muggle_convert.predict.views import write_pair
 
     if out.exists() and not force:
         raise Refusal(f"{printable(out)} exists; predict it again with --force.")

@@ -1,4 +1,4 @@
-"""How far `depth` is, and what became of every picture."""
+"""The progress of `depth`, and a summary of what was written and what failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from muggle_convert.predict.jobs import Events, Job
 
 
 class Rate(rich.progress.ProgressColumn):
-    """Pictures a second, or seconds a picture where they are slower than that."""
+    """Pictures per second, or seconds per picture if slower than one per second."""
 
     def render(self, task: rich.progress.Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -27,12 +27,12 @@ class Rate(rich.progress.ProgressColumn):
 
 
 class Progress:
-    """A bar with rate and time left on a terminal, and a summary."""
+    """A progress bar on a terminal, and a summary at the end."""
 
     def __init__(self, total: int, kept: int) -> None:
         self.total, self.kept = total, kept
         self.failures: list[tuple[Job, str]] = []
-        self.events = Events(self._film, self._frame, self._done)
+        self.events = Events(self._video, self._frame, self._done)
         self._begun = time.monotonic()
         self._bar = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
@@ -55,7 +55,7 @@ class Progress:
         self._bar.stop()
 
     def summarise(self, out: Path) -> None:
-        """How many went where, and each one that failed."""
+        """How many were written and where, and each failure."""
         done = self.total - self.kept - len(self.failures)
         kept = f"; {self.kept} of {self.total} were already there (--force predicts them again)" if self.kept else ""
         seconds = time.monotonic() - self._begun
@@ -63,7 +63,7 @@ class Progress:
         for job, problem in self.failures:
             click.echo(f"failed: {_named(job.source, problem)}", err=True)
 
-    def _film(self, frames: int | None) -> None:
+    def _video(self, frames: int | None) -> None:
         self._frames = self._bar.add_task("frames", total=frames)
 
     def _frame(self) -> None:
@@ -73,14 +73,14 @@ class Progress:
     def _done(self, job: Job, problem: str | None) -> None:
         if problem is not None:
             self.failures.append((job, problem))
-        if self._frames is not None and job.is_film:
+        if self._frames is not None and job.is_video:
             self._bar.remove_task(self._frames)
             self._frames = None
         self._bar.advance(self._pictures)
 
 
 def _named(source: Path, problem: str) -> str:
-    """The sentence with the whole path in it, once."""
+    """The sentence, naming the full path once."""
     for called in (printable(source), printable(source.name)):
         if problem.startswith(called + " "):
             return printable(source) + problem.removeprefix(called)

@@ -1,4 +1,4 @@
-"""Where a network predicts."""
+"""The device a network predicts on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def to_device(model: Network, device: str | None) -> Network:
-    """The network on the device that was asked for, else on a graphics card where there is one."""
+    """The network on the requested device, or by default on a GPU if there is one."""
     import torch
 
     if device is None:

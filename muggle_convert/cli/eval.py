@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from muggle_convert.evaluation.datasets import Dataset, Pair
     from muggle_convert.evaluation.judging import Rules
     from muggle_convert.evaluation.results import Results, Row
-    from muggle_convert.evaluation.running import Scores, Sitting
+    from muggle_convert.evaluation.running import Evaluation, Scores
     from muggle_convert.identify.match import Match
 
 FOLDER = click.Path(path_type=Path)
-DRAWN = "[0-9][0-9] *.png"  # a drawing and the rank of its image
+DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 
 
 @click.command("eval", short_help="Compare predictions with measured distances.")
@@ -81,7 +81,7 @@ def command(
     drops: tuple[str, ...],
     **more: Any,
 ) -> None:
-    """Compare each MODEL's predictions with measured distances: the nine numbers that papers print, one row per model."""
+    """Compare each MODEL's predictions with measured distances: the nine numbers that papers report, one row per model."""
     from muggle_convert.cli.eval_tables import show
     from muggle_convert.evaluation.alignment import aligner
     from muggle_convert.evaluation.datasets import DATASETS, find_pairs
@@ -98,11 +98,11 @@ def command(
     rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
     pairs = find_pairs(images, truth)
     options = ReadOptions(family=family, overrides=parse_settings(settings), state=state, drops=drops)
-    matches = [read(model, options) for model in models]  # a wrong one shows at once
-    sittings = [(matched, aligner(matched.config.output, align)) for matched in matches]
+    matches = [read(model, options) for model in models]  # a wrong one is refused at once
+    evaluations = [(matched, aligner(matched.config.output, align)) for matched in matches]
     rows = [
         _row(Path(model).name, matched, how, rules, known, pairs, align_over == "set", worst, folder, **more)
-        for model, (matched, how), folder in zip(models, sittings, folders, strict=True)
+        for model, (matched, how), folder in zip(models, evaluations, folders, strict=True)
     ]
     found = Results(dataset, known.title, len(pairs), rules.crop, kb_crop, rules.cap, align_over, rows)
     if results is not None:
@@ -114,7 +114,7 @@ def command(
 
 
 def _folders(models: tuple[str, ...], pictures: Path) -> list[Path]:
-    """One for each model, named like it as far as that tells it from the others."""
+    """One folder per model, named after it as far as the names differ."""
     names = [Path(model).name for model in models]
     stems = [Path(name).stem for name in names]
     called = [stem if stems.count(stem) == 1 else name for stem, name in zip(stems, names, strict=True)]
@@ -142,12 +142,12 @@ def _row(
 ) -> Row:
     from muggle_convert.building import load
     from muggle_convert.evaluation.results import Row
-    from muggle_convert.evaluation.running import Sitting
+    from muggle_convert.evaluation.running import Evaluation
     from muggle_convert.inspecting import Inspection
     from muggle_convert.plan import plan
 
-    sitting = Sitting(to_device(load(matched), device), how, rules, dataset, size)
-    scores = _run(sitting, pairs, over_the_set, name)
+    evaluation = Evaluation(to_device(load(matched), device), how, rules, dataset, size)
+    scores = _run(evaluation, pairs, over_the_set, name)
     inspection = Inspection(plan(matched))
     row = Row(
         model=name,
@@ -160,22 +160,22 @@ def _row(
         empty=scores.empty,
     )
     if folder is not None:
-        _draw(sitting, row.worst(worst), scores.alignments, pairs, folder)
+        _draw(evaluation, row.worst(worst), scores.alignments, pairs, folder)
     return row
 
 
-def _run(sitting: Sitting, pairs: list[Pair], over_the_set: bool, name: str) -> Scores:
+def _run(evaluation: Evaluation, pairs: list[Pair], over_the_set: bool, name: str) -> Scores:
     import rich.progress
     from rich.console import Console
 
     columns = (*rich.progress.Progress.get_default_columns(), rich.progress.MofNCompleteColumn())
     with rich.progress.Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(name, total=len(pairs) * (2 if over_the_set else 1))
-        return sitting.run(pairs, over_the_set, lambda: progress.advance(task))
+        return evaluation.run(pairs, over_the_set, lambda: progress.advance(task))
 
 
-def _draw(sitting: Sitting, names: list[str], alignments: Mapping[str, Alignment], pairs: list[Pair], folder: Path) -> None:
-    from muggle_convert.evaluation.pictures import draw
+def _draw(evaluation: Evaluation, names: list[str], alignments: Mapping[str, Alignment], pairs: list[Pair], folder: Path) -> None:
+    from muggle_convert.evaluation.error_panels import draw_errors
     from muggle_convert.evaluation.running import read_pair
     from muggle_convert.files.replacing import replacing
 
@@ -184,9 +184,9 @@ def _draw(sitting: Sitting, names: list[str], alignments: Mapping[str, Alignment
     for old in folder.glob(DRAWN):
         old.unlink()
     for rank, name in enumerate(names, 1):
-        picture, truth = read_pair(by_name[name], sitting.dataset)
+        picture, truth = read_pair(by_name[name], evaluation.dataset)
         with replacing(folder / f"{rank:02} {name.replace('/', ' ')}.png") as part:
-            draw(sitting, picture, truth, alignments[name]).save(part, "PNG")
+            draw_errors(evaluation, picture, truth, alignments[name]).save(part, "PNG")
 
 
 def _write(path: Path, found: Results) -> None:

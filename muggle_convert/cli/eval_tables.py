@@ -1,4 +1,4 @@
-"""An evaluation as tables that a person reads."""
+"""Evaluation results as tables for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDEST = 500
 
 
 def show(results: Results, worst: int) -> None:
-    """One row for each model, and the worst images of each."""
+    """One row per model, and the worst images of each."""
     console = Console(highlight=False)
     console.print(Text(rules_of(results)))
     table = Table("model", "type", "aligned", box=box.SIMPLE_HEAD)
@@ -25,7 +25,7 @@ def show(results: Results, worst: int) -> None:
         table.add_column(f"{title} {'↑' if is_larger_better else '↓'}", justify="right")
     for row in results.rows:
         table.add_row(Text(printable(row.model)), row.dtype, row.align, *(f"{row.numbers[name]:.{DIGITS}f}" for name in NAMES))
-    # A narrower terminal breaks lines, which loses less than columns of three letters.
+    # A narrower terminal wraps lines, which is easier to read than columns of three letters.
     console.width = max(console.width, Measurement.get(console, console.options.update(width=WIDEST), table).maximum)
     console.print(table)
     for row in results.rows:
@@ -33,7 +33,7 @@ def show(results: Results, worst: int) -> None:
 
 
 def rules_of(results: Results) -> str:
-    """What was counted, in a line."""
+    """What was counted, on one line."""
     cap = f"up to {results.cap:g} m" if results.cap else "at any distance"
     kitti = ", shown KITTI's 352 x 1216" if results.kb_crop else ""
     aligned = f", aligned per {results.align_over}" if any(row.align != "none" for row in results.rows) else ""
@@ -48,7 +48,7 @@ def _show_images(console: Console, row: Row, worst: int) -> None:
     if row.empty:
         console.print(
             Text(
-                f"{printable(row.model)}: {counted(len(row.empty), 'image was', 'images were')} left out, for nothing that counts was measured in them:"
+                f"{printable(row.model)}: {counted(len(row.empty), 'image was', 'images were')} left out, because nothing that counts was measured in them:"
             )
         )
         console.print(Text("  " + ", ".join(map(printable, row.empty[:10])) + (" and more" if len(row.empty) > 10 else "")))

@@ -62,8 +62,7 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
         raise Refusal(f"--size {size!r} is not ROWSxCOLUMNS, such as --size {image.size}x{image.size}.")
     from muggle_convert.draw.diagrams.measure import measure
-    from muggle_convert.draw.diagrams.model import draw
-    from muggle_convert.draw.diagrams.views import draw_views
+    from muggle_convert.draw.diagrams.model import draw_network
     from muggle_convert.files.replacing import replacing
 
     rows, columns = map(int, sides)
@@ -74,5 +73,4 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     name, exact = match.released
     title = f"{match.family.title}, {name}" if exact else match.family.title
     with replacing(target) as part:
-        drawn = draw_views if match.config.output.kind == "points" else draw
-        part.write_text(drawn(match.config, parts, rows, columns, title), encoding="utf-8")
+        part.write_text(draw_network(match.config, parts, rows, columns, title), encoding="utf-8")

@@ -15,7 +15,7 @@ from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.tables import console, print_table
 from muggle_convert.inspecting import Inspection
-from muggle_convert.outputs import meaning
+from muggle_convert.outputs import sentence_about
 
 WIDE = 120  # columns, in which a reason has room beside its value
 
@@ -40,7 +40,7 @@ def _overview(inspection: Inspection) -> Table:
     table.add_column(overflow="fold")
     table.add_row("file", escape(printable(match.checkpoint.name)))
     table.add_row("model", match.family.title + (f", released as [bold]{name}[/]" if exact else f", nearest to {name}" if name else ""))
-    table.add_row("predicts", meaning(match.config.output, match.config.head.channels))
+    table.add_row("predicts", sentence_about(match.config.output, match.config.head.channels))
     table.add_row(
         "size",
         f"{inspection.parameters / 1e6:,.1f} million parameters, {match.checkpoint.stored_size / 1e6:,.1f} MB, {', '.join(inspection.dtypes)}",

@@ -1,1 +1,1 @@
-"""Depth and networks as pictures that people look at."""
+"""Predictions and networks as pictures and files."""

@@ -1,4 +1,4 @@
-"""Colour maps, made in OKLab: equal steps of a value are equal steps of lightness for the eye, also in print and for the colour-blind.
+"""Colour maps made in OKLab: equal steps of a value look like equal steps of lightness, in print and to colour-blind readers too.
 
 OKLab is Björn Ottosson's space, https://bottosson.github.io/posts/oklab
 """
@@ -22,18 +22,18 @@ _STEPS = np.linspace(0, 1, 1024)
 
 
 def near_and_far(values: Values) -> Colours:
-    """Colours of values from 0, far and dark, to 1, near and bright."""
+    """Values from 0, far and dark, to 1, near and bright."""
     return _look_up(_near_and_far(), values)
 
 
 def difference(values: Values) -> Colours:
-    """Colours of values from -1, blue, through 0, white, to 1, red."""
+    """Values from -1, blue, through 0, white, to 1, red."""
     return _look_up(_difference(), (values + 1) / 2)
 
 
 def classes(numbers: npt.NDArray[np.integer[Any]]) -> Colours:
-    """A colour for each number, neighbours in number far apart in hue."""
-    turns = numbers * 0.6180339887498949  # the golden ratio never comes back to where it was
+    """A colour for each number; consecutive numbers are far apart in hue."""
+    turns = numbers * 0.6180339887498949  # multiples of the golden ratio never repeat a hue
     lightness = 0.55 + 0.1 * (numbers % 4)
     return _oklch(lightness, np.full(numbers.shape, 0.12), 360 * (turns % 1))
 
@@ -56,7 +56,7 @@ def _difference() -> Colours:
 
 
 def _oklch(lightness: Values, chroma: Values, hue: Values) -> Colours:
-    """As colourful as asked for, or as the screen can be at that lightness and hue."""
+    """As colourful as asked, or as a screen allows at that lightness and hue."""
     lightness, chroma, hue = np.broadcast_arrays(lightness, chroma, np.deg2rad(hue))
     direction = np.stack([np.cos(hue), np.sin(hue)], axis=-1)
     lowest, highest = np.zeros_like(chroma), chroma

@@ -1,4 +1,4 @@
-"""Two predictions of one picture, made comparable as far as what they mean allows."""
+"""Two predictions for one picture, made comparable as far as their meanings allow."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from model_defs.config import DPTConfig, OutputConfig
-from muggle_convert.draw.scales import DEPTH, nearness
+from muggle_convert.draw.scales import nearness
 from muggle_convert.errors import Refusal
-from muggle_convert.predict.metres import Prediction
+from muggle_convert.outputs import Distance, Prediction, kind_of
 
 
 @dataclass(frozen=True)
@@ -22,42 +22,52 @@ class Comparison:
     title: str
 
     @property
+    def distance(self) -> Distance:
+        return _distance(self.output)
+
+    @property
     def difference(self) -> Prediction:
         difference: Prediction = np.nan_to_num(self.second - self.first, posinf=0.0, neginf=0.0)
         return difference
 
     @property
     def largest_shown(self) -> float:
-        """All but the largest differences fit on a scale to this."""
+        """The end of a scale that fits all but the largest differences."""
         return float(np.percentile(np.abs(self.difference), 99.5))
 
     @property
     def sentence(self) -> str:
         size = np.abs(self.difference)
-        metres = " m" if self.output.kind == "metric depth" else ""
+        metres = " m" if self.distance.in_metres else ""
         return f"mean {size.mean():.2g}{metres}, largest {size.max():.2g}{metres}"
 
 
 def compare(first: Prediction, one: DPTConfig, second: Prediction, other: DPTConfig) -> Comparison:
-    """Metres are compared in metres. Relative numbers are compared as they are between models of one configuration, and otherwise after the scale
-    and the shift that bring the second closest to the first, in whatever is linear for the relative one."""
-    kinds = {one.output.kind, other.output.kind}
-    if unlike := next((kind for kind in (one.output.kind, other.output.kind) if kind not in DEPTH), None):
-        raise Refusal(f"a model that predicts {unlike} is not compared; two models that predict depth are.")
-    if one == other or kinds == {"metric depth"}:
+    """Metres are compared in metres. Relative predictions are compared as they are between models of one configuration; otherwise after the scale
+    and shift that bring the second closest to the first, in depth or inverse depth, whichever the relative one is."""
+    distances = [_distance(config.output) for config in (one, other)]
+    relative = [config.output for config, distance in zip((one, other), distances, strict=True) if not distance.in_metres]
+    if one == other or not relative:
         return Comparison(first, second, one.output, "difference")
-    if kinds >= {"relative inverse depth", "relative depth"}:
-        raise Refusal("one model predicts relative inverse depth and the other relative depth, which no scale and shift make the same.")
-    relative = next(config.output for config in (one, other) if config.output.kind != "metric depth")
+    if len({_distance(output).is_inverse for output in relative}) > 1:
+        raise Refusal("one model predicts relative inverse depth and the other relative depth, and no scale and shift relates the two.")
+    target = relative[0]
     values = [
-        nearness(prediction, config.output.kind) if relative.kind == "relative inverse depth" else prediction
-        for prediction, config in ((first, one), (second, other))
+        nearness(prediction, distance) if _distance(target).is_inverse else prediction
+        for prediction, distance in zip((first, second), distances, strict=True)
     ]
-    return Comparison(values[0], _aligned(values[1], values[0]), relative, "difference, scale and shift aligned")
+    return Comparison(values[0], _aligned(values[1], values[0]), target, "difference, scale and shift aligned")
+
+
+def _distance(output: OutputConfig) -> Distance:
+    distance = kind_of(output).distance
+    if distance is None:
+        raise Refusal(f"a model that predicts {output.kind} cannot be compared; only models that predict depth can.")
+    return distance
 
 
 def _aligned(values: Prediction, target: Prediction) -> Prediction:
-    """Scaled and shifted to be as near to the target as possible, by least squares."""
+    """Scaled and shifted as close to the target as possible, by least squares."""
     both = np.isfinite(values) & np.isfinite(target)
     x, y = values[both].astype(np.float64), target[both].astype(np.float64)
     spread = x - x.mean()

@@ -1,4 +1,4 @@
-"""Floating-point numbers as an OpenEXR file: one channel, losslessly compressed, https://openexr.com/en/latest/OpenEXRFileLayout.html"""
+"""Floating-point numbers as an OpenEXR file of one losslessly compressed channel: https://openexr.com/en/latest/OpenEXRFileLayout.html"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FLOAT, _ZIP, _ROWS_A_CHUNK = 2, 3, 16
 
 
 def write_exr(file: BinaryIO, values: npt.NDArray[np.float32], comment: str) -> None:
-    """The channel is called Y, which every reader shows as grey."""
+    """The channel is called Y, which readers show as grey."""
     height, width = values.shape
     header = _header(width, height, comment)
     chunks = [_chunk(values[row : row + _ROWS_A_CHUNK]) for row in range(0, height, _ROWS_A_CHUNK)]
@@ -45,7 +45,7 @@ def _header(width: int, height: int, comment: str) -> bytes:
 
 
 def _chunk(rows: npt.NDArray[np.float32]) -> bytes:
-    """Some rows, compressed the format's way: bytes at even places first, then those at odd ones, and of each the step from the one before."""
+    """Some rows, compressed as the format prescribes: bytes at even positions, then those at odd ones, each as the difference from the one before."""
     raw = np.frombuffer(rows.astype("<f4").tobytes(), np.uint8)
     sorted_bytes = np.concatenate([raw[::2], raw[1::2]])
     steps = sorted_bytes.copy()

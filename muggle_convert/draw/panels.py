@@ -1,10 +1,10 @@
-"""Pictures with a title above and a legend beneath, next to each other."""
+"""Pictures side by side, each with a title above and a legend below."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -14,15 +14,15 @@ from muggle_convert.draw.colours import Colours, Values
 from muggle_convert.draw.scales import Tick
 
 PAPER, INK, PALE = (252, 252, 250), (38, 38, 42), (120, 120, 126)
-ROWS = 256  # that are put on the sheet at a time
+ROWS = 256  # pasted at a time
 
 
 @dataclass(frozen=True)
 class Legend:
-    """A bar of all colours and what they stand for."""
+    """A bar of all colours, and what they mean."""
 
     paint: Callable[[Values], Colours]  # of values from `low` to 1
-    ends: tuple[str, str]
+    bounds: tuple[str, str]  # what its first and last colour mean
     caption: str
     ticks: Sequence[Tick] = ()
     low: float = 0.0
@@ -30,15 +30,15 @@ class Legend:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of several."""
+    """One of several pictures."""
 
     picture: Colours
     title: str = ""
-    legend: Legend | None = field(default=None)
+    legend: Legend | None = None
 
 
 def arrange(panels: Sequence[Panel]) -> Image.Image:
-    """All panels in a row; words are as large as the pictures allow."""
+    """All panels in a row; the text is as large as the pictures allow."""
     height = max(len(panel.picture) for panel in panels)
     text = max(11, round(0.032 * min(height, *(panel.picture.shape[1] for panel in panels))))
     widths = [max(panel.picture.shape[1], _least_width(panel, text)) for panel in panels]
@@ -60,7 +60,7 @@ def arrange(panels: Sequence[Panel]) -> Image.Image:
 
 
 def _least_width(panel: Panel, text: int) -> int:
-    """Room for what the colours mean, which must not be cut; a title may be."""
+    """Room for the caption, which must not be cut; a title may be."""
     if panel.legend is None:
         return 18 * text if panel.title else 0
     return max(18 * text, math.ceil(_font(text).getlength(panel.legend.caption)) + text)
@@ -68,13 +68,13 @@ def _least_width(panel: Panel, text: int) -> int:
 
 def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, legend: Legend, corner: tuple[int, int], width: int, text: int) -> None:
     font, (left, top) = _font(text), corner
-    margins = [round(font.getlength(word) + 1.4 * text) for word in legend.ends]
+    margins = [round(font.getlength(word) + 1.4 * text) for word in legend.bounds]
     start, length, middle = left + margins[0], width - sum(margins), top + round(1.5 * text)
     values = np.linspace(legend.low, 1, max(2, length))[None].repeat(round(1.2 * text), axis=0)
     bar = Image.fromarray(legend.paint(values))
     sheet.paste(bar, (start, middle - bar.height // 2))
-    draw.text((start - 0.5 * text, middle), legend.ends[0], fill=INK, font=font, anchor="rm")
-    draw.text((start + bar.width + 0.5 * text, middle), legend.ends[1], fill=INK, font=font, anchor="lm")
+    draw.text((start - 0.5 * text, middle), legend.bounds[0], fill=INK, font=font, anchor="rm")
+    draw.text((start + bar.width + 0.5 * text, middle), legend.bounds[1], fill=INK, font=font, anchor="lm")
     taken: list[tuple[float, float]] = []
     for place, label in legend.ticks:
         across, half = start + place * bar.width, font.getlength(label) / 2
@@ -94,7 +94,7 @@ def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, legend: Legend, 
 
 
 def _fitting(words: str, width: int, text: int) -> str:
-    """As much of a sentence as there is room for."""
+    """As much of the text as fits."""
     font = _font(text)
     if font.getlength(words) <= width - text:
         return words

@@ -8,15 +8,15 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from muggle_convert.draw.colours import Colours
 from muggle_convert.draw.scales import Scale
-from muggle_convert.predict.metres import Prediction
-from muggle_convert.predict.reading import Pixels
+from muggle_convert.outputs import Prediction
 
-NEAREST, FARTHEST = 1.0, 10.0  # where relative depth, which has no scale of its own, is put
+NEAREST, FARTHEST = 1.0, 10.0  # the range given to relative depth, which has no scale of its own
 
 
-def write_ply(file: BinaryIO, picture: Pixels, prediction: Prediction, scale: Scale, field_of_view: float) -> None:
-    """One point for each pixel; x to the right, y up, and the camera in the origin looks along -z."""
+def write_ply(file: BinaryIO, picture: Colours, prediction: Prediction, scale: Scale, field_of_view: float) -> None:
+    """One point for each pixel: x points right, y up, and the camera looks along -z from the origin."""
     height, width = prediction.shape
     away = distances(prediction, scale)
     focal = max(height, width) / 2 / math.tan(math.radians(field_of_view) / 2)  # in pixels; the angle spans the longer side
@@ -24,13 +24,16 @@ def write_ply(file: BinaryIO, picture: Pixels, prediction: Prediction, scale: Sc
     down = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / focal
     kept = np.isfinite(away)
     points = np.stack([away * across, -away * down[:, None], -away], axis=-1)[kept]
-    metres = scale.kind == "metric depth"
-    unit = "metres" if metres else f"no unit: relative depth, the nearest points put at {NEAREST:g} and the farthest at {FARTHEST:g}"
+    unit = (
+        "metres"
+        if scale.distance.in_metres
+        else f"no unit: relative depth, the nearest points put at {NEAREST:g} and the farthest at {FARTHEST:g}"
+    )
     write_points(file, points, picture[kept], [f"coordinates in {unit}", f"field of view {field_of_view:g} degrees, as assumed"])
 
 
-def write_points(file: BinaryIO, points: npt.NDArray[np.float32], colours: Pixels, comments: list[str]) -> None:
-    """(N, 3) coordinates and (N, 3) colours; x to the right, y up, and the camera in the origin looks along -z."""
+def write_points(file: BinaryIO, points: npt.NDArray[np.float32], colours: Colours, comments: list[str]) -> None:
+    """(N, 3) coordinates in the same axes, and (N, 3) colours."""
     rows = np.empty(len(points), [("points", "<f4", 3), ("colours", "u1", 3)])
     rows["points"], rows["colours"] = points, colours
     file.write(_header(len(rows), comments).encode())
@@ -38,16 +41,16 @@ def write_points(file: BinaryIO, points: npt.NDArray[np.float32], colours: Pixel
 
 
 def distances(prediction: Prediction, scale: Scale) -> npt.NDArray[np.float32]:
-    """How far along the camera's view each pixel is, in metres or between two distances that are merely agreed upon."""
-    if scale.kind == "metric depth":
+    """How far each pixel is along the viewing direction: in metres, or between two arbitrary distances."""
+    if scale.distance.in_metres:
         return prediction.astype(np.float32)
     near: npt.NDArray[np.float32] = np.clip(scale.share(prediction), 0, 1).astype(np.float32)
-    if scale.kind == "relative depth":
-        return FARTHEST + near * np.float32(NEAREST - FARTHEST)
-    return np.float32(1) / (1 / FARTHEST + near * np.float32(1 / NEAREST - 1 / FARTHEST))
+    if scale.distance.is_inverse:
+        return np.float32(1) / (1 / FARTHEST + near * np.float32(1 / NEAREST - 1 / FARTHEST))
+    return FARTHEST + near * np.float32(NEAREST - FARTHEST)
 
 
 def _header(count: int, comments: list[str]) -> str:
     properties = [f"property float {axis}" for axis in "xyz"] + [f"property uchar {colour}" for colour in ("red", "green", "blue")]
-    said = [f"comment {comment}" for comment in comments]
-    return "\n".join(["ply", "format binary_little_endian 1.0", *said, f"element vertex {count}", *properties, "end_header", ""])
+    remarks = [f"comment {comment}" for comment in comments]
+    return "\n".join(["ply", "format binary_little_endian 1.0", *remarks, f"element vertex {count}", *properties, "end_header", ""])

@@ -1,4 +1,4 @@
-"""A prediction as 16-bit grey, which other tools read; how a number becomes the prediction again is written beside it."""
+"""A prediction as 16-bit grey, which other tools read; the file's text says how to turn its numbers back into the prediction."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from model_defs.config import OutputConfig
-from muggle_convert.draw.scales import unit
-from muggle_convert.predict.metres import Prediction
+from muggle_convert.outputs import Prediction, farthest, kind_of
 
 LARGEST = 65535
 
@@ -20,25 +19,19 @@ def write_png16(file: BinaryIO, prediction: Prediction, output: OutputConfig) ->
     offset, step = coding(prediction, output)
     shown = np.clip(np.nan_to_num(prediction, nan=offset), offset, offset + step * LARGEST)
     numbers = np.rint((shown - offset) / step).astype(np.uint16)
-    words = PngInfo()
-    for key, value in (("unit", unit(output)), ("offset", f"{offset!r}"), ("step", f"{step!r}")):
-        words.add_text(key, value)
-    Image.fromarray(numbers).save(file, "PNG", pnginfo=words)
+    text = PngInfo()
+    for key, value in (("unit", kind_of(output).unit), ("offset", f"{offset!r}"), ("step", f"{step!r}")):
+        text.add_text(key, value)
+    Image.fromarray(numbers).save(file, "PNG", pnginfo=text)
 
 
 def coding(prediction: Prediction, output: OutputConfig) -> tuple[float, float]:
-    """Metres as KITTI and NYU have them, 256 steps or a thousand to the metre, whichever the model's range allows; relative numbers from least to most."""
-    if output.kind == "classes":
+    """Offset and step: for metres KITTI's 256 or NYU's 1000 steps, whichever the model's range allows; for relative numbers from least to most."""
+    kind = kind_of(output)
+    if kind.has_classes:
         return 0.0, 1.0
-    if output.kind == "metric depth":
+    if kind.distance is not None and kind.distance.in_metres:
         return 0.0, 0.001 if farthest(output) <= LARGEST / 1000 else 1 / 256
     shown = prediction[np.isfinite(prediction)]
     least, most = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
     return least, max((most - least) / LARGEST, 1e-12)
-
-
-def farthest(output: OutputConfig) -> float:
-    """The largest depth in metres that a model can give; of distances that were fitted nothing is known."""
-    if output.max_depth is not None:
-        return output.max_depth
-    return 1 / output.shift if output.invert and output.shift else float("inf")

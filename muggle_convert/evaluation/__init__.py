@@ -1,1 +1,1 @@
-"""How good depth is: predictions held against measured distances."""
+"""How accurate depth is: predictions compared with measured distances."""

@@ -1,4 +1,4 @@
-"""From predictions without a unit to metres: the scale, or the scale and the shift, with which they come closest to what was measured."""
+"""From predictions without a unit to metres: the scale, or scale and shift, that brings them closest to the measurements."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from model_defs.config import OutputConfig
-from muggle_convert.draw.scales import DEPTH
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Align
+from muggle_convert.outputs import Distance, kind_of
 
 Values = npt.NDArray[np.float64]
 
 ROUNDS = 20
-LINES, SEEN = 500, 1000  # lines that are tried, and pixels each is held against
-TUKEY = 4.685  # deviations from which on a pixel has no say; 95 % as good as plain squares where nothing is an outlier
+LINES, SEEN = 500, 1000  # lines that are tried, and pixels each is compared with
+TUKEY = 4.685  # deviations beyond which a pixel has no weight; 95 % as efficient as plain least squares without outliers
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """What numbers are multiplied by and what is added."""
+    """What predictions are multiplied by, and what is added."""
 
     scale: float = 1.0
     shift: float = 0.0
@@ -32,7 +32,7 @@ class Aligner:
     """How the numbers of one model become metres."""
 
     how: Align
-    kind: str  # of prediction
+    distance: Distance  # what the numbers are
 
     def fit(self, prediction: Values, truth: Values) -> Alignment:
         """From measured pixels."""
@@ -42,78 +42,85 @@ class Aligner:
             depth = self._depth(prediction)
             middle = float(np.median(depth)) if depth.size else 0.0
             if not 0 < middle < np.inf:
-                raise Refusal("half of the prediction is no distance above zero, so that its median is none; use --align scale-shift.")
+                raise Refusal(
+                    "the median of the prediction is not a finite distance above zero, so it cannot set the scale; use --align scale-shift."
+                )
             return Alignment(float(np.median(truth)) / middle)
         values = self._linear(prediction)
         known = np.isfinite(values)
         if not known.any():
-            raise Refusal("the model predicts no distance above zero where distances were measured, so that no scale and shift fit.")
-        return fit_robustly(values[known], 1 / truth[known] if self._turns_over else truth[known])
+            raise Refusal(
+                "the model predicts no distance above zero where distances were measured, so no scale and shift can be fitted; look at its weights."
+            )
+        return fit_robustly(values[known], 1 / truth[known] if self._in_inverse else truth[known])
 
     def metres(self, prediction: Values, alignment: Alignment, lowest: float, highest: float) -> Values:
-        """Distances, none nearer than `lowest` or farther than `highest`; what is no number is put nearest, what is at infinity farthest."""
+        """Distances between `lowest` and `highest`; NaNs become the nearest, infinity the farthest."""
         if self.how == "scale-shift":
             fitted = self._linear(prediction) * alignment.scale + alignment.shift
-            metres = _inverse(fitted) if self._turns_over else fitted
+            metres = _inverse(fitted) if self._in_inverse else fitted
         else:
             metres = self._depth(prediction) * alignment.scale
         return np.clip(np.nan_to_num(metres, nan=lowest, posinf=highest, neginf=lowest), lowest, highest)
 
     @property
-    def _turns_over(self) -> bool:
-        """Whether scale and shift work on inverse depth."""
-        return self.kind != "relative depth"
+    def _in_inverse(self) -> bool:
+        """Whether scale and shift apply to inverse depth."""
+        return self.distance.is_inverse or self.distance.in_metres
 
     def _linear(self, prediction: Values) -> Values:
-        return _inverse(prediction) if self.kind == "metric depth" else prediction
+        return _inverse(prediction) if self.distance.in_metres else prediction
 
     def _depth(self, prediction: Values) -> Values:
-        return _inverse(prediction) if self.kind == "relative inverse depth" else prediction
+        return _inverse(prediction) if self.distance.is_inverse else prediction
 
 
 def aligner(output: OutputConfig, how: Align | None) -> Aligner:
-    """For a model; without a word on it metres stay as they are and relative predictions get scale and shift."""
-    if output.kind not in DEPTH:
-        raise Refusal(f"the model predicts {output.kind}, which cannot be held against measured distances.")
-    if how == "none" and output.kind != "metric depth":
+    """For a model; by default metres stay as they are and relative predictions get scale and shift."""
+    distance = kind_of(output).distance
+    if distance is None:
+        raise Refusal(f"the model predicts {output.kind}, which cannot be compared with measured distances; evaluate a model of depth.")
+    if how == "none" and not distance.in_metres:
         raise Refusal(f"the model predicts {output.kind}, which has no unit; use --align scale-shift or --align median.")
-    return Aligner(how or ("none" if output.kind == "metric depth" else "scale-shift"), output.kind)
+    return Aligner(how or ("none" if distance.in_metres else "scale-shift"), distance)
 
 
 def _inverse(values: Values) -> Values:
-    """Infinity where there is nothing above zero to turn over."""
+    """Infinity where a value is not above zero."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.isnan(values), np.nan, np.where(values > 0, 1 / values, np.inf))
 
 
 def fit_robustly(values: Values, wanted: Values) -> Alignment:
-    """Scale and shift by least squares, again and again without those that lie far off: Tukey's biweight.
+    """Scale and shift by least squares, repeated with less and less weight for outliers: Tukey's biweight.
 
-    It is begun from the line through two pixels that comes closest to half of all, so that neither wrong measurements nor wrong
-    predictions lead it astray, as long as they are less than half.
+    It starts from the line through two pixels that comes closest to half of all pixels, so neither wrong measurements nor wrong
+    predictions mislead it as long as they are fewer than half.
     """
     fitted = _closest_line(values, wanted)
     for _ in range(ROUNDS):
         off = np.abs(values * fitted.scale + fitted.shift - wanted)
         spread = 1.4826 * float(np.median(off))
         if spread <= 1e-9 * float(np.abs(wanted).max()):
-            break  # more than half of all pixels fit to the last digit
+            break  # more than half of all pixels fit exactly
         fitted = _least_squares(values, wanted, np.maximum(1 - (off / (TUKEY * spread)) ** 2, 0) ** 2)
     return fitted
 
 
 def _closest_line(values: Values, wanted: Values) -> Alignment:
-    """Of some hundred lines through two pixels, drawn the same way each time, and the one by plain least squares."""
+    """The best of some hundred lines through two random pixels (the same ones every time) and the line by plain least squares."""
     random = np.random.default_rng(0)
     seen = random.permutation(values.size)[:SEEN]
     ones, others = random.integers(0, values.size, (2, LINES))
-    apart = values[ones] - values[others]
-    ones, others, apart = ones[apart != 0], others[apart != 0], apart[apart != 0]
-    scales = (wanted[ones] - wanted[others]) / apart
-    lines = [Alignment(float(s), float(t)) for s, t in zip(scales, wanted[ones] - scales * values[ones], strict=True)]
-    lines.append(_least_squares(values, wanted, np.ones_like(values)))
-    off = [np.median(np.abs(values[seen] * line.scale + line.shift - wanted[seen])) for line in lines]
-    return lines[int(np.argmin(off))]
+    differs = values[ones] != values[others]
+    ones, others = ones[differs], others[differs]
+    plain = _least_squares(values, wanted, np.ones_like(values))
+    scales = (wanted[ones] - wanted[others]) / (values[ones] - values[others])
+    shifts = np.append(wanted[ones] - scales * values[ones], plain.shift)
+    scales = np.append(scales, plain.scale)
+    off = np.median(np.abs(np.outer(scales, values[seen]) + shifts[:, None] - wanted[seen]), axis=1)
+    best = int(np.argmin(off))
+    return Alignment(float(scales[best]), float(shifts[best]))
 
 
 def _least_squares(values: Values, wanted: Values, weights: Values) -> Alignment:

@@ -1,4 +1,4 @@
-"""What can be chosen in an evaluation. The help of the command line shows it, so that nothing else is imported here."""
+"""The choices an evaluation offers. The command line's help shows them, so this file imports nothing."""
 
 from __future__ import annotations
 

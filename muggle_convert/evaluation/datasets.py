@@ -1,4 +1,4 @@
-"""Pictures and what was measured in them: which files belong together, and how a file says metres."""
+"""Pictures and their measured distances: which files belong together, and how a file encodes metres."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Truth = npt.NDArray[np.float32]  # (height, width) in metres; zero where nothing
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is agreed on for a data set."""
+    """The conventions of a data set."""
 
     name: DatasetName
     title: str
-    steps: float | None  # of a 16-bit PNG, to the metre
+    steps: float | None  # per metre, in a 16-bit PNG
     crop: Crop
-    cap: float | None  # metres up to which distances count
+    cap: float | None  # metres; larger distances do not count
 
 
 DATASETS: Mapping[DatasetName, Dataset] = {
@@ -47,26 +47,26 @@ class Pair:
 
 
 def find_pairs(images: Path, truths: Path) -> list[Pair]:
-    """Files of the same place and name below both folders, whatever they end in."""
+    """Files with the same path below both folders, apart from their suffixes."""
     found = _below(images, PICTURES)
     measured = _below(truths, frozenset({".png", ".npy"}))
     names = sorted(found.keys() & measured.keys())
     if not names:
         an_image, a_truth = next(iter(sorted(found)), "nothing"), next(iter(sorted(measured)), "nothing")
         raise Refusal(
-            f"no picture in {printable(images)} (such as {printable(an_image)}) has a .png or .npy of its name in {printable(truths)} "
-            f"(such as {printable(a_truth)})."
+            f"no picture in {printable(images)} (such as {printable(an_image)}) has a .png or .npy of the same name in {printable(truths)} "
+            f"(such as {printable(a_truth)}); rename one or the other."
         )
     if lacking := sorted(found.keys() - measured.keys()):
         raise Refusal(
             f"{len(lacking)} of {len(found)} pictures in {printable(images)} have no distances in {printable(truths)}, the first being "
-            f"{printable(lacking[0])}; a mean over fewer images than there are would be another number."
+            f"{printable(lacking[0])}; add them or remove the pictures, because a mean over fewer images would be another number."
         )
     return [Pair(name, found[name], measured[name]) for name in names]
 
 
 def read_truth(path: Path, dataset: Dataset) -> Truth:
-    """Metres, from a .npy as they are and from a 16-bit PNG by the data set's steps."""
+    """Metres: a .npy holds them as they are, a 16-bit PNG in the data set's steps."""
     try:
         if path.suffix.lower() == ".npy":
             stored: npt.NDArray[Any] = np.load(path, allow_pickle=False)
@@ -74,7 +74,9 @@ def read_truth(path: Path, dataset: Dataset) -> Truth:
             with Image.open(path) as image:
                 stored = _grey(image, path, dataset)
     except (OSError, ValueError, UnidentifiedImageError) as problem:
-        raise Refusal(f"{printable(path.name)} cannot be read as distances ({' '.join(str(problem).split())}).") from None
+        raise Refusal(
+            f"{printable(path.name)} cannot be read as distances ({' '.join(str(problem).split())}); they are a .npy or a 16-bit PNG."
+        ) from None
     if stored.ndim != 2 or stored.dtype.kind not in "fiu":
         raise Refusal(
             f"{printable(path.name)} holds {stored.dtype} of shape {stored.shape}; distances are numbers of shape (height, width)."
@@ -94,12 +96,12 @@ def _grey(image: Image.Image, path: Path, dataset: Dataset) -> npt.NDArray[np.fl
 
 def _below(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
     if not folder.is_dir():
-        raise Refusal(f"{printable(folder)} is not a folder.")
+        raise Refusal(f"{printable(folder)} is not a folder; name the one that holds the files.")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in suffixes and path.is_file():
             name = path.relative_to(folder).with_suffix("").as_posix()
             if name in found:
-                raise Refusal(f"{printable(found[name])} and {printable(path)} have the same name; one of them has to go.")
+                raise Refusal(f"{printable(found[name])} and {printable(path)} have the same name; remove one of them.")
             found[name] = path
     return found

@@ -1,4 +1,4 @@
-"""The nine numbers that papers on depth print, for one image."""
+"""The nine numbers that papers on depth report, for one image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 Distances = npt.NDArray[np.floating]  # metres, in any shape
 Numbers = Mapping[str, float]
 
-# What papers call them, and whether larger is better.
+# Their names in papers, and whether larger is better.
 NAMES: Mapping[str, tuple[str, bool]] = {
     "d1": ("delta 1", True),
     "d2": ("delta 2", True),
@@ -25,7 +25,7 @@ NAMES: Mapping[str, tuple[str, bool]] = {
 
 
 def measure(truth: Distances, prediction: Distances) -> Numbers:
-    """Of distances above zero, pixel by pixel; the shapes are the same."""
+    """All distances are above zero, and both arrays have the same shape."""
     true, found = np.asarray(truth, np.float64).ravel(), np.asarray(prediction, np.float64).ravel()
     ratio = np.maximum(true / found, found / true)
     error, logs = found - true, np.log(found) - np.log(true)
@@ -43,6 +43,6 @@ def measure(truth: Distances, prediction: Distances) -> Numbers:
 
 
 def mean(numbers: Iterable[Numbers]) -> Numbers:
-    """Over images, each of which counts the same however much of it was measured."""
+    """Over images, each of which counts the same, however much of it was measured."""
     rows = list(numbers)
     return {name: float(np.mean([row[name] for row in rows])) for name in NAMES}

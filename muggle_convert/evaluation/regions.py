@@ -1,4 +1,4 @@
-"""Which pixels count: the crops that papers agreed on, and the part of a KITTI picture that networks are shown."""
+"""Which pixels count: the crops that papers use, and the part of a KITTI picture that networks are shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KITTI = (352, 1216)
 
 
 def counted(size: Size, crop: Crop, dataset: DatasetName) -> npt.NDArray[np.bool_]:
-    """Where a crop looks, in an image of some size."""
+    """The pixels inside a crop, for an image of some size."""
     rows, columns = size
     if crop == "none":
         return np.ones(size, np.bool_)
@@ -26,19 +26,21 @@ def counted(size: Size, crop: Crop, dataset: DatasetName) -> npt.NDArray[np.bool
     elif dataset == "nyu":
         window = slice(45, 471), slice(41, 601)  # of 480 x 640, the only size NYU has
     else:
-        raise Refusal("Eigen's crop is one for KITTI and another for NYU; pass --dataset kitti or --dataset nyu, or another --crop.")
+        raise Refusal("Eigen's crop differs between KITTI and NYU; pass --dataset kitti or --dataset nyu, or another --crop.")
     mask = np.zeros(size, np.bool_)
     mask[window] = True
     if not mask.any():
-        raise Refusal(f"an image of {columns} x {rows} has no pixels inside of the crop {crop}; it is meant for larger ones.")
+        raise Refusal(
+            f"an image of {columns} x {rows} has no pixels inside the crop {crop}, which is meant for larger images; pass another --crop."
+        )
     return mask
 
 
 def kitti_window(size: Size) -> Window:
-    """The lowest rows and the middle columns, 352 x 1216 of them."""
+    """The lowest 352 rows and the middle 1216 columns."""
     rows, columns = size
     if rows < KITTI[0] or columns < KITTI[1]:
-        raise Refusal(f"--kb-crop takes {KITTI[1]} x {KITTI[0]} pixels of each image; {columns} x {rows} is less.")
+        raise Refusal(f"--kb-crop takes {KITTI[1]} x {KITTI[0]} pixels of each image, and {columns} x {rows} is less; leave it out.")
     top, left = rows - KITTI[0], (columns - KITTI[1]) // 2
     return slice(top, top + KITTI[0]), slice(left, left + KITTI[1])
 

@@ -1,4 +1,4 @@
-"""What came of an evaluation, in a file that says what was evaluated and how."""
+"""The results of an evaluation, in a file that says what was evaluated and how."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Row:
-    """One model's numbers, and by what it is found again."""
+    """One model's numbers, and how to recognise the model."""
 
     model: str
     family: str
-    fingerprint: str | None  # of the checkpoint it was made from
+    fingerprint: str | None  # of the checkpoint it came from
     dtype: str
     align: str
     numbers: Mapping[str, float]
@@ -52,11 +52,11 @@ class Results:
 
 
 def read_results(path: Path) -> Results:
-    """The way back; the file may come from anywhere."""
+    """The file may come from anywhere, so everything in it is checked."""
     try:
         data = json.loads(path.read_text("utf-8"))
         if not isinstance(data, dict) or (data.pop("format", None), data.pop("version", None)) != (FORMAT, VERSION):
-            raise ValueError(f"it does not call itself a {FORMAT} of version {VERSION}")
+            raise ValueError(f"it does not say that it is a {FORMAT} of version {VERSION}")
         rows = tuple(_row(row) for row in data.pop("rows"))
         return Results(**data, rows=rows)
     except OSError as problem:
@@ -70,5 +70,5 @@ def read_results(path: Path) -> Results:
 def _row(data: dict[str, Any]) -> Row:
     row = Row(**data)
     if set(row.numbers) != set(NAMES) or not all(type(value) is float for value in row.numbers.values()):
-        raise ValueError(f"a row has other numbers than {', '.join(NAMES)}")
+        raise ValueError(f"a row has numbers other than {', '.join(NAMES)}")
     return row

@@ -1,4 +1,4 @@
-"""A model over a whole data set: pictures and measurements are read ahead while it predicts."""
+"""A model over a whole data set; pictures and measurements are read in advance while it predicts."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from muggle_convert.evaluation.alignment import Aligner, Alignment
 from muggle_convert.evaluation.datasets import Dataset, Pair, Truth, read_truth
 from muggle_convert.evaluation.judging import Measured, Rules, measured
 from muggle_convert.evaluation.metrics import Numbers, mean
-from muggle_convert.predict.ahead import ahead
-from muggle_convert.predict.reading import Pixels, read_picture
+from muggle_convert.predict.photographs import Pixels, read_picture
+from muggle_convert.predict.predictor import main_map
+from muggle_convert.predict.prefetch import prefetched
 
-SAMPLES = 5000  # pixels of each image, when all images share one alignment
+SAMPLES = 5000  # pixels taken from each image if all images share one alignment
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model came to."""
+    """The numbers of one model."""
 
     mean: Numbers
     images: dict[str, Numbers]
     alignments: dict[str, Alignment]
-    empty: tuple[str, ...]  # images in which nothing that counts was measured
+    empty: tuple[str, ...]  # images without any measurement that counts
 
 
 @dataclass(frozen=True)
-class Sitting:
-    """One model and what it is asked."""
+class Evaluation:
+    """One model and the rules it is evaluated by."""
 
     model: Network
     aligner: Aligner
@@ -42,7 +43,7 @@ class Sitting:
     size: int | None = None
 
     def run(self, pairs: Sequence[Pair], over_the_set: bool, on_image: Callable[[], None]) -> Scores:
-        """Every pair; where all images share one alignment, twice."""
+        """Every pair; twice if all images share one alignment."""
         shared = self._shared(pairs, on_image) if over_the_set else None
         images: dict[str, Numbers] = {}
         alignments: dict[str, Alignment] = {}
@@ -54,7 +55,7 @@ class Sitting:
             alignments[pair.name] = shared or self._fit(pair, found)
             images[pair.name] = found.numbers(self.aligner, alignments[pair.name])
         if not images:
-            raise Refusal("in none of the images anything was measured that counts; look at --crop, --cap and --dataset.")
+            raise Refusal("none of the images has a measurement that counts; check --crop, --cap and --dataset.")
         return Scores(mean(images.values()), images, alignments, tuple(empty))
 
     def _fit(self, pair: Pair, found: Measured) -> Alignment:
@@ -64,7 +65,7 @@ class Sitting:
             raise Refusal(f"{printable(pair.name)}: {refusal}") from None
 
     def _shared(self, pairs: Sequence[Pair], on_image: Callable[[], None]) -> Alignment:
-        """From the same number of pixels of every image, spread over it."""
+        """From the same number of pixels of every image, spread across it."""
         predictions, truths = [], []
         for _, found in self._all(pairs, on_image):
             step = max(1, found.truth.size // SAMPLES)
@@ -75,7 +76,7 @@ class Sitting:
 
     def _all(self, pairs: Sequence[Pair], on_image: Callable[[], None]) -> Iterator[tuple[Pair, Measured]]:
         with ThreadPoolExecutor(2) as readers:
-            for pair, coming in ahead(pairs, lambda pair: readers.submit(read_pair, pair, self.dataset)):
+            for pair, coming in prefetched(pairs, lambda pair: readers.submit(read_pair, pair, self.dataset)):
                 picture, truth = coming.result()
                 try:
                     yield pair, measured(truth, self.predict(picture), self.rules)
@@ -84,8 +85,7 @@ class Sitting:
                 on_image()
 
     def predict(self, picture: Pixels) -> np.ndarray:
-        predicted: np.ndarray = self.model.predict(np.ascontiguousarray(self.rules.shown(picture)), self.size)
-        return predicted
+        return main_map(self.model.predict(np.ascontiguousarray(picture[self.rules.window(picture)]), self.size))
 
 
 def read_pair(pair: Pair, dataset: Dataset) -> tuple[Pixels, Truth]:

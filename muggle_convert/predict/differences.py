@@ -1,4 +1,4 @@
-"""Running two networks on the same pictures."""
+"""How much two networks differ on the same pictures."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from model_defs.network import Network
+from muggle_convert.predict.tensors import named_maps
 
 
 def largest_differences(one: Network, other: Network) -> dict[str, float]:
-    """For a few sizes and pictures of noise: the largest difference of the predictions, in standard deviations of the first network's."""
+    """For noise of a few sizes, the largest difference between the predictions, in standard deviations of the first network's."""
     image = one.config.image
     size, step = max(image.multiple, image.size // image.multiple * image.multiple), image.multiple
     found: dict[str, float] = {}
@@ -30,6 +31,5 @@ def largest_differences(one: Network, other: Network) -> dict[str, float]:
 def _prediction(model: Network, picture: Tensor) -> Tensor:
     """All numbers of a prediction; a network of two views sees the picture beside its mirror image."""
     picture = picture.to(next(model.parameters()).dtype)
-    prediction = model(*[picture, picture.flip(-1)][: len(model.inputs)])
-    maps = prediction.values() if isinstance(prediction, dict) else [prediction]
-    return torch.cat([one.double().flatten() for one in maps])
+    maps = named_maps(model, *[picture, picture.flip(-1)][: len(model.inputs)])
+    return torch.cat([one.double().flatten() for one in maps.values()])

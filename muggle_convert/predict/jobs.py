@@ -1,4 +1,4 @@
-"""Which pictures are to be predicted, and which file each prediction goes to."""
+"""Which pictures to predict, and which file each prediction goes to."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import check_folder_of
+from muggle_convert.outputs import FORMATS
 from muggle_convert.predict import video
 
 PICTURES = frozenset(
@@ -26,39 +27,39 @@ class Job:
     target: Path
 
     @property
-    def is_film(self) -> bool:
+    def is_video(self) -> bool:
         return self.source.suffix.lower() in video.SUFFIXES
 
 
 @dataclass(frozen=True)
 class Events:
-    """Who wants to know how far it is."""
+    """Called as the work progresses."""
 
-    film: Callable[[int | None], None]  # one begins, with so many frames
+    video: Callable[[int | None], None]  # a video begins, with this many frames
     frame: Callable[[], None]
-    done: Callable[[Job, str | None], None]  # with what went wrong
+    done: Callable[[Job, str | None], None]  # with what went wrong, if anything
 
 
 def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
-    """A job for every picture named or found in a folder. The target is a file where there is one picture and `out` is named like one, else a folder
-    in which the inputs' folders are mirrored."""
+    """A job for every picture that is named or found in a folder. `out` is a file if it is named like one and there is one picture; otherwise it
+    is a folder, in which the inputs' folders are mirrored."""
     inputs = list(inputs)
-    if not any(map(os.path.exists, inputs)):  # one of several is a picture that fails, as a broken one does
+    if not any(map(os.path.exists, inputs)):  # one missing picture of several fails like a broken one
         raise Refusal(f"{printable(inputs[0])} does not exist.")
     found = list(dict.fromkeys(pair for path in inputs for pair in _found(path, out)))
     if not found:
         raise Refusal(f"there is no picture in {', '.join(map(printable, inputs))}; pictures end in {', '.join(sorted(PICTURES))}.")
     if out.suffix and not out.is_dir():
-        if out.suffix.lower() not in _FILES:
+        if out.suffix.lower() not in _SUFFIXES:
             raise Refusal(
-                f"{printable(out)} ends in {printable(out.suffix)}, and files are written as {', '.join(_FILES)}; if it is to be a folder, "
-                "make it first."
+                f"{printable(out)} ends in {printable(out.suffix)}, and files are written as {', '.join(_SUFFIXES)}; if it is meant as a "
+                "folder, make it first."
             )
         if len(inputs) > 1 or inputs[0].is_dir():
             raise Refusal(f"{printable(out)} is the name of one file, and there are {len(found)} pictures; name a folder to write to.")
         check_folder_of(out)
         jobs = [Job(found[0][0], out)]
-        if jobs[0].is_film != (out.suffix.lower() == ".mp4"):
+        if jobs[0].is_video != (out.suffix.lower() == ".mp4"):
             raise Refusal(f"{printable(found[0][0].name)} cannot become {printable(out)}; a video becomes an .mp4, and nothing else does.")
     else:
         jobs = _into_folder(found, out, suffix)
@@ -66,11 +67,11 @@ def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
     return jobs
 
 
-_FILES = (".png", ".npy", ".exr", ".ply", ".mp4")
+_SUFFIXES = (*dict.fromkeys(FORMATS.values()), ".mp4")
 
 
 def _found(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
-    """Pictures, each with its place below the folder it was found in; and folders that cannot be looked into, which fail when they are read."""
+    """Pictures, each with its path below the folder it was found in; and folders that cannot be listed, which fail later, when they are read."""
     if not path.is_dir():
         yield path, Path(path.name)
         return
@@ -88,12 +89,12 @@ def _found(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _below(file: Path, out: Path, folder: Path) -> bool:
-    """Whether a file was written by an earlier run into a folder inside of the one that is read."""
+    """Whether an earlier run wrote the file, into a folder inside the one that is read."""
     return out.resolve() != folder.resolve() and file.resolve().is_relative_to(out.resolve())
 
 
 def _into_folder(found: list[tuple[Path, Path]], out: Path, suffix: str) -> list[Job]:
-    """Where two pictures differ only in their suffixes, the targets keep them."""
+    """If two pictures differ only in their suffixes, the targets keep those."""
     if out.exists() and not out.is_dir():
         raise Refusal(f"{printable(out)} is a file, and there are {len(found)} pictures; name a folder to write to.")
     endings = [".mp4" if source.suffix.lower() in video.SUFFIXES else suffix for source, _ in found]
@@ -104,7 +105,7 @@ def _into_folder(found: list[tuple[Path, Path]], out: Path, suffix: str) -> list
         for target, (_, inside), ending in zip(short, found, endings, strict=True)
     ]
     if twice := next((target for target, count in Counter(targets).items() if count > 1), None):
-        raise Refusal(f"two pictures would both be written to {printable(twice)}; write them to folders of their own.")
+        raise Refusal(f"two pictures would both be written to {printable(twice)}; write them to separate folders.")
     return [Job(source, target) for (source, _), target in zip(found, targets, strict=True)]
 
 

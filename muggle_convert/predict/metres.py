@@ -4,48 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from model_defs.config import OutputConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.outputs import Prediction, kind_of
 
-Prediction = npt.NDArray[Any]
 EXAMPLE = "{(120, 340): 1.5, (600, 80): 8.0}"
-Known = Mapping[tuple[int, int], float]  # metres by (x, y), counted in pixels from the top left corner
+Known = Mapping[tuple[int, int], float]  # metres by (x, y), in pixels from the top left corner
 
 
 def to_metres(prediction: Prediction, output: OutputConfig, known: Known | None = None) -> Prediction:
-    """Depth in metres. Relative predictions have an unknown scale and an unknown shift, so they take two known distances; infinity is beyond the horizon."""
-    if output.kind == "metric depth":
+    """Depth in metres. The scale and shift of relative predictions are unknown, so those take two known distances; beyond the horizon is infinity."""
+    distance = kind_of(output).distance
+    if distance is None:
+        raise Refusal(f"this model predicts {output.kind}, which no known distance turns into metres.")
+    if distance.in_metres:
         if known:
             raise Refusal("this model predicts metres already; known distances would change nothing.")
         return prediction
-    if output.kind not in ("relative inverse depth", "relative depth"):
-        raise Refusal(f"this model predicts {output.kind}, which no distance turns into metres.")
-    inverse = output.kind == "relative inverse depth"
-    scale, shift = _fit(prediction, known or {}, output.kind, inverse)
+    scale, shift = _fit(prediction, known or {}, output.kind, distance.is_inverse)
     fitted = prediction.astype(np.float64) * scale + shift
     with np.errstate(divide="ignore"):
-        metres = np.where(fitted > 0, 1 / fitted, np.inf) if inverse else np.where(fitted > 0, fitted, np.nan)
+        metres = np.where(fitted > 0, 1 / fitted, np.inf) if distance.is_inverse else np.where(fitted > 0, fitted, np.nan)
     return metres.astype(np.float32)
 
 
 def _fit(prediction: Prediction, known: Known, kind: str, inverse: bool) -> tuple[float, float]:
-    """Scale and shift from a relative prediction to metres or inverse metres, by least squares where more than two distances are known."""
+    """Scale and shift from a relative prediction to metres or inverse metres, by least squares if more than two distances are known."""
     if not isinstance(known, Mapping) or not all(map(_is_pixel, known)):
         raise Refusal(f"known distances are metres by pixel (x, y) in whole numbers, such as {EXAMPLE}.")
     if len(known) < 2:
         raise Refusal(
             f"this model predicts {kind}, whose scale and shift are unknown; metres take at least two known distances and {len(known)} "
-            f"{'was' if len(known) == 1 else 'were'} given, such as {EXAMPLE} for the pixels (x, y)."
+            f"{'was' if len(known) == 1 else 'were'} given: pass more, such as {EXAMPLE} for the pixels (x, y)."
         )
     height, width = prediction.shape
     for (x, y), metres in known.items():
         if not (0 <= x < width and 0 <= y < height):
-            raise Refusal(f"the pixel ({x}, {y}) lies outside of the picture, which is {width} x {height}.")
+            raise Refusal(f"the pixel ({x}, {y}) lies outside the picture, which is {width} x {height}.")
         if not isinstance(metres, Real) or not 0 < metres < float("inf"):
             raise Refusal(f"the distance of the pixel ({x}, {y}) is {metres} metres; a finite number above zero is needed.")
     values = np.array([prediction[y, x] for x, y in known], np.float64)
@@ -53,13 +51,13 @@ def _fit(prediction: Prediction, known: Known, kind: str, inverse: bool) -> tupl
     wanted = 1 / distances if inverse else distances
     spread = values - values.mean()
     if not (spread**2).sum() > 1e-12 * max(1e-12, (values**2).sum()):
-        raise Refusal("the model predicts the same for all pixels whose distances are known; name pixels that are not equally far away.")
+        raise Refusal("the model predicts the same for all pixels whose distances are known; name pixels at different distances.")
     scale = float((spread * wanted).sum() / (spread**2).sum())
     if len(set(distances)) == 1:
-        raise Refusal(f"all known distances are {distances[0]:g} metres, which tells no scale; name pixels that are not equally far away.")
+        raise Refusal(f"all known distances are {distances[0]:g} metres, which determines no scale; name pixels at different distances.")
     if scale <= 0:
         raise Refusal(
-            "the known distances contradict the prediction: what is said to be farther away is predicted to be nearer; check pixels and distances."
+            "the known distances contradict the prediction: pixels said to be farther away are predicted to be nearer; check pixels and distances."
         )
     return scale, float(wanted.mean() - scale * values.mean())
 

@@ -1,72 +1,62 @@
-"""Many pictures, one after the other through the network, while others are read and written beside it."""
+"""Many pictures through the network one after another, while other threads read and write."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.predict.ahead import ahead
+from muggle_convert.predict.formats import SaveOptions, write_prediction, write_video
 from muggle_convert.predict.jobs import Events, Job
-from muggle_convert.predict.products import save, save_film
-from muggle_convert.predict.reading import Pixels, is_large, read_picture
-from muggle_convert.predict.seeing import Seer
-from muggle_convert.predict.video import open_film
+from muggle_convert.predict.photographs import Pixels, is_large, read_picture
+from muggle_convert.predict.prefetch import prefetched
+from muggle_convert.predict.video import open_video
+from muggle_convert.predict.viewer import Viewer
 
-FAILURES = (Refusal, ValueError, RuntimeError, MemoryError)  # of one picture; the last two are torch's for what does not fit
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How predictions are written."""
-
-    form: str
-    field_of_view: float
-    frame_rate: float | None
+FAILURES = (Refusal, ValueError, RuntimeError, MemoryError)  # of one picture; torch raises the last two when memory runs out
 
 
-def work(seer: Seer, jobs: Iterable[Job], wishes: Wishes, events: Events) -> None:
-    """Do every job; one that fails is told of and does not stop the rest."""
+def predict_all(viewer: Viewer, jobs: Iterable[Job], options: SaveOptions, events: Events) -> None:
+    """Do every job; failures are reported and do not stop the others."""
     with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-        pictures = ahead(jobs, lambda job: None if _is_alone(job) else readers.submit(read_picture, job.source))
-        for (job, _), result in ahead(pictures, lambda coming: _result(seer, *coming, wishes, events, writers)):
-            _tell(job, result, events)
+        pictures = prefetched(jobs, lambda job: None if _is_alone(job) else readers.submit(read_picture, job.source))
+        for (job, _), result in prefetched(pictures, lambda pair: _predict(viewer, *pair, options, events, writers)):
+            _report(job, result, events)
 
 
 def _is_alone(job: Job) -> bool:
-    """Whether memory would not hold several of its kind at once."""
-    return job.is_film or is_large(job.source)
+    """Whether it might not fit in memory together with others of its kind."""
+    return job.is_video or is_large(job.source)
 
 
-def _result(
-    seer: Seer, job: Job, picture: Future[Pixels] | None, wishes: Wishes, events: Events, writers: ThreadPoolExecutor
+def _predict(
+    viewer: Viewer, job: Job, picture: Future[Pixels] | None, options: SaveOptions, events: Events, writers: ThreadPoolExecutor
 ) -> Future[None]:
-    """Predict, and let the prediction be written; what goes alone is done when this returns."""
+    """Predict, and leave the writing to another thread; a job that runs alone is finished on return."""
     result: Future[None] = Future()
     try:
         if picture is not None:
-            return writers.submit(save, seer, seer.see(picture.result()), job.target, wishes.form, wishes.field_of_view)
-        if job.is_film:
-            _film(seer, job, wishes, events)
+            return writers.submit(write_prediction, viewer, viewer.view(picture.result()), job.target, options)
+        if job.is_video:
+            _predict_video(viewer, job, options, events)
         else:
-            save(seer, seer.see(read_picture(job.source)), job.target, wishes.form, wishes.field_of_view)
+            write_prediction(viewer, viewer.view(read_picture(job.source)), job.target, options)
         result.set_result(None)
     except FAILURES as problem:
         result.set_exception(problem)
     return result
 
 
-def _film(seer: Seer, job: Job, wishes: Wishes, events: Events) -> None:
-    if wishes.form != "png":
-        raise Refusal(f"{printable(job.source.name)} is a video, which becomes a video; --format {wishes.form} is for pictures.")
-    film = open_film(job.source, wishes.frame_rate)
-    events.film(film.frames)
-    save_film(seer, film, job.target, events.frame)
+def _predict_video(viewer: Viewer, job: Job, options: SaveOptions, events: Events) -> None:
+    if options.form != "png":
+        raise Refusal(f"{printable(job.source.name)} is a video, which becomes a video; --format {options.form} is for pictures.")
+    video = open_video(job.source, options.frame_rate)
+    events.video(video.frames)
+    write_video(viewer, video, job.target, events.frame)
 
 
-def _tell(job: Job, result: Future[None], events: Events) -> None:
+def _report(job: Job, result: Future[None], events: Events) -> None:
     problem = result.exception()
     if problem is not None and not isinstance(problem, FAILURES):
         raise problem

@@ -1,4 +1,4 @@
-"""Whole pictures through a network: its own preprocessing before it, and the way back to the pictures' size after it."""
+"""Whole pictures through a network: its own preprocessing first, and its outputs brought back to the size of the pictures."""
 
 from __future__ import annotations
 
@@ -11,42 +11,46 @@ from torch import Tensor
 
 from model_defs.network import Network
 from muggle_convert.errors import Refusal
+from muggle_convert.outputs import Prediction, kind_of
 from muggle_convert.predict import metres
-from muggle_convert.predict.metres import Known, Prediction
-from muggle_convert.predict.pairs import View, as_trained
-from muggle_convert.predict.reading import Picture, Pixels, read_picture
-from muggle_convert.predict.tensors import normalised, prepare, restore, restore_classes
+from muggle_convert.predict.metres import Known
+from muggle_convert.predict.photographs import Picture, Pixels, read_picture
+from muggle_convert.predict.sizes import Size
+from muggle_convert.predict.tensors import named_maps, normalised, prepare, restore, restore_classes
+from muggle_convert.predict.views import View, cropped
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
+Predictions = dict[str, Prediction]  # of one picture, by the names the network gives its outputs
 
-BATCH = 8  # pictures that go through the network together; more only takes memory
+BATCH = 8  # pictures that go through the network together; more would only take memory
 
 
 class Predictor:
-    """What `model.predict` and `model.to_metres` of a loaded network do; it holds nothing of the network's."""
+    """What `model.predict` and `model.to_metres` of a loaded network do; it keeps nothing of the network's."""
 
     def predict(self, network: Network, *pictures: Any, size: int | None = None) -> Any:
         """One picture, a list of pictures, or as many views of one scene as the network takes together.
 
         A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. Depth is float32 of shape (height, width);
         `config.output` says whether it is relative inverse depth or metres. A segmentation model gives the number of the best class for
-        each pixel, other models with several channels (height, width, channels), and DUSt3R a `View` for each of its two pictures.
-        `size` works towards another resolution than the one in training.
+        each pixel, other models with several channels (height, width, channels), a network with several outputs a dictionary of them,
+        and DUSt3R a `View` for each of its two pictures. `size` is the resolution to work at instead of the one in training.
         """
         if network.training:
             raise Refusal("the network is in training mode, where predicting would change its statistics; call model.eval() first.")
         if len(pictures) == len(network.inputs) + 1:
-            *pictures, size = pictures  # type: ignore[assignment]  # given by its place
+            *pictures, size = pictures  # type: ignore[assignment]  # passed by position
         if len(network.inputs) > 1:
             return _predict_views(network, pictures, size)
         if len(pictures) != 1:
             raise Refusal(f"this network looks at one picture at a time, and {len(pictures)} were given; pass a list of them.")
-        if isinstance(pictures[0], list):
-            return _predict_pictures(network, [read_picture(one) for one in pictures[0]], size)
-        return _predict_pictures(network, [read_picture(pictures[0])], size)[0]
+        is_list = isinstance(pictures[0], list)
+        found = _predict_pictures(network, [read_picture(picture) for picture in (pictures[0] if is_list else pictures)], size)
+        predictions = [next(iter(maps.values())) if len(maps) == 1 else maps for maps in found]
+        return predictions if is_list else predictions[0]
 
     def to_metres(self, network: Network, prediction: Prediction, known: Known | None = None) -> Prediction:
-        """A prediction in metres: as it is from a metric model, by two known distances {(x, y): metres} or more from a relative one."""
+        """A prediction in metres: unchanged from a metric model, fitted to two or more known distances {(x, y): metres} from a relative one."""
         return metres.to_metres(prediction, network.config.output, known)
 
 
@@ -56,29 +60,42 @@ def with_predict(network: AnyNetwork) -> AnyNetwork:
     return network
 
 
-def _predict_pictures(network: Network, pictures: list[Pixels], size: int | None) -> list[Prediction]:
-    """Pictures that become inputs of one shape share a batch."""
+def main_map(prediction: Prediction | Predictions) -> Prediction:
+    """What `config.output` describes: of several outputs the first."""
+    return next(iter(prediction.values())) if isinstance(prediction, dict) else prediction
+
+
+def _predict_pictures(network: Network, pictures: list[Pixels], size: int | None) -> list[Predictions]:
+    """Pictures whose inputs have the same shape share a batch."""
     weight = next(network.parameters())
     inputs = [prepare(picture, network.config.image, size) for picture in pictures]
     by_shape: dict[torch.Size, list[int]] = {}
     for number, tensor in enumerate(inputs):
         by_shape.setdefault(tensor.shape, []).append(number)
-    predictions: dict[int, Prediction] = {}
+    predictions: dict[int, Predictions] = {}
     with torch.inference_mode():
         for alike in by_shape.values():
             for first in range(0, len(alike), BATCH):
                 numbers = alike[first : first + BATCH]
                 batch = torch.stack([inputs[number] for number in numbers]).to(weight.device, weight.dtype)
-                for number, maps in zip(numbers, network(batch), strict=True):
-                    predictions[number] = _restored(network, maps, pictures[number])
+                maps = named_maps(network, batch)
+                for place, number in enumerate(numbers):
+                    shape = pictures[number].shape
+                    predictions[number] = {
+                        name: _restored(network, name, found[place], (shape[0], shape[1])) for name, found in maps.items()
+                    }
     return [predictions[number] for number in range(len(pictures))]
 
 
-def _restored(network: Network, maps: Tensor, picture: Pixels) -> Prediction:
-    size, output = (picture.shape[0], picture.shape[1]), network.config.output
+def _restored(network: Network, name: str, maps: Tensor, size: Size) -> Prediction:
+    """One output for one picture, channels last."""
+    output = network.config.output
+    kind = kind_of(output)
     maps = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
-    if output.kind == "classes":
+    if kind.has_classes and name == network.outputs[0]:
         return restore_classes(maps, output, size).cpu().numpy()
+    if not kind.is_resized:
+        return maps.float().cpu().numpy()
     if maps.ndim == 2:
         return restore(maps.unsqueeze(0), output, size)[0].float().cpu().numpy()
     return restore(maps, output, size).permute(1, 2, 0).float().cpu().numpy()
@@ -89,11 +106,11 @@ def _predict_views(network: Network, pictures: Sequence[Picture], size: int | No
     if len(pictures) != len(network.inputs):
         raise Refusal(
             f"this network looks at two pictures of a scene at once, and {'one was' if len(pictures) == 1 else f'{len(pictures)} were'} given; "
-            "call model.predict(first, second)."
+            f"call model.predict({', '.join(network.inputs)})."
         )
     image, weight = network.config.image, next(network.parameters())
-    views = [as_trained(read_picture(picture), image, size) for picture in pictures]
-    inputs = [normalised(view.astype(np.float32), image)[None].to(weight.device, weight.dtype) for view in views]
+    seen = [cropped(read_picture(picture), image, size) for picture in pictures]
+    inputs = [normalised(picture.astype(np.float32), image)[None].to(weight.device, weight.dtype) for picture in seen]
     with torch.inference_mode():
-        maps = {name: found[0].float().cpu().numpy() for name, found in network(*inputs).items()}
-    return tuple(View(view, maps[f"pts3d_{number}"], maps[f"conf_{number}"]) for number, view in enumerate(views, 1))
+        maps = {name: _restored(network, name, found[0], (0, 0)) for name, found in named_maps(network, *inputs).items()}
+    return tuple(View(picture, maps[f"pts3d_{number}"], maps[f"conf_{number}"]) for number, picture in enumerate(seen, 1))

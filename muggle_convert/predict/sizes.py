@@ -1,4 +1,4 @@
-"""What size a picture is brought to before a network sees it: the rule it was trained with, rounded the way it was rounded then."""
+"""The size a picture is brought to before a network sees it: the rule of its training, rounded as training rounded."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from muggle_convert.errors import Refusal
 
 Size = tuple[int, int]  # rows and columns of pixels
 
-LARGEST = 1 << 24  # pixels; a sliver of a picture would otherwise be enlarged until no memory holds it
+LARGEST = 1 << 24  # pixels; a sliver of a picture would otherwise be enlarged until it fits in no memory
 
 
 def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Size:
-    """Rows and columns of the network's input for a picture of some size; `size` works towards other pixels than in training."""
+    """Rows and columns of the network's input for a picture; `size` is the resolution to work at instead of the one in training."""
     wanted = _wanted(image, size)
     scales = [goal / side for goal, side in zip(wanted, picture, strict=True)]
     if image.keep_aspect:
@@ -23,7 +23,7 @@ def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Si
     )
     if rows * columns > LARGEST:
         raise Refusal(
-            f"a picture of {picture[1]} x {picture[0]} pixels would be fed to the network as {columns} x {rows}, which is more than it can take in; "
+            f"a picture of {picture[1]} x {picture[0]} pixels would be fed to the network as {columns} x {rows}, which is too large for it; "
             "crop it, or pass a smaller size."
         )
     return rows, columns
@@ -49,7 +49,7 @@ def _common(scales: list[float], fit: str) -> float:
 
 
 def _rounded(side: float, multiple: int, goal: int, fit: str) -> int:
-    """The nearest multiple (of two equally near ones the even one) that keeps to the rule; never nothing, however thin the picture is."""
+    """The nearest multiple that keeps to the rule (of two equally near ones, the even one), and at least one, however thin the picture is."""
     rounded = round(side / multiple) * multiple
     if fit == "at most" and rounded > goal:
         rounded = math.floor(side / multiple) * multiple

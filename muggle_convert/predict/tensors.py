@@ -1,4 +1,4 @@
-"""Between pictures and tensors: into what a network takes, and from what it gives back to the size of the picture."""
+"""From pictures to the tensors a network takes, and from the tensors it returns back to the size of the picture."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model_defs.config import ImageConfig, OutputConfig
+from model_defs.network import Network
 from muggle_convert.errors import Refusal
 from muggle_convert.predict.cubic import resized
-from muggle_convert.predict.reading import Pixels
+from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.sizes import Size, input_size
 
 
 def prepare(picture: Pixels, image: ImageConfig, size: int | None = None) -> Tensor:
     """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training."""
     if image.channels != 3:
-        raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make the tensor yourself and call model(tensor).")
+        raise Refusal(
+            f"this network takes {image.channels} channels and a picture has 3; prepare the tensor yourself and call model(tensor)."
+        )
     return normalised(resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size)), image)
 
 
@@ -28,6 +31,12 @@ def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
     """(H, W, 3) from 0 to 255 -> (3, H, W)"""
     mean, deviation = (np.float32(255) * np.array(values, np.float32) for values in (image.mean, image.std))
     return torch.from_numpy(((samples - mean) / deviation).transpose(2, 0, 1).copy())
+
+
+def named_maps(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
+    """What a network returns, by the names it gives its outputs."""
+    returned = network(*inputs)
+    return returned if isinstance(returned, dict) else {network.outputs[0]: returned}
 
 
 def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:
@@ -38,7 +47,7 @@ def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:
 
 
 def restore_classes(scores: Tensor, output: OutputConfig, size: Size) -> Tensor:
-    """(classes, H, W) -> (height, width), the best class of each pixel; a few classes at a time, for all of a large picture would not fit."""
+    """(classes, H, W) -> (height, width), the best class for each pixel, a few classes at a time: all scores of a large picture would not fit in memory."""
     best = torch.full(size, -torch.inf, dtype=scores.dtype, device=scores.device)
     winner = torch.zeros(size, dtype=torch.int64, device=scores.device)
     for first in range(0, len(scores), 8):

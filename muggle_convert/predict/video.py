@@ -1,4 +1,4 @@
-"""Films, frame by frame, through ffmpeg where it is installed."""
+"""Videos, frame by frame, through ffmpeg if it is installed."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ import numpy as np
 from muggle_convert.checkpoints import printable
 from muggle_convert.draw.colours import Colours
 from muggle_convert.errors import Refusal
-from muggle_convert.predict.reading import Pixels
+from muggle_convert.predict.photographs import Pixels
 
 SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv"})
 
-MOST_OF_IT = 0.9  # of the promised frames; sound that goes on longer than the pictures makes the promise too large
+COMPLETE = 0.9  # share of the announced frames; sound that outlasts the pictures makes the announced number too high
 
 _FFMPEG = ("ffmpeg", "-v", "error", "-nostdin")
-_WHO = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")  # the part of ffmpeg that speaks, and where it lies in memory
+_SPEAKER = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")  # the component of ffmpeg that reports, and its address
 
 
 @dataclass(frozen=True)
-class Film:
-    """A video file: pictures a second, and how many there will be where the file says."""
+class Video:
+    """A video file: frames per second, and how many there will be, if the file says so."""
 
     path: Path
     rate: Fraction
     frames: int | None
 
     def __iter__(self) -> Iterator[Pixels]:
-        """Every frame, upright, at the film's rate."""
+        """Every frame, upright, at the video's rate."""
         line = [*_FFMPEG, "-i", f"file:{self.path}", "-vf", f"fps={self.rate}", "-f", "image2pipe", "-c:v", "ppm", "-"]
-        with TemporaryFile() as said, subprocess.Popen(line, stdout=subprocess.PIPE, stderr=said) as decoder:
+        with TemporaryFile() as errors, subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors) as decoder:
             assert decoder.stdout is not None
             count = 0
             try:
@@ -50,16 +50,16 @@ class Film:
                 decoder.kill()
                 raise
             if decoder.wait():
-                raise Refusal(f"{printable(self.path.name)} is damaged and cannot be read as a video ({_last_line(said)}).")
-            if count < MOST_OF_IT * (self.frames or 0) and said.tell():
+                raise Refusal(f"{printable(self.path.name)} is damaged and cannot be read as a video ({_last_line(errors)}).")
+            if count < COMPLETE * (self.frames or 0) and errors.tell():
                 raise Refusal(
-                    f"{printable(self.path.name)} ends after {count} of {self.frames} pictures ({_last_line(said)}); cut it to what is there, "
-                    "such as with ffmpeg -i, and predict that."
+                    f"{printable(self.path.name)} ends after {count} of {self.frames} frames ({_last_line(errors)}); cut it to what is "
+                    "there, for example with ffmpeg -i, and predict that."
                 )
 
 
-def open_film(path: Path, rate: float | None = None) -> Film:
-    """What a video file says of itself; `rate` takes so many pictures a second instead of all."""
+def open_video(path: Path, rate: float | None = None) -> Video:
+    """What a video file says about itself; `rate` is how many frames per second to take, instead of all of them."""
     need_ffmpeg(path)
     if not path.exists():
         raise Refusal(f"{printable(path)} does not exist.")
@@ -72,10 +72,10 @@ def open_film(path: Path, rate: float | None = None) -> Film:
     stream = found["streams"][0]
     numerator, _, denominator = stream["avg_frame_rate"].partition("/")
     if rate is None and not (int(numerator) and int(denominator or 1)):
-        raise Refusal(f"{printable(path.name)} does not say how many pictures a second it has; say it with --fps.")
+        raise Refusal(f"{printable(path.name)} does not say its frame rate; pass it with --fps.")
     pace = Fraction(rate).limit_denominator(1001) if rate is not None else Fraction(int(numerator), int(denominator or 1))
     seconds = stream.get("duration") or found.get("format", {}).get("duration")
-    return Film(path, pace, round(float(seconds) * pace) if seconds else None)
+    return Video(path, pace, round(float(seconds) * pace) if seconds else None)
 
 
 def need_ffmpeg(path: Path) -> None:
@@ -89,18 +89,18 @@ def need_ffmpeg(path: Path) -> None:
 
 @contextmanager
 def encoder(target: Path, rate: Fraction, size: tuple[int, int]) -> Iterator[IO[bytes]]:
-    """Takes frames of `size` rows and columns, eight bits a colour, and makes a video of them that browsers and telephones play."""
+    """Takes frames of `size` rows and columns in 8-bit RGB and makes a video that browsers and phones play."""
     line = [*_FFMPEG, "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[1]}x{size[0]}", "-r", str(rate), "-i", "-"]
     line += ["-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4", f"file:{target}"]
-    with TemporaryFile() as said:
-        running = subprocess.Popen(line, stdin=subprocess.PIPE, stderr=said)
+    with TemporaryFile() as errors:
+        running = subprocess.Popen(line, stdin=subprocess.PIPE, stderr=errors)
         assert running.stdin is not None
         try:
-            with suppress(BrokenPipeError):  # it gave up, and says why
+            with suppress(BrokenPipeError):  # ffmpeg gave up, and says why
                 yield running.stdin
                 running.stdin.close()
             if running.wait():
-                raise Refusal(f"the video could not be written ({_last_line(said)}).")
+                raise Refusal(f"the video could not be written ({_last_line(errors)}).")
         finally:
             running.kill()
             with suppress(BrokenPipeError):
@@ -109,12 +109,12 @@ def encoder(target: Path, rate: Fraction, size: tuple[int, int]) -> Iterator[IO[
 
 
 def even(frame: Colours) -> Colours:
-    """Without the last row or column where it is one too many for the video format, which wants even numbers of both."""
+    """Without the last row or column if their number is odd, which the video format does not allow."""
     return np.ascontiguousarray(frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2])
 
 
 def _frames(stream: IO[bytes]) -> Iterator[Pixels]:
-    """Pictures in the format PPM, one after the other."""
+    """PPM pictures, one after another."""
     while stream.readline() == b"P6\n":
         width, height = map(int, stream.readline().split())
         stream.readline()
@@ -124,7 +124,7 @@ def _frames(stream: IO[bytes]) -> Iterator[Pixels]:
         yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
 
-def _last_line(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = said.read().decode(errors="replace").strip().splitlines()
-    return _WHO.sub("", lines[-1]) if lines else "ffmpeg failed"
+def _last_line(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    lines = errors.read().decode(errors="replace").strip().splitlines()
+    return _SPEAKER.sub("", lines[-1]) if lines else "ffmpeg failed"

@@ -1,4 +1,4 @@
-"""The page of a model on the Hub: what it is, where it came from, how to use it, what its numbers mean."""
+"""A model's page on the Hub: what it is, how to use it, what its numbers mean, and where it came from."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from model_defs.plain_values import leaves
 from muggle_convert.evaluation.results import Results
 from muggle_convert.inspecting import Inspection
-from muggle_convert.outputs import meaning
+from muggle_convert.outputs import kind_of, paragraph_about, sentence_about
 from muggle_convert.pushing.evaluated import evaluation_table, model_index
-
-PIPELINES = {"classes": "image-segmentation", "points": "image-to-3d"}  # the rest is depth estimation
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the card says that the file alone does not."""
+    """What the card says and the file does not."""
 
     repository: str
     licence: str
@@ -29,15 +27,15 @@ def card(inspection: Inspection, provenance: Provenance, evaluation: Results | N
     match = inspection.match
     name, exact = match.released
     title = provenance.repository.rpartition("/")[2]
-    predicts = meaning(match.config.output, match.config.head.channels)
+    output, channels = match.config.output, match.config.head.channels
     parts = [
         _front_matter(inspection, provenance, model_index(title, evaluation) if evaluation else ""),
         f"# {title}\n",
-        f"{match.family.title}{f' ({name})' if exact else ''}, converted with [muggle-convert]({HOME}). It predicts {predicts}.\n",
+        f"{match.family.title}{f' ({name})' if exact else ''}, converted with [muggle-convert]({HOME}). It predicts {sentence_about(output, channels)}.\n",
         "## Use\n",
         _usage(inspection, provenance.repository),
         "## What the numbers mean\n",
-        _numbers(inspection),
+        paragraph_about(output, channels) + "\n",
         *(["## Evaluation\n", evaluation_table(evaluation)] if evaluation else []),
         "## Configuration\n",
         _configuration(inspection),
@@ -55,10 +53,9 @@ HOME = "https://github.com/muggle-convert/muggle-convert"
 
 
 def _front_matter(inspection: Inspection, provenance: Provenance, index: str) -> str:
-    output = inspection.match.config.output
     lines = {
         "library_name": "muggle-convert",
-        "pipeline_tag": PIPELINES.get(output.kind, "depth-estimation"),
+        "pipeline_tag": kind_of(inspection.match.config.output).pipeline,
         "license": provenance.licence,
         **({"base_model": provenance.base_model} if provenance.base_model else {}),
     }
@@ -68,38 +65,14 @@ def _front_matter(inspection: Inspection, provenance: Provenance, index: str) ->
 
 
 def _usage(inspection: Inspection, repository: str) -> str:
-    kind = inspection.match.config.output.kind
-    what, pictures = {"classes": ("classes", '"photo.jpg"'), "points": ("first, second", '"left.jpg", "right.jpg"')}.get(
-        kind, ("depth", '"photo.jpg"')
-    )
-    size = inspection.match.config.image.size
+    config = inspection.match.config
     return f'''```python
 from muggle_convert import load_any_dpt  # pip install git+{HOME}
 
 model = load_any_dpt("{repository}")
-{what} = model.predict({pictures})  # {"points, colours and confidences of each view" if kind == "points" else "of the picture's own size"}; the network sees it at {size} pixels
+{kind_of(config.output).example}; the network sees it at {config.image.size} pixels
 ```
 '''
-
-
-def _numbers(inspection: Inspection) -> str:
-    output = inspection.match.config.output
-    if output.kind == "relative inverse depth":
-        return (
-            "Relative inverse depth: larger is nearer. There is no unit; for each picture, an unknown scale and an unknown shift lie between "
-            "these numbers and one over metres. With two known distances in the picture, `model.to_metres` finds both.\n"
-        )
-    if output.kind == "metric depth":
-        most = f", from 0 to {output.max_depth:g}" if output.max_depth else ""
-        return f"Depth in metres{most}, as trained; how well it holds depends on how much your camera and scenes are like those of the training.\n"
-    if output.kind == "classes":
-        return f"Scores of {inspection.match.config.head.channels} classes for each pixel; the largest one is the prediction.\n"
-    if output.kind == "points":
-        return (
-            "A point in space for each pixel of both views, in the frame of the first view's camera and without a unit, and a confidence from 1 "
-            "upwards.\n"
-        )
-    return f"{inspection.match.config.head.channels} channels for each pixel, as the fine-tune was trained to give.\n"
 
 
 def _configuration(inspection: Inspection) -> str:
@@ -125,11 +98,11 @@ def _origin(inspection: Inspection, provenance: Provenance) -> str:
     }
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
     if source.get("training"):
-        return f"| | |\n|---|---|\n{table}\nThe source was converted and then trained further, so that these weights are no longer those of the source.\n"
+        return f"| | |\n|---|---|\n{table}\nThe source was converted and then trained further, so these weights are no longer those of the source.\n"
     return (
         f"| | |\n|---|---|\n{table}\n"
-        "Every tensor of the source was accounted for before a byte was written: renamed, split or joined by rules that have an inverse, or left "
-        "out with a reason. Checksums were verified while it was copied. Whoever holds the source can check every tensor, bit for bit:\n\n"
+        "Every tensor of the source was accounted for before a byte was written: renamed, split or joined by reversible rules, or left "
+        "out for a stated reason. Checksums were verified while copying. Anyone with the source can check every tensor, bit for bit:\n\n"
         "```\nmuggle-convert verify SOURCE model.safetensors\n```\n"
     )
 
@@ -137,11 +110,11 @@ def _origin(inspection: Inspection, provenance: Provenance) -> str:
 def _licence(provenance: Provenance) -> str:
     terms = f"`{provenance.licence}`, known from {provenance.licence_from}."
     if "-nc" in provenance.licence:
-        terms += " **These weights may not be used commercially.** Converting them changes nothing about that."
+        terms += " **These weights may not be used commercially.** Converting them does not change that."
     return terms + "\n"
 
 
 def _cell(text: str) -> str:
-    """A stranger's text inside a table: on one line, and without marks that would change the page."""
+    """Untrusted text inside a table: on one line, and without characters that would change the page."""
     plain = "".join(character if character.isprintable() and character not in "|<>`" else " " for character in text)
     return plain.replace("](", "] (")

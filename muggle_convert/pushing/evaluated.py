@@ -1,4 +1,4 @@
-"""An evaluation on a model's card: as a table for people, and as a model index for the Hub."""
+"""Evaluation results on a model card: a table for people, and a model index for the Hub."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from muggle_convert.inspecting import Inspection
 
 
 def own_results(path: Path, inspection: Inspection) -> Results:
-    """The row of the model that is pushed, told by its weights: another model's numbers have no place on its card."""
+    """The row of the model being pushed, recognised by its weights: another model's numbers do not belong on its card."""
     results = read_results(path)
     fingerprint, dtype = inspection.source.get("fingerprint"), next(iter(inspection.dtypes))
     own = [row for row in results.rows if fingerprint and (row.fingerprint, row.dtype) == (fingerprint, dtype)]
     if not own:
         evaluated = ", ".join(printable(row.model) for row in results.rows)
         raise Refusal(
-            f"{printable(path)} has numbers of {evaluated}, and none of them is the model that is pushed, in {dtype}: evaluate it, or leave --results out."
+            f"{printable(path)} has numbers for {evaluated}, and none of them is the model being pushed, in {dtype}: evaluate that one, or leave --results out."
         )
     return replace(results, rows=own[:1])
 
 
 def model_index(name: str, results: Results) -> str:
-    """What the Hub reads evaluation results from, as lines of the front matter."""
+    """The lines of the front matter from which the Hub reads evaluation results."""
     (row,) = results.rows
     metrics = [{"type": key, "name": title, "value": round(row.numbers[key], 6)} for key, (title, _) in NAMES.items()]
     dataset = {"type": results.dataset, "name": results.title, "args": _rules(results, row)}
@@ -45,7 +45,7 @@ def evaluation_table(results: Results) -> str:
 
 
 def _rules(results: Results, row: Row) -> dict[str, str]:
-    """How it was measured, without which the numbers say little."""
+    """How it was measured, without which the numbers mean little."""
     aligned = row.align if row.align == "none" else f"{row.align} per {results.align_over}"
     cap = f"{results.cap:g} m" if results.cap else "none"
     return {"crop": results.crop, "kb_crop": "yes" if results.kb_crop else "no", "cap": cap, "alignment": aligned}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,34 +12,14 @@ import torch
 from PIL import Image
 
 from muggle_convert import load_any_dpt
-from muggle_convert.cli import main
-from muggle_convert.predict.video import encoder, open_film
+from muggle_convert.predict.video import encoder, open_video
 from tests.conftest import Command
 from tests.goldens import golden, uint8_picture
 
 
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Done]
-
-
 @pytest.fixture
-def depth(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """The command in this process, where torch is there already; it always ends with an exit status."""
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["muggle-convert", "depth", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        return Done(int(end.value.code or 0), *capfd.readouterr())
-
-    return run
+def depth(muggle_convert_here: Command) -> Command:
+    return partial(muggle_convert_here, "depth")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +29,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """Two good pictures, one in a folder of its own, two broken ones, and what is no picture."""
+    """Two good pictures, one of them in a subfolder, two broken ones, and a file that is not a picture."""
     folder = tmp_path / "photographs"
     (folder / "garden").mkdir(parents=True)
     Image.fromarray(uint8_picture(50, 81, 1)).save(folder / "house.jpg")
@@ -63,7 +40,7 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_of_good_and_broken_pictures(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_folder_of_good_and_broken_pictures(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "depth"
     done = depth(photographs, "-m", model, "-o", out)
 
@@ -77,7 +54,7 @@ def test_a_folder_of_good_and_broken_pictures(depth: Run, model: Path, photograp
     assert Image.open(out / "house.png").mode == "RGB"
 
 
-def test_a_second_run_goes_on_where_the_first_one_was(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_second_run_resumes_the_first(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "depth"
     for name in ("half.jpg", "words.png"):
         (photographs / name).unlink()
@@ -97,13 +74,13 @@ def test_a_second_run_goes_on_where_the_first_one_was(depth: Run, model: Path, p
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--format", "png16"], "holds what was made with --format png, and png16 is asked for"),
+        (["--format", "png16"], "holds predictions made with --format png, and png16 is asked for"),
         (["--size", "84"], "made with --size no value, and 84 is asked for"),
         (["--set", "max_depth=20"], "made with the model depth_anything_v2_vits.pth ("),
     ],
 )
-def test_what_was_made_in_another_way_is_not_taken_for_done(
-    depth: Run, model: Path, photographs: Path, tmp_path: Path, options: list[str], sentence: str
+def test_predictions_made_with_other_options_do_not_count_as_done(
+    depth: Command, model: Path, photographs: Path, tmp_path: Path, options: list[str], sentence: str
 ) -> None:
     arguments = [photographs / "house.jpg", "-m", model, "-o", tmp_path / "depth"]
     assert depth(*arguments).returncode == 0
@@ -115,23 +92,23 @@ def test_what_was_made_in_another_way_is_not_taken_for_done(
     assert depth(*arguments, *options).returncode == 0
 
 
-def test_what_nobody_knows_the_origin_of_is_not_taken_for_done(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_files_of_unknown_origin_do_not_count_as_done(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "depth").mkdir()
     (tmp_path / "depth" / "house.png").write_text("made by somebody")
     done = depth(photographs, "-m", model, "-o", tmp_path / "depth")
-    assert done.returncode == 1 and "holds 1 of the files to be written, and nothing says how they were made" in done.stderr
+    assert done.returncode == 1 and "already holds 1 of the files to be written, and nothing says how they were made" in done.stderr
     assert (tmp_path / "depth" / "house.png").read_text() == "made by somebody"
 
 
-def test_a_converted_model_goes_on_where_its_original_was(
-    depth: Run, model: Path, photographs: Path, tmp_path: Path, muggle_convert: Command
+def test_a_converted_model_resumes_a_run_of_its_original(
+    depth: Command, model: Path, photographs: Path, tmp_path: Path, muggle_convert_here: Command
 ) -> None:
-    assert muggle_convert(model, "-o", tmp_path / "converted.safetensors").returncode == 0
+    assert muggle_convert_here(model, "-o", tmp_path / "converted.safetensors").returncode == 0
     assert depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "depth").returncode == 0
     assert depth(photographs / "house.jpg", "-m", tmp_path / "converted.safetensors", "-o", tmp_path / "depth").returncode == 0
 
 
-def test_a_missing_picture_among_others_is_one_that_failed(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_missing_picture_among_others_is_a_failure(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     done = depth(photographs / "house.jpg", tmp_path / "nothing.png", "-m", model, "-o", tmp_path / "depth")
     assert done.returncode == 1
     assert "1 written" in done.stdout
@@ -139,7 +116,7 @@ def test_a_missing_picture_among_others_is_one_that_failed(depth: Run, model: Pa
 
 
 @pytest.mark.parametrize("ending", ["npy", "exr", "ply", "png"])
-def test_the_name_of_a_single_file_says_its_format(depth: Run, model: Path, photographs: Path, tmp_path: Path, ending: str) -> None:
+def test_the_name_of_a_single_file_says_its_format(depth: Command, model: Path, photographs: Path, tmp_path: Path, ending: str) -> None:
     target = tmp_path / f"depth.{ending}"
     done = depth(photographs / "house.jpg", "-m", model, "-o", target)
     assert done.returncode == 0, done.stderr
@@ -147,14 +124,16 @@ def test_the_name_of_a_single_file_says_its_format(depth: Run, model: Path, phot
     assert target.read_bytes().startswith(beginnings[ending])
 
 
-def test_the_numbers_are_those_of_predict(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_the_numbers_are_those_of_predict(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "depth.npy", "--size", 84)
     assert done.returncode == 0, done.stderr
     expected = load_any_dpt(model).predict(photographs / "house.jpg", size=84)
     assert np.allclose(np.load(tmp_path / "depth.npy"), expected, atol=1e-5)
 
 
-def test_weights_among_others_are_chosen_and_what_does_not_belong_is_left_out(depth: Run, photographs: Path, tmp_path: Path) -> None:
+def test_one_of_several_sets_of_weights_is_chosen_and_foreign_tensors_are_dropped(
+    depth: Command, photographs: Path, tmp_path: Path
+) -> None:
     weights = golden("depth_anything_v2").state_dict()
     student = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
     torch.save({"student": student, "teacher": {**weights, "aux.0.weight": torch.ones(3)}}, tmp_path / "depth_anything_v2_vits.pth")
@@ -166,18 +145,18 @@ def test_weights_among_others_are_chosen_and_what_does_not_belong_is_left_out(de
     assert np.ptp(np.load(tmp_path / "depth.npy")) > 0
 
 
-def test_a_large_picture_goes_alone_and_comes_out_the_same(
-    depth: Run, model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_large_picture_is_processed_alone_with_the_same_result(
+    depth: Command, model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (photographs / "half.jpg").unlink()
     assert depth(photographs, "-m", model, "-o", tmp_path / "together", "--format", "npy").returncode == 1
-    monkeypatch.setattr("muggle_convert.predict.reading.LARGE", 1000)
+    monkeypatch.setattr("muggle_convert.predict.photographs.LARGE", 1000)
     assert depth(photographs, "-m", model, "-o", tmp_path / "alone", "--format", "npy").returncode == 1
     for name in ("house.npy", "garden/tree.npy"):
         assert np.array_equal(np.load(tmp_path / "alone" / name), np.load(tmp_path / "together" / name))
 
 
-def test_side_by_side_and_comparison_widen_the_picture(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_side_by_side_and_comparison_widen_the_picture(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     picture = tmp_path / "large.png"
     Image.fromarray(uint8_picture(300, 400, 3)).save(picture)
     widths = []
@@ -189,7 +168,7 @@ def test_side_by_side_and_comparison_widen_the_picture(depth: Run, model: Path, 
     assert widths == [1, 2, 3, 4]
 
 
-def test_known_distances_make_metres(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_known_distances_make_metres(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     relative = load_any_dpt(model).predict(photographs / "house.jpg")
     (near_y, near_x), (far_y, far_x) = (np.unravel_index(place, relative.shape) for place in (relative.argmax(), relative.argmin()))
     known = ["--known", f"{near_x},{near_y}=1.5", "--known", f"{far_x},{far_y}=12"]
@@ -204,7 +183,7 @@ def test_known_distances_make_metres(depth: Run, model: Path, photographs: Path,
     [
         (["--known", "here=1"], "is not X,Y=METRES"),
         (["--known", "1,1=-3", "--known", "3,3=4"], "a finite number above zero is needed"),
-        (["--known", "1,1=3", "--known", "1,1=4"], "says twice how far the pixel 1,1 is away"),
+        (["--known", "1,1=3", "--known", "1,1=4"], "says twice how far away the pixel 1,1 is"),
         (["--known", "1,1=3"], "metres take at least two"),
         (["--compare", "SAME", "--compare", "SAME"], "takes one model to compare with, and 2 were given"),
         (["--fov", "70"], "are for points in space"),
@@ -216,8 +195,8 @@ def test_known_distances_make_metres(depth: Run, model: Path, photographs: Path,
         (["--device", "abacus"], "cannot be moved to --device abacus"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_sentence(
-    depth: Run, model: Path, photographs: Path, tmp_path: Path, options: list[str], sentence: str
+def test_contradictory_options_are_refused_in_one_sentence(
+    depth: Command, model: Path, photographs: Path, tmp_path: Path, options: list[str], sentence: str
 ) -> None:
     arguments = [str(model) if option == "SAME" else option for option in options]
     done = depth(photographs, "-m", model, "-o", tmp_path / "depth", *arguments)
@@ -227,7 +206,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(
     assert not (tmp_path / "depth").exists()
 
 
-def test_a_model_that_predicts_no_number_makes_no_picture(depth: Run, photographs: Path, tmp_path: Path) -> None:
+def test_a_model_that_predicts_only_nans_writes_no_picture(depth: Command, photographs: Path, tmp_path: Path) -> None:
     weights = golden("depth_anything_v2").state_dict()
     weights["pretrained.norm.bias"] = torch.full_like(weights["pretrained.norm.bias"], torch.nan)
     torch.save(weights, tmp_path / "depth_anything_v2_vits.pth")
@@ -237,35 +216,35 @@ def test_a_model_that_predicts_no_number_makes_no_picture(depth: Run, photograph
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "ply"]])
-def test_a_file_of_no_known_format_is_refused_with_those_there_are(
-    depth: Run, model: Path, photographs: Path, tmp_path: Path, options: list[str]
+def test_an_unknown_file_format_is_refused_with_a_list_of_the_known_ones(
+    depth: Command, model: Path, photographs: Path, tmp_path: Path, options: list[str]
 ) -> None:
     done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "points.xyz", *options)
     assert done.returncode == 1
-    assert "ends in .xyz, and files are written as .png, .npy, .exr, .ply, .mp4; if it is to be a folder, make it first" in done.stderr
+    assert "ends in .xyz, and files are written as .png, .npy, .exr, .ply, .mp4; if it is meant as a folder, make it first" in done.stderr
     assert not (tmp_path / "points.xyz").exists()
 
 
-def test_a_folder_that_is_there_may_have_any_name(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_an_existing_folder_may_have_any_name(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "of.2026").mkdir()
     assert depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "of.2026").returncode == 0
     assert (tmp_path / "of.2026" / "house.png").exists()
 
 
-def test_a_file_needs_a_folder_that_is_there(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_file_needs_an_existing_folder(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "new" / "depth.png")
     assert done.returncode == 1
     assert f"the folder {tmp_path / 'new'} does not exist; make it first" in done.stderr
     assert not (tmp_path / "new").exists()
 
 
-def test_a_contradiction_between_name_and_format_is_refused(depth: Run, model: Path, photographs: Path) -> None:
+def test_a_contradiction_between_name_and_format_is_refused(depth: Command, model: Path, photographs: Path) -> None:
     done = depth(photographs / "house.jpg", "-m", model, "-o", photographs / "depth.exr", "--format", "ply")
     assert done.returncode == 1
     assert "ends in .exr, and --format ply writes .ply" in done.stderr
 
 
-def test_a_single_file_that_exists_is_kept_without_force(depth: Run, model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_single_file_that_exists_is_kept_without_force(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
     target = tmp_path / "depth.png"
     target.write_text("made before")
     done = depth(photographs / "house.jpg", "-m", model, "-o", target)
@@ -274,50 +253,50 @@ def test_a_single_file_that_exists_is_kept_without_force(depth: Run, model: Path
     assert target.read_text() == "made before"
 
 
-def test_several_channels_are_kept_as_numbers_only(depth: Run, photographs: Path, tmp_path: Path) -> None:
+def test_several_channels_are_written_as_numbers_only(depth: Command, photographs: Path, tmp_path: Path) -> None:
     normals = golden("hybrid_3_channels").save(tmp_path)
     picture = photographs / "house.jpg"
     refused = depth(picture, "-m", normals, "-o", tmp_path / "normals.png")
     assert refused.returncode == 1
-    assert "predicts channels, which png does not hold; write it with --format npy" in refused.stderr
+    assert "predicts channels, which png cannot hold; write it with --format npy" in refused.stderr
     assert depth(picture, "-m", normals, "-o", tmp_path / "normals.npy").returncode == 0
     assert np.load(tmp_path / "normals.npy").shape == (50, 81, 3)
 
 
-def test_a_segmentation_model_paints_classes(depth: Run, photographs: Path, tmp_path: Path) -> None:
+def test_a_segmentation_model_paints_classes(depth: Command, photographs: Path, tmp_path: Path) -> None:
     classes = golden("vit_seg_19").save(tmp_path)
     done = depth(photographs / "house.jpg", "-m", classes, "-o", tmp_path / "classes.png", "--size", 96)
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "classes.png").size == (81, 50)
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
-def test_a_video_becomes_a_video_of_depth(depth: Run, model: Path, tmp_path: Path) -> None:
-    film = tmp_path / "walk.mp4"
-    with encoder(film, Fraction(5), (48, 64)) as stream:
+@pytest.mark.usefixtures("ffmpeg")
+def test_a_video_becomes_a_video_of_depth(depth: Command, model: Path, tmp_path: Path) -> None:
+    video = tmp_path / "walk.mp4"
+    with encoder(video, Fraction(5), (48, 64)) as stream:
         for number in range(6):
             stream.write(uint8_picture(48, 64, number).tobytes())
-    done = depth(film, "-m", model, "-o", tmp_path / "depth", "--fps", 2.5, "--no-legend")
+    done = depth(video, "-m", model, "-o", tmp_path / "depth", "--fps", 2.5, "--no-legend")
     assert done.returncode == 0, done.stderr
-    frames = list(open_film(tmp_path / "depth" / "walk.mp4"))
+    frames = list(open_video(tmp_path / "depth" / "walk.mp4"))
     assert len(frames) == 3
     assert frames[0].shape == (48, 64, 3)
 
 
 def test_without_ffmpeg_a_video_is_a_failure_and_pictures_go_on(
-    depth: Run, model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    depth: Command, model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("half.jpg", "words.png"):
         (photographs / name).unlink()
-    (photographs / "walk.mp4").write_bytes(b"a film")
+    (photographs / "walk.mp4").write_bytes(b"a video")
     done = depth(photographs, "-m", model, "-o", tmp_path / "depth")
     assert done.returncode == 1
     assert "walk.mp4 is a video, and ffmpeg, which reads videos, is not installed" in done.stderr
     assert "2 written" in done.stdout
 
 
-def test_a_process_of_its_own_ends_with_the_status_and_the_list(
+def test_a_separate_process_ends_with_the_status_and_the_list_of_failures(
     muggle_convert: Command, model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     done = muggle_convert("depth", photographs, "-m", model, "-o", tmp_path / "depth")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,38 +13,16 @@ import torch
 from PIL import Image
 
 from muggle_convert import Refusal, convert, load_any_dpt
-from muggle_convert.cli import main
 from muggle_convert.evaluation.metrics import NAMES, measure
 from muggle_convert.evaluation.results import read_results
 from muggle_convert.pushing.push import push
+from tests.conftest import Command
 from tests.goldens import golden, uint8_picture
 
 
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Done]
-
-
 @pytest.fixture
-def evaluate(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """The command in this process, where torch is there already."""
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["muggle-convert", "eval", *map(str, arguments)])
-        capfd.readouterr()
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        return Done(int(str(code or 0)), *capfd.readouterr())
-
-    return run
+def evaluate(muggle_convert_here: Command) -> Command:
+    return partial(muggle_convert_here, "eval")
 
 
 @pytest.fixture(scope="module")
@@ -54,29 +31,35 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return golden("depth_anything_v2").save(tmp_path_factory.mktemp("model"), "depth_anything_v2_vits.pth")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, model: Path) -> Path:
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
     """Three pictures, of which the model gets the first right, up to scale and shift, the second nearly, and the third not at all."""
-    network = load_any_dpt(model)
+    folder, network = tmp_path_factory.mktemp("scenes"), load_any_dpt(model)
     for name in ("images", "truth"):
-        (tmp_path / name / "street").mkdir(parents=True)
+        (folder / name / "street").mkdir(parents=True)
     for number, name in enumerate(("street/a", "street/b", "c")):
         picture = uint8_picture(56, 70, number)
-        Image.fromarray(picture).save(tmp_path / "images" / f"{name}.png")
+        Image.fromarray(picture).save(folder / "images" / f"{name}.png")
         inverse = network.predict(picture)
         inverse = 0.05 + (inverse - inverse.min()) / np.ptp(inverse)
         noise = np.random.default_rng(number).normal(size=inverse.shape)
         truth = 1 / inverse * np.exp([0.0, 0.1, 1.0][number] * noise)
         truth[:, ::3] = 0
-        np.save(tmp_path / "truth" / f"{name}.npy", truth.astype(np.float32))
-    return tmp_path
+        np.save(folder / "truth" / f"{name}.npy", truth.astype(np.float32))
+    return folder
+
+
+@pytest.fixture
+def folder(scenes: Path, tmp_path: Path) -> Path:
+    """The scenes in a folder that a test may change."""
+    return shutil.copytree(scenes, tmp_path, dirs_exist_ok=True)
 
 
 def options(folder: Path) -> list[object]:
     return ["--images", folder / "images", "--truth", folder / "truth"]
 
 
-def test_a_model_has_one_row_and_its_worst_images_are_named(folder: Path, model: Path, evaluate: Run) -> None:
+def test_a_model_has_one_row_and_its_worst_images_are_named(folder: Path, model: Path, evaluate: Command) -> None:
     done = evaluate(model, *options(folder), "--worst", 2)
     assert done.returncode == 0, done.stderr
     assert all(title in done.stdout for title, _ in NAMES.values())
@@ -85,7 +68,7 @@ def test_a_model_has_one_row_and_its_worst_images_are_named(folder: Path, model:
     assert named.index("c: AbsRel") < named.index("street/b: AbsRel") and "street/a" not in named
 
 
-def test_the_original_and_its_conversion_have_the_same_numbers_and_float16_nearly(folder: Path, model: Path, evaluate: Run) -> None:
+def test_the_original_and_its_conversion_have_the_same_numbers_and_float16_nearly(folder: Path, model: Path, evaluate: Command) -> None:
     convert(model, folder / "converted.safetensors")
     convert(model, folder / "half.safetensors", dtype="float16")
     done = evaluate(model, folder / "converted.safetensors", folder / "half.safetensors", *options(folder), "--json")
@@ -94,7 +77,7 @@ def test_the_original_and_its_conversion_have_the_same_numbers_and_float16_nearl
     assert half["dtype"] == "F16" and half["numbers"] == pytest.approx(original["numbers"], rel=0.02, abs=1e-3)
 
 
-def test_the_weights_to_judge_are_chosen_as_for_a_conversion(folder: Path, model: Path, evaluate: Run) -> None:
+def test_the_weights_to_evaluate_are_chosen_as_for_a_conversion(folder: Path, model: Path, evaluate: Command) -> None:
     weights = torch.load(model, weights_only=True)
     student = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
     torch.save({"student": student, "teacher": {**weights, "aux.0.weight": torch.ones(3)}}, folder / model.name)
@@ -104,18 +87,18 @@ def test_the_weights_to_judge_are_chosen_as_for_a_conversion(folder: Path, model
     assert json.loads(done.stdout)["rows"][0]["numbers"] == json.loads(alone.stdout)["rows"][0]["numbers"]
 
 
-def test_numbers_are_those_of_the_predictions(folder: Path, model: Path, evaluate: Run) -> None:
+def test_numbers_are_those_of_the_predictions(folder: Path, model: Path, evaluate: Command) -> None:
     found = json.loads(evaluate(model, *options(folder), "--json").stdout)["rows"][0]
     assert found["images"]["street/a"]["abs_rel"] < 1e-3 < found["images"]["street/b"]["abs_rel"] < found["images"]["c"]["abs_rel"]
     assert found["numbers"]["rmse"] == pytest.approx(np.mean([row["rmse"] for row in found["images"].values()]))
 
 
-def test_one_alignment_for_the_set_is_no_better_than_one_for_each_image(folder: Path, model: Path, evaluate: Run) -> None:
+def test_one_alignment_for_the_set_is_no_better_than_one_for_each_image(folder: Path, model: Path, evaluate: Command) -> None:
     rows = [json.loads(evaluate(model, *options(folder), "--align-over", over, "--json").stdout)["rows"][0] for over in ("image", "set")]
     assert rows[0]["images"]["street/a"]["abs_rel"] < rows[1]["images"]["street/a"]["abs_rel"]
 
 
-def test_a_metric_model_is_held_against_metres(folder: Path, tmp_path: Path, evaluate: Run) -> None:
+def test_a_metric_model_is_compared_with_metres(folder: Path, tmp_path: Path, evaluate: Command) -> None:
     metric = golden("depth_anything_v2_metric").save(tmp_path)
     overrides = golden("depth_anything_v2_metric").options
     predicted = load_any_dpt(metric, **overrides).predict(folder / "images" / "c.png")
@@ -127,7 +110,7 @@ def test_a_metric_model_is_held_against_metres(folder: Path, tmp_path: Path, eva
     assert found["images"]["c"] == pytest.approx(measure(predicted * 1.1, predicted), rel=1e-4)
 
 
-def test_the_worst_are_drawn(folder: Path, model: Path, evaluate: Run) -> None:
+def test_the_worst_are_drawn(folder: Path, model: Path, evaluate: Command) -> None:
     done = evaluate(model, *options(folder), "--pictures", folder / "drawn", "--worst", 2)
     assert done.returncode == 0, done.stderr
     drawn = sorted((folder / "drawn" / model.stem).iterdir())
@@ -135,7 +118,9 @@ def test_the_worst_are_drawn(folder: Path, model: Path, evaluate: Run) -> None:
     assert Image.open(drawn[0]).width > 4 * 70
 
 
-def test_models_of_one_name_are_drawn_apart_and_nothing_is_mixed_or_replaced_unasked(folder: Path, model: Path, evaluate: Run) -> None:
+def test_models_of_the_same_name_get_separate_drawings_that_are_never_mixed_or_replaced_unasked(
+    folder: Path, model: Path, evaluate: Command
+) -> None:
     convert(model, folder / f"{model.stem}.safetensors")
     arguments = [*options(folder), "--pictures", folder / "drawn", "--worst", 2]
     assert evaluate(model, folder / f"{model.stem}.safetensors", *arguments).returncode == 0
@@ -147,7 +132,7 @@ def test_models_of_one_name_are_drawn_apart_and_nothing_is_mixed_or_replaced_una
     assert [path.name for path in (folder / "drawn" / model.stem).iterdir()] == ["01 c.png"]
 
 
-def test_results_are_never_replaced_unasked(folder: Path, model: Path, evaluate: Run) -> None:
+def test_results_are_never_replaced_unasked(folder: Path, model: Path, evaluate: Command) -> None:
     (folder / "results.json").write_text("mine")
     refused = evaluate(model, *options(folder), "--results", folder / "results.json")
     assert refused.returncode == 1 and "exists already; pass --force" in refused.stderr
@@ -156,7 +141,7 @@ def test_results_are_never_replaced_unasked(folder: Path, model: Path, evaluate:
 
 
 @pytest.mark.parametrize("align", ["scale-shift", "median"])
-def test_a_model_that_predicts_no_number_is_refused(folder: Path, model: Path, evaluate: Run, align: str) -> None:
+def test_a_model_that_predicts_only_nans_is_refused(folder: Path, model: Path, evaluate: Command, align: str) -> None:
     weights = torch.load(model, weights_only=True)
     weights["pretrained.norm.bias"] = torch.full_like(weights["pretrained.norm.bias"], torch.nan)
     torch.save(weights, folder / model.name)
@@ -171,16 +156,21 @@ def test_a_model_that_predicts_no_number_is_refused(folder: Path, model: Path, e
         (lambda folder: np.save(folder / "truth" / "c.npy", np.ones((5, 5))), "c: the picture is 70 x 56"),
         (lambda folder: (folder / "truth" / "c.npy").write_text("nothing"), "c.npy cannot be read as distances"),
         (lambda folder: (folder / "images" / "street" / "a.jpg").write_bytes(b""), "have the same name"),
-        (lambda folder: [np.save(path, np.zeros((56, 70))) for path in (folder / "truth").rglob("*.npy")], "in none of the images"),
+        (
+            lambda folder: [np.save(path, np.zeros((56, 70))) for path in (folder / "truth").rglob("*.npy")],
+            "none of the images has a measurement",
+        ),
     ],
 )
-def test_what_cannot_be_evaluated_is_one_sentence(spoil: object, words: str, folder: Path, model: Path, evaluate: Run) -> None:
+def test_data_that_cannot_be_evaluated_is_refused_in_one_sentence(
+    spoil: object, words: str, folder: Path, model: Path, evaluate: Command
+) -> None:
     spoil(folder)  # type: ignore[operator]
     done = evaluate(model, *options(folder))
     assert done.returncode == 1 and words in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_png_whose_steps_nobody_told_is_refused(folder: Path, model: Path, evaluate: Run) -> None:
+def test_a_png_with_unknown_steps_is_refused(folder: Path, model: Path, evaluate: Command) -> None:
     (folder / "truth" / "c.npy").unlink()
     Image.fromarray(np.full((56, 70), 2560, np.uint16)).save(folder / "truth" / "c.png")
     assert "--dataset kitti" in evaluate(model, *options(folder)).stderr
@@ -188,13 +178,13 @@ def test_a_png_whose_steps_nobody_told_is_refused(folder: Path, model: Path, eva
     assert json.loads(done.stdout)["rows"][0]["images"].keys() == {"c", "street/a", "street/b"}
 
 
-def test_images_without_measurements_are_left_out_and_named(folder: Path, model: Path, evaluate: Run) -> None:
+def test_images_without_measurements_are_left_out_and_named(folder: Path, model: Path, evaluate: Command) -> None:
     np.save(folder / "truth" / "c.npy", np.zeros((56, 70), np.float32))
     done = evaluate(model, *options(folder))
     assert done.returncode == 0 and "1 image was left out" in done.stdout
 
 
-def test_push_puts_the_results_on_the_card(folder: Path, model: Path, evaluate: Run) -> None:
+def test_push_puts_the_results_on_the_card(folder: Path, model: Path, evaluate: Command) -> None:
     results = folder / "results.json"
     assert evaluate(model, *options(folder), "--results", results).returncode == 0
     card = push(model, "somebody/model", dry_run=True, licence="apache-2.0", results=results).card
@@ -204,21 +194,21 @@ def test_push_puts_the_results_on_the_card(folder: Path, model: Path, evaluate: 
     assert f"| {row.numbers['d1']:.4f} |" in card and "scale-shift per image" in card
 
 
-def test_a_place_where_results_cannot_be_written_is_refused_before_the_work(folder: Path, model: Path, evaluate: Run) -> None:
+def test_results_that_could_not_be_written_are_refused_before_anything_is_predicted(folder: Path, model: Path, evaluate: Command) -> None:
     done = evaluate(model, *options(folder), "--results", folder / "new" / "results.json")
     assert done.returncode == 1 and f"the folder {folder / 'new'} does not exist; make it first" in done.stderr
 
 
-def test_another_models_results_are_refused(folder: Path, model: Path, evaluate: Run) -> None:
+def test_another_models_results_are_refused(folder: Path, model: Path, evaluate: Command) -> None:
     results = folder / "results.json"
     evaluate(model, *options(folder), "--results", results)
     other = golden("vit").save(folder)
-    with pytest.raises(Refusal, match="none of them is the model that is pushed"):
+    with pytest.raises(Refusal, match="none of them is the model being pushed"):
         push(other, "somebody/model", dry_run=True, licence="mit", results=results)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": "muggle-convert evaluation", "version": 1}', "[" * 5000])
-def test_a_file_that_is_no_result_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_file_that_holds_no_results_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(Refusal, match="is not a file that muggle-convert eval"):
         read_results(tmp_path / "results.json")

@@ -12,9 +12,10 @@ from muggle_convert.evaluation.choices import DatasetName
 from muggle_convert.evaluation.datasets import DATASETS, read_truth
 from muggle_convert.evaluation.judging import Rules, measured
 from muggle_convert.evaluation.metrics import NAMES, Numbers, mean, measure
+from muggle_convert.outputs import METRES
 from tests.evaluation.cases import CASES, arrays
 
-METRIC = Aligner("none", "metric depth")
+METRIC = Aligner("none", METRES)
 
 
 def rules(case: dict[str, Any]) -> Rules:
@@ -62,7 +63,7 @@ def test_a_perfect_prediction_has_no_error() -> None:
     assert measure(depth, depth) == {name: float(is_larger_better) for name, (_, is_larger_better) in NAMES.items()}
 
 
-def test_one_wrong_scale_for_all_pixels_is_nothing_to_the_scale_invariant_error() -> None:
+def test_a_wrong_scale_for_all_pixels_does_not_change_the_scale_invariant_error() -> None:
     depth = np.linspace(1, 9, 50)
     assert measure(depth, 1.3 * depth)["silog"] == pytest.approx(0, abs=1e-6)
     assert measure(depth, 1.3 * depth)["abs_rel"] == pytest.approx(0.3)

@@ -18,7 +18,7 @@ def test_gargs_crop_is_the_lower_part_of_the_picture() -> None:
     assert edges(counted((375, 1242), "garg", "kitti")) == (153, 371, 44, 1197)
 
 
-def test_eigens_crop_is_another_one_for_kitti_and_for_nyu() -> None:
+def test_eigens_crop_differs_between_kitti_and_nyu() -> None:
     assert edges(counted((375, 1242), "eigen", "kitti")) == (124, 342, 44, 1197)
     assert edges(counted((480, 640), "eigen", "nyu")) == (45, 471, 41, 601)
 
@@ -43,7 +43,7 @@ def test_kittis_window_is_at_the_bottom_and_in_the_middle() -> None:
         kitti_window((480, 640))
 
 
-def test_what_was_not_measured_or_is_beyond_the_cap_does_not_count() -> None:
+def test_pixels_not_measured_or_beyond_the_cap_do_not_count() -> None:
     truth = np.array([[0.0, 1.0, 5.0, 10.0, 20.0]], np.float32)
     found = measured(truth, np.full_like(truth, 2.0), Rules("plain", "none", False, 10.0))
     assert found.truth.tolist() == [1.0, 5.0]

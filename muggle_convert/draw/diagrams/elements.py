@@ -1,4 +1,4 @@
-"""What drawings of networks are put together from: parts, steps between them, the decoder, and bars of weights and work."""
+"""What drawings of networks are made of: parts, arrows between them, the decoder, and bars of parameters and FLOPs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ COLOURS = {
 }  # fmt: skip
 OTHER = "#9aa0a6"
 PICTURE, PREDICTION = ("#b9d3ee", "#7fa56f", "#c7b18d"), ("#2b0f54", "#b0276b", "#f4a63a")  # from far to near
-FOOTNOTE = "Shapes are without the batch. FLOPs are those of convolutions and matrix products, two for each multiplication with addition."
+FOOTNOTE = "Shapes are without the batch. FLOPs are those of convolutions and matrix products, two per multiply-add."
 COUNTS, WORK = ("", " thousand", " million", " billion"), (" FLOPs", " kFLOPs", " MFLOPs", " GFLOPs", " TFLOPs")
-TOP, ROW, BOX = 148.0, 116.0, 84.0  # where the first row begins, and how high rows and boxes are
-HEADING = TOP - 32  # what stands above the columns
-LEFT, ENCODER, REASSEMBLE, FUSION, RIGHT = 30.0, 260.0, 512.0, 752.0, 992.0  # where each column begins
+TOP, ROW, BOX = 148.0, 116.0, 84.0  # top of the first row, and the heights of rows and boxes
+HEADING = TOP - 32  # above the columns
+LEFT, ENCODER, REASSEMBLE, FUSION, RIGHT = 30.0, 260.0, 512.0, 752.0, 992.0  # left edge of each column
 WIDTH, SLIM = 184.0, 140.0  # of boxes, and of the encoder
 
 
@@ -29,7 +29,7 @@ def draw_title(drawing: Drawing, whole: Part, seen: str) -> None:
 
 
 def draw_tap(drawing: Drawing, y: float, shape: Shape) -> None:
-    """From a row of the encoder's column to the reassembly, with what is handed on."""
+    """From a row of the encoder's column to the reassembly, with the shape that is passed on."""
     draw_across(drawing, y, ENCODER + SLIM, REASSEMBLE)
     drawing.text((ENCODER + SLIM + REASSEMBLE) / 2, y + BOX / 2 - 8, spelled(shape), size=11.5, anchor="middle", fill=PALE)
 
@@ -47,13 +47,13 @@ def draw_decoder(drawing: Drawing, parts: Mapping[str, Part], levels: Sequence[s
 
 
 def draw_steps(drawing: Drawing, x: float, places: Sequence[float]) -> None:
-    """From the box that begins at the first height to the one that begins at the second, and so on."""
+    """From the box at the first height to the box at the second, and so on."""
     for begin, end in pairwise(places):
         drawing.arrow((x, begin + BOX), (x, end - 3)) if begin < end else drawing.arrow((x, begin), (x, end + BOX + 3))
 
 
 def draw_across(drawing: Drawing, y: float, begin: float, end: float) -> None:
-    """From where one box ends to where the next one in its row begins."""
+    """From the end of one box to the start of the next in its row."""
     drawing.arrow((begin, y + BOX / 2), (end - 2, y + BOX / 2))
 
 
@@ -83,7 +83,7 @@ def draw_picture(drawing: Drawing, x: float, y: float, name: str, shape: Shape, 
 
 
 def draw_shares(drawing: Drawing, parts: Mapping[str, Part], y: float) -> None:
-    """Where the weights lie and where the work is done, each as one bar."""
+    """Where the parameters are and where the computation happens, as one bar each."""
     others = [name for name in parts if "." not in name and name not in ("", *COLOURS)]
     order = [*(name for name in COLOURS if name in parts and name != "head"), *others, "head"]
     whole, left, width = parts[""], LEFT + 96, RIGHT + WIDTH - LEFT - 96
@@ -106,12 +106,12 @@ def draw_shares(drawing: Drawing, parts: Mapping[str, Part], y: float) -> None:
 
 
 def spread(count: int, levels: int) -> list[float]:
-    """Places for some boxes, evenly from the first row to the last."""
+    """Heights for some boxes, evenly from the first row to the last."""
     return [TOP + ROW * (levels - 1) * number / (count - 1) for number in range(count)]
 
 
 def tint(name: str) -> str:
-    """The colour of a part, mixed with much white."""
+    """The colour of a part, mixed with a lot of white."""
     channels = (int(COLOURS.get(name, OTHER)[start : start + 2], 16) for start in (1, 3, 5))
     return "#" + "".join(f"{round(255 - 0.16 * (255 - channel)):02x}" for channel in channels)
 

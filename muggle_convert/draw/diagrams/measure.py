@@ -1,4 +1,4 @@
-"""What each part of a network holds, does and hands on for an input of some size, found without a single weight."""
+"""The parameters, FLOPs and output shapes of each part of a network for an input of some size, found without any weights."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Part:
-    """One part, with all parts inside of it."""
+    """One part, with all parts inside it."""
 
     parameters: int
-    flops: int  # two for each multiplication with addition, in convolutions and matrix products
+    flops: int  # of convolutions and matrix products, two per multiply-add
     outputs: tuple[Shape, ...]  # without the batch
 
 
 def measure(config: DPTConfig, rows: int, columns: int) -> Mapping[str, Part]:
-    """Every named part, in the order of the network, and under the empty name the whole of it."""
+    """Every named part in the order of the network, and the whole network under the empty name."""
     with torch.device("meta"):
-        # In half precision, where no network looks at its numbers to decide how to go on; there are none to look at.
+        # In half precision no network inspects values to decide how to compute; on the meta device there are none to inspect.
         network = build(config).eval().to(torch.bfloat16)
         image = torch.empty(1, config.image.channels, rows, columns, dtype=torch.bfloat16)
     outputs: dict[str, tuple[Shape, ...]] = {}
     for name, module in network.named_modules():
         module.register_forward_hook(_recorder(outputs, name))
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+    with FlopCounterMode(display=False) as counter, torch.no_grad():  # inference mode counts the same, slower
         network(*[image] * len(network.inputs))
     counts: Mapping[str, Mapping[Any, int]] = counter.get_flop_counts()
     root = type(network).__name__

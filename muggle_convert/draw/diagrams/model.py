@@ -1,4 +1,4 @@
-"""A network as a drawing: its parts in the paper's order, what each hands on, and where its weights and its work lie."""
+"""A network as a drawing: its parts in the paper's order, the shapes they pass on, and where its parameters and FLOPs are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_defs.config import DPTConfig
+from model_defs.encoder_config import CroCoConfig
 from muggle_convert.draw.diagrams.elements import (
     BOX,
     COLOURS,
@@ -34,10 +35,13 @@ from muggle_convert.draw.diagrams.elements import (
 )
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.svg import Drawing
+from muggle_convert.draw.diagrams.views import draw_views
 
 
-def draw(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, title: str) -> str:
-    """The whole picture as SVG; data goes up on the left, down the encoder, across, up the fusion and down on the right."""
+def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, title: str) -> str:
+    """The whole drawing as SVG; data flows up on the left, down the encoder, across, up the fusion and down on the right."""
+    if isinstance(config.encoder, CroCoConfig):
+        return draw_views(config.encoder, parts, (config.image.channels, rows, columns), title)
     levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
     bottom = TOP + ROW * len(levels)
     drawing = Drawing(RIGHT + WIDTH + 30, bottom + 246, title)
@@ -63,10 +67,10 @@ def _draw_inputs(drawing: Drawing, parts: Mapping[str, Part], image: Shape, leve
 
 
 def _draw_encoder(drawing: Drawing, config: DPTConfig, parts: Mapping[str, Part], levels: int) -> None:
-    """The encoder as one column, cut where something is tapped; above it the stages of a hybrid's patch embedding that are tapped too."""
+    """The encoder as one column, divided at its taps; above it the tapped stages of a hybrid's patch embedding."""
     part, early = parts["imgencoder"], parts["patch_embed"].outputs[1:]
     top = TOP + ROW * len(early)
-    below = TOP + ROW * levels  # where there is room for the name, if not above
+    below = TOP + ROW * levels  # where there is room for the name if not above
     draw_heading(drawing, ENCODER, SLIM, "imgencoder", part, below - 9 if early else HEADING)
     drawing.box(ENCODER, top, SLIM, TOP + ROW * (levels - 1) + BOX - top, tint("imgencoder"), COLOURS["imgencoder"])
     for level in range(len(early)):
@@ -97,7 +101,7 @@ def _draw_outputs(drawing: Drawing, parts: Mapping[str, Part], levels: int) -> N
 
 
 def _steps(encoder: Any) -> list[tuple[str, ...]]:
-    """What lies between two taps, in words."""
+    """What lies between taps, in words."""
     stages = [(f"stage {number}", "of patch_embed") for number in range(2)] if encoder.kind == "hybrid" else []
     if not hasattr(encoder, "taps"):
         return [(f"stage {number}", f"{depth} blocks") for number, depth in enumerate(encoder.depths)]

@@ -1,4 +1,4 @@
-"""The few shapes that drawings here are made of."""
+"""The few shapes that drawings are made of, as SVG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAPER, INK, PALE, LINE = "#fcfcfa", "#26262a", "#75757c", "#8f8f97"
 
 
 class Drawing:
-    """Shapes in the order they were added, as a document of its own."""
+    """Shapes in the order they were added, as one document."""
 
     def __init__(self, width: float, height: float, title: str) -> None:
         self.width, self.height, self.title = width, height, title
@@ -24,18 +24,18 @@ class Drawing:
         self, x: float, y: float, width: float, height: float, fill: str, stroke: str = "none", radius: float = 6, dashed: bool = False
     ) -> None:
         dashes = ' stroke-dasharray="5 4"' if dashed else ""
-        edges = f' rx="{radius:g}"' if radius else ' shape-rendering="crispEdges"'  # squares that meet show no seam
+        edges = f' rx="{radius:g}"' if radius else ' shape-rendering="crispEdges"'  # adjacent boxes show no seam
         place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
         self._shapes.append(f'<rect {place}{edges} fill="{fill}" stroke="{stroke}"{dashes}/>')
 
     def text(self, x: float, y: float, words: str, size: float = 13, anchor: str = "start", fill: str = INK, bold: bool = False) -> None:
-        """Words on a line whose foot is at y; anchor is start, middle or end."""
+        """Text whose baseline is at y; anchor is start, middle or end."""
         weight = ' font-weight="600"' if bold else ""
         place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
         self._shapes.append(f'<text {place} fill="{fill}"{weight}>{escape(words)}</text>')
 
     def arrow(self, *points: Point, stroke: str = LINE) -> None:
-        """A line through some points with a head at its end, bent with round corners."""
+        """A line through some points with rounded corners and an arrowhead."""
         self._shapes.append(f'<path d="{_rounded(points)}" fill="none" stroke="{stroke}" stroke-width="1.6" marker-end="url(#head)"/>')
 
     def line(self, *points: Point, stroke: str = LINE, width: float = 1.6) -> None:
@@ -50,7 +50,7 @@ class Drawing:
 
     @contextmanager
     def moved(self, across: float, down: float) -> Iterator[None]:
-        """What is drawn meanwhile lies so much farther to the right and below."""
+        """Shifts whatever is drawn meanwhile to the right and down."""
         self._shapes.append(f'<g transform="translate({across:.1f} {down:.1f})">')
         yield
         self._shapes.append("</g>")
@@ -69,7 +69,7 @@ class Drawing:
 
 
 def _rounded(points: tuple[Point, ...], radius: float = 8) -> str:
-    """A path through points; where it turns, a quarter of a circle."""
+    """A path through points, with rounded corners."""
     (x, y), *rest = points
     path = [f"M{x:.1f},{y:.1f}"]
     for here, there in pairwise(rest):

@@ -1,11 +1,10 @@
-"""A network of two views as a drawing: one encoder for both, and for each a decoder that looks at the other's, and a DPT."""
+"""A network of two views as a drawing: one encoder for both, and for each view a decoder that attends to the other's, and a DPT."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from model_defs.config import DPTConfig
 from model_defs.encoder_config import CroCoConfig
 from muggle_convert.draw.diagrams.elements import (
     BOX,
@@ -36,21 +35,19 @@ from muggle_convert.draw.diagrams.elements import (
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.svg import PALE, Drawing
 
-APART = 64.0  # between the first view's last row and the second one's headings
-BEHIND = ("reassemble", "fusion", "head")  # what each view has behind its decoder
+APART = 64.0  # between the first view's last row and the second view's headings
+BEHIND = ("reassemble", "fusion", "head")  # what follows each view's decoder
 
 
-def draw_views(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, title: str) -> str:
-    """The whole picture as SVG: the first view above, the second below, each from the left to the right as a single picture goes."""
-    encoder = config.encoder
-    assert isinstance(encoder, CroCoConfig)
+def draw_views(encoder: CroCoConfig, parts: Mapping[str, Part], image: Shape, title: str) -> str:
+    """The whole drawing as SVG: the first view above, the second below, each from left to right as for a single picture."""
     levels = len(encoder.taps)
     height = ROW * levels + APART
     drawing = Drawing(RIGHT + WIDTH + 30, TOP + 2 * height - APART + 246, title)
-    draw_title(drawing, parts[""], f"two pictures of {rows} × {columns} pixels")
+    draw_title(drawing, parts[""], f"two pictures of {image[1]} × {image[2]} pixels")
     for number, view in enumerate(("first", "second")):
         with drawing.moved(0, number * height):
-            _draw_inputs(drawing, parts, view, (config.image.channels, rows, columns), levels)
+            _draw_inputs(drawing, parts, view, image, levels)
             tapped = parts["decoder"].outputs[number * levels : (number + 1) * levels]
             _draw_decoder_blocks(drawing, encoder, parts, view, tapped)
             _draw_behind(drawing, parts, f"views.{view}.", levels)
@@ -77,7 +74,7 @@ def _draw_inputs(drawing: Drawing, parts: Mapping[str, Part], view: str, image: 
 
 
 def _draw_decoder_blocks(drawing: Drawing, encoder: CroCoConfig, parts: Mapping[str, Part], view: str, tapped: Sequence[Shape]) -> None:
-    """One column, cut where something is tapped: what the encoder gave, and what the blocks made of it."""
+    """One column, divided at its taps: the encoder's output, and the blocks that follow."""
     stack = view if encoder.two_decoders else "first"
     blocks = [part for name, part in parts.items() if name.startswith(f"decoder.{stack}.") and name.count(".") == 2]
     name = f"decoder.{stack}" if encoder.two_decoders else "decoder, for both"
@@ -94,7 +91,7 @@ def _draw_decoder_blocks(drawing: Drawing, encoder: CroCoConfig, parts: Mapping[
 
 
 def _draw_behind(drawing: Drawing, parts: Mapping[str, Part], view: str, levels: int) -> None:
-    """A DPT's reassembly, fusion and head, and what comes out."""
+    """A DPT's reassembly, fusion and head, and their outputs."""
     own = {name.removeprefix(view): part for name, part in parts.items() if name.startswith(view)}
     draw_decoder(drawing, own, [name for name in own if name.startswith("reassemble.") and name.count(".") == 1])
     head, prediction = spread(2, levels)
@@ -107,7 +104,7 @@ def _draw_behind(drawing: Drawing, parts: Mapping[str, Part], view: str, levels:
 
 
 def _draw_exchange(drawing: Drawing, height: float) -> None:
-    """The two stacks of blocks run in step and look at each other."""
+    """The two stacks of blocks run in step and attend to each other."""
     above = TOP + ROW * 2 + BOX / 2
     for x, begin, end in ((ENCODER - 21, above + 12, above + 12 + height), (ENCODER - 33, above - 12 + height, above - 12)):
         drawing.arrow((ENCODER, begin), (x, begin), (x, end), (ENCODER - 2, end))
@@ -115,7 +112,7 @@ def _draw_exchange(drawing: Drawing, height: float) -> None:
 
 
 def _together(parts: Mapping[str, Part]) -> dict[str, Part]:
-    """The parts in the paper's order, those of both views as one."""
+    """The parts in the paper's order, those of both views added up."""
     whole = {name: part for name, part in parts.items() if "." not in name and name != "views"}
     return {**whole, **{name: _sum([parts[f"views.first.{name}"], parts[f"views.second.{name}"]]) for name in BEHIND}}
 

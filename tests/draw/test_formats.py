@@ -18,10 +18,12 @@ from muggle_convert.draw.exr import write_exr
 from muggle_convert.draw.ply import write_ply
 from muggle_convert.draw.png16 import coding, write_png16
 from muggle_convert.draw.scales import scale_of
+from muggle_convert.outputs import METRES, Distance
 from tests.goldens import uint8_picture
 
 RELATIVE = OutputConfig(kind="relative inverse depth", activation="relu")
 METRIC = OutputConfig(kind="metric depth", activation="sigmoid", max_depth=20.0)
+RELATIVE_DISTANCE = Distance(is_inverse=True, in_metres=False)
 STREETS = OutputConfig(kind="metric depth", activation="sigmoid", max_depth=80.0)
 SHAPES = [(1, 1), (5, 7), (16, 16), (33, 70), (64, 100)]
 
@@ -145,7 +147,7 @@ def read_ply(data: bytes) -> tuple[list[str], np.ndarray]:
 def test_every_pixel_is_a_coloured_point_in_front_of_the_camera() -> None:
     picture, metres = uint8_picture(20, 40, 1), depths((20, 40))
     file = io.BytesIO()
-    write_ply(file, picture, metres, scale_of(metres, METRIC), 90.0)
+    write_ply(file, picture, metres, scale_of(metres, METRES), 90.0)
     header, points = read_ply(file.getvalue())
 
     assert header[:2] == ["ply", "format binary_little_endian 1.0"]
@@ -161,7 +163,7 @@ def test_every_pixel_is_a_coloured_point_in_front_of_the_camera() -> None:
 def test_points_of_relative_depth_say_that_they_have_no_unit() -> None:
     prediction = np.linspace(0, 7, 800, dtype=np.float32).reshape(20, 40)
     file = io.BytesIO()
-    write_ply(file, uint8_picture(20, 40, 1), prediction, scale_of(prediction, RELATIVE), 60.0)
+    write_ply(file, uint8_picture(20, 40, 1), prediction, scale_of(prediction, RELATIVE_DISTANCE), 60.0)
     header, points = read_ply(file.getvalue())
     assert any("no unit" in line for line in header)
     assert points["z"].min() == pytest.approx(-10)
@@ -170,9 +172,8 @@ def test_points_of_relative_depth_say_that_they_have_no_unit() -> None:
 
 def test_points_of_relative_depth_proper_are_as_evenly_spaced_as_the_prediction() -> None:
     prediction = np.tile(np.linspace(0, 1, 40, dtype=np.float32), (20, 1))
-    output = OutputConfig(kind="relative depth", activation="relu")
     file = io.BytesIO()
-    write_ply(file, uint8_picture(20, 40, 1), prediction, scale_of(prediction, output), 60.0)
+    write_ply(file, uint8_picture(20, 40, 1), prediction, scale_of(prediction, Distance(is_inverse=False, in_metres=False)), 60.0)
     _, points = read_ply(file.getvalue())
     assert np.allclose(-points["z"][:40], np.linspace(1, 10, 40), atol=0.05)
 
@@ -180,7 +181,7 @@ def test_points_of_relative_depth_proper_are_as_evenly_spaced_as_the_prediction(
 def test_points_at_infinity_are_left_out() -> None:
     metres = np.array([[1.0, np.inf], [2.0, 3.0]], np.float32)
     file = io.BytesIO()
-    write_ply(file, uint8_picture(2, 2, 1), metres, scale_of(metres, METRIC), 60.0)
+    write_ply(file, uint8_picture(2, 2, 1), metres, scale_of(metres, METRES), 60.0)
     header, points = read_ply(file.getvalue())
     assert "element vertex 3" in header
     assert len(points) == 3

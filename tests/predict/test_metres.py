@@ -38,11 +38,11 @@ def test_more_than_two_are_fitted_by_least_squares() -> None:
 
 
 def test_pixels_are_counted_from_the_left_and_from_the_top() -> None:
-    with pytest.raises(Refusal, match=r"\(0, 2\) lies outside of the picture, which is 3 x 2"):
+    with pytest.raises(Refusal, match=r"\(0, 2\) lies outside the picture, which is 3 x 2"):
         to_metres(PREDICTION, RELATIVE, {(0, 2): 1.0, (0, 0): 2.0})
 
 
-def test_what_is_beyond_the_horizon_is_infinitely_far() -> None:
+def test_values_beyond_the_horizon_are_infinitely_far() -> None:
     metres = to_metres(np.array([[2.0, 1.0, 0.4]], np.float32), RELATIVE, {(0, 0): 1.0, (1, 0): 4.0})
     assert metres[0, 2] == np.inf
 
@@ -54,18 +54,18 @@ def test_fewer_than_two_distances_are_refused(known: Any) -> None:
 
 
 @pytest.mark.parametrize("known", [{(1.5, 1): 1.0, (0, 0): 2.0}, {"a": 1, "b": 2}, [1, 2], {1: 2.0, 2: 3.0}, {(0, 0, 0): 1.0, (1, 1): 2.0}])
-def test_what_names_no_pixels_is_refused(known: Any) -> None:
+def test_known_distances_without_pixels_are_refused(known: Any) -> None:
     with pytest.raises(Refusal, match=r"metres by pixel \(x, y\) in whole numbers"):
         to_metres(PREDICTION, RELATIVE, known)
 
 
-def test_one_distance_for_all_pixels_is_refused_for_what_it_is() -> None:
-    with pytest.raises(Refusal, match="all known distances are 2 metres, which tells no scale"):
+def test_equal_distances_for_all_pixels_are_refused() -> None:
+    with pytest.raises(Refusal, match="all known distances are 2 metres, which determines no scale"):
         to_metres(PREDICTION, RELATIVE, {(0, 0): 2.0, (2, 1): 2.0})
 
 
 def test_distances_that_contradict_the_prediction_are_refused() -> None:
-    with pytest.raises(Refusal, match="what is said to be farther away is predicted to be nearer"):
+    with pytest.raises(Refusal, match="pixels said to be farther away are predicted to be nearer"):
         to_metres(PREDICTION, RELATIVE, {(0, 0): 10.0, (2, 1): 1.0})
 
 
@@ -75,19 +75,19 @@ def test_pixels_that_are_predicted_alike_are_refused() -> None:
 
 
 @pytest.mark.parametrize("metres", [0.0, -1.0, float("inf"), float("nan"), "1.5"])
-def test_a_distance_that_is_none_is_refused(metres: Any) -> None:
+def test_an_impossible_distance_is_refused(metres: Any) -> None:
     with pytest.raises(Refusal, match="a finite number above zero is needed"):
         to_metres(PREDICTION, RELATIVE, {(0, 0): metres, (2, 1): 1.0})
 
 
-def test_metres_stay_metres_and_want_no_help() -> None:
+def test_metres_stay_metres_and_known_distances_are_refused() -> None:
     assert to_metres(DEPTH, METRIC) is DEPTH
     with pytest.raises(Refusal, match="predicts metres already"):
         to_metres(DEPTH, METRIC, {(0, 0): 1.0, (1, 1): 2.0})
 
 
 def test_classes_are_no_distance() -> None:
-    with pytest.raises(Refusal, match="predicts classes, which no distance turns into metres"):
+    with pytest.raises(Refusal, match="predicts classes, which no known distance turns into metres"):
         to_metres(np.zeros((2, 2), np.int64), OutputConfig(kind="classes", activation="none"), {(0, 0): 1.0, (1, 1): 2.0})
 
 

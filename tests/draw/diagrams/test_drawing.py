@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 import pytest
 
 from muggle_convert.draw.diagrams.measure import measure
-from muggle_convert.draw.diagrams.model import draw
-from muggle_convert.draw.diagrams.views import draw_views
+from muggle_convert.draw.diagrams.model import draw_network
 from muggle_convert.identify.read import ReadOptions, read
+from tests.configurations import SMALL
 from tests.conftest import Command
-from tests.goldens import Golden, golden, goldens
+from tests.goldens import golden, goldens
 
 SVG = "{http://www.w3.org/2000/svg}"
-ONE_OF_EACH = list({case.family: case for case in goldens()}.values())
+TWO_VIEWS = ["dust3r_small", "dust3r_one_decoder"]
+DRAWN = [*SMALL, *TWO_VIEWS]
 
 
-def drawn(case: Golden, folder: Path) -> ElementTree.Element:
-    config = read(case.save(folder), ReadOptions(**case.told)).config
-    rows, columns = case.manifest["inputs"][0]["shape"][2:]
-    drawing = draw_views if case.family == "dust3r" else draw
-    return ElementTree.fromstring(drawing(config, measure(config, rows, columns), rows, columns, "A <network> & more"))
+@cache
+def drawn(name: str) -> ElementTree.Element:
+    """Of a small configuration, or of a reference case."""
+    if name in SMALL:
+        config, rows, columns = SMALL[name].config, SMALL[name].height, SMALL[name].width
+    else:
+        case = golden(name)
+        rows, columns = case.manifest["inputs"][0]["shape"][2:]
+        with TemporaryDirectory() as folder:
+            config = read(case.save(Path(folder)), ReadOptions(**case.told)).config
+    return ElementTree.fromstring(draw_network(config, measure(config, rows, columns), rows, columns, "A <network> & more"))
 
 
 def words(picture: ElementTree.Element) -> list[str]:
     return [element.text or "" for element in picture.iter(f"{SVG}text")]
 
 
-@pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.family)
-def test_every_family_has_a_drawing_with_all_its_parts(case: Golden, tmp_path: Path) -> None:
-    shown = words(drawn(case, tmp_path))
+def test_every_family_is_among_the_drawings() -> None:
+    assert {case.family for case in goldens()} == {small.config.family for small in SMALL.values()} | {"dust3r"}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_family_has_a_drawing_with_all_its_parts(name: str) -> None:
+    shown = words(drawn(name))
     assert "A <network> & more" in shown
     assert {"patch_embed", "imgencoder", "reassemble", "fusion", "head", "spatial_upx4", "blocks.0"} <= set(shown)
-    assert any(line.startswith("points, " if case.family == "dust3r" else "prediction, ") for line in shown)
+    assert any(line.startswith("points, " if name in TWO_VIEWS else "prediction, ") for line in shown)
 
 
-@pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.family)
-def test_nothing_is_drawn_beyond_the_edge_and_no_bar_has_a_gap(case: Golden, tmp_path: Path) -> None:
-    picture = drawn(case, tmp_path)
+@pytest.mark.parametrize("name", DRAWN)
+def test_nothing_is_drawn_beyond_the_edge_and_no_bar_has_a_gap(name: str) -> None:
+    picture = drawn(name)
     width, height = float(picture.attrib["width"]), float(picture.attrib["height"])
     boxes = [[float(box.attrib.get(key, 0)) for key in ("x", "y", "width", "height")] for box in picture.iter(f"{SVG}rect")]
     for x, y, across, down in boxes:
@@ -53,19 +66,19 @@ def test_nothing_is_drawn_beyond_the_edge_and_no_bar_has_a_gap(case: Golden, tmp
         assert all(right[0] == pytest.approx(left[0] + left[2], abs=0.2) for left, right in pairwise(row))
 
 
-@pytest.mark.parametrize("case", [golden("dust3r_small"), golden("dust3r_one_decoder")], ids=lambda case: case.name)
-def test_a_network_of_two_views_has_two_decoders_and_two_heads(case: Golden, tmp_path: Path) -> None:
-    shown = words(drawn(case, tmp_path))
-    decoders = ["decoder.first", "decoder.second"] if case.name == "dust3r_small" else ["decoder, for both"] * 2
+@pytest.mark.parametrize("name", TWO_VIEWS)
+def test_a_network_of_two_views_has_two_decoders_and_two_heads(name: str) -> None:
+    shown = words(drawn(name))
+    decoders = ["decoder.first", "decoder.second"] if name == "dust3r_small" else ["decoder, for both"] * 2
     assert [line for line in shown if line.startswith("decoder") and line != "decoder"] == decoders
     assert sum(line == "head" for line in shown) == 3, "one for each view, and one in the legend"
     assert sum(line.startswith("confidence, ") for line in shown) == 2
 
 
-def test_inspect_draws_beside_its_tables(tmp_path: Path, muggle_convert: Command) -> None:
-    case = next(case for case in ONE_OF_EACH if case.family == "depth_anything_v2")
+def test_inspect_draws_in_addition_to_its_tables(tmp_path: Path, muggle_convert_here: Command) -> None:
+    case = golden("depth_anything_v2")
     target = tmp_path / "network.svg"
-    done = muggle_convert("inspect", case.save(tmp_path), *case.arguments, "--picture", target, "--size", "70x98")
+    done = muggle_convert_here("inspect", case.save(tmp_path), *case.arguments, "--picture", target, "--size", "70x98")
     assert done.returncode == 0, done.stderr
     assert "imgencoder" in done.stdout
     assert "picture, 3 × 70 × 98" in words(ElementTree.parse(target).getroot())
@@ -80,9 +93,12 @@ def test_inspect_draws_beside_its_tables(tmp_path: Path, muggle_convert: Command
         (["--picture", "networks/small.svg"], "the folder networks does not exist; make it first"),
     ],
 )
-def test_a_picture_that_cannot_be_drawn_is_refused(tmp_path: Path, muggle_convert: Command, options: list[str], sentence: str) -> None:
-    case = next(case for case in ONE_OF_EACH if case.family == "depth_anything_v2")
-    done = muggle_convert("inspect", case.save(tmp_path), *case.arguments, *options, cwd=tmp_path)
+def test_a_picture_that_cannot_be_drawn_is_refused(
+    tmp_path: Path, muggle_convert_here: Command, monkeypatch: pytest.MonkeyPatch, options: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case = golden("depth_anything_v2")
+    done = muggle_convert_here("inspect", case.save(tmp_path), *case.arguments, *options)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1

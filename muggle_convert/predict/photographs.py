@@ -1,4 +1,4 @@
-"""From whatever somebody calls a picture to the eight-bit colours a network was trained on."""
+"""Reading pictures: from a path, an image or an array to the eight-bit colours a network was trained on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 
-LARGEST = 1 << 28  # pixels of a file; the largest cameras and panoramas have fewer, and a few bytes can claim to be many more
-LARGE = 1 << 25  # pixels from which on a picture is better alone in memory
-ROWS = 256  # that are converted at a time
+LARGEST = 1 << 28  # pixels; the largest cameras and panoramas have fewer, while a few bytes can claim any number
+LARGE = 1 << 25  # pixels; above this, only one picture is held in memory at a time
+ROWS = 256  # converted at a time
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3)
 Picture = Union[str, Path, Image.Image, Pixels]
@@ -33,7 +33,7 @@ def read_picture(picture: Picture) -> Pixels:
 
 
 def is_large(path: Path) -> bool:
-    """As far as the beginning of the file says; what cannot be read is refused by whoever reads it."""
+    """Going by the beginning of the file; a file that cannot be read is refused later, when it is read."""
     try:
         with Image.open(path) as image:
             return image.width * image.height > LARGE
@@ -55,7 +55,7 @@ def _read_file(path: Path) -> Pixels:
         with Image.open(path) as image:
             if image.width * image.height > LARGEST:
                 raise Refusal(
-                    f"{printable(path.name)} is {image.width} x {image.height}, more than the {LARGEST:,} pixels that are read; scale it down."
+                    f"{printable(path.name)} is {image.width} x {image.height}, more than the limit of {LARGEST:,} pixels; scale it down."
                 )
             ImageOps.exif_transpose(image, in_place=True)
             return _colours(image, printable(path.name))
@@ -66,7 +66,7 @@ def _read_file(path: Path) -> Pixels:
     except IsADirectoryError:
         raise Refusal(f"{printable(path)} is a folder, not a picture.") from None
     except PermissionError:
-        raise Refusal(f"{printable(path)} may not be read by this user.") from None
+        raise Refusal(f"{printable(path)} may not be read by this user; change its permissions.") from None
     except UnidentifiedImageError:
         raise Refusal(f"{printable(path.name)} is not a picture in a format that Pillow reads.") from None
     except Image.DecompressionBombError:
@@ -79,7 +79,7 @@ def _read_file(path: Path) -> Pixels:
 
 
 def _colours(image: Image.Image, name: str) -> Pixels:
-    """Some rows at a time: of a large picture, no whole copy is made on the way."""
+    """A few rows at a time, so that no second copy of a large picture is made."""
     convert = _BY_MODE.get(image.mode)
     if convert is None:
         raise Refusal(
@@ -97,15 +97,15 @@ def _direct(image: Image.Image) -> Image.Image:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """The stored colours, as the originals' readers see them; what is transparent is not painted over."""
+    """The stored colours, as the original code reads them; transparency is ignored."""
     return image.convert("RGBA").convert("RGB")
 
 
 def _sixteen_bits(image: Image.Image) -> Image.Image:
-    """The same grey with eight bits; 65535 becomes 255."""
+    """The same grey in eight bits; 65535 becomes 255."""
     grey = np.asarray(image).astype(np.int64)
     if grey.min() < 0 or grey.max() > 65535:
-        raise Refusal(f"the picture holds whole numbers from {grey.min()} to {grey.max()}; the largest that a picture may have is 65535.")
+        raise Refusal(f"the picture holds whole numbers from {grey.min()} to {grey.max()}; the largest a picture may have is 65535.")
     eight = ((grey * 255 + 32767) // 65535).astype(np.uint8)
     return Image.fromarray(eight).convert("RGB")
 

@@ -25,7 +25,7 @@ def test_parts_add_up_to_the_whole(config: DPTConfig) -> None:
     assert sum(part.flops for part in outer) == parts[""].flops
 
 
-def test_every_part_says_what_it_hands_on(config: DPTConfig) -> None:
+def test_every_part_has_the_shapes_it_passes_on(config: DPTConfig) -> None:
     parts = measure(config, 70, 98)
     assert parts["patch_embed"].outputs[0] == (36, 64)  # a class token and 5 x 7 patches of 64 features
     assert parts["imgencoder"].outputs == ((36, 64),) * 4
@@ -34,7 +34,7 @@ def test_every_part_says_what_it_hands_on(config: DPTConfig) -> None:
     assert parts[""].outputs == ((70, 98),)
 
 
-def test_work_is_counted_as_by_hand(config: DPTConfig) -> None:
+def test_flops_are_those_counted_by_hand(config: DPTConfig) -> None:
     encoder = config.encoder
     assert isinstance(encoder, DINOv2Config)
     patches, width = 5 * 7, encoder.width

@@ -11,7 +11,7 @@ import pytest
 from muggle_convert import Refusal
 from muggle_convert.files.replacing import replacing
 from muggle_convert.predict.jobs import plan_jobs
-from muggle_convert.predict.reading import read_picture
+from muggle_convert.predict.photographs import read_picture
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -53,7 +53,7 @@ def test_a_picture_does_not_become_a_video(tmp_path: Path) -> None:
         plan_jobs([tmp_path / "a.jpg"], tmp_path / "depth.mp4", ".png")
 
 
-def test_pictures_that_differ_in_their_endings_alone_keep_them(tmp_path: Path) -> None:
+def test_pictures_that_differ_only_in_their_suffixes_keep_them(tmp_path: Path) -> None:
     touch(tmp_path / "in", "a.jpg", "a.png", "b.png")
     assert targets(tmp_path / "in", tmp_path / "out") == ["a.jpg.png", "a.png.png", "b.png"]
 
@@ -64,7 +64,7 @@ def test_two_folders_with_the_same_picture_are_refused(tmp_path: Path) -> None:
         targets(tmp_path, tmp_path / "out", "one", "two")
 
 
-def test_what_an_earlier_run_wrote_inside_of_the_folder_is_no_picture_to_predict(tmp_path: Path) -> None:
+def test_results_of_an_earlier_run_inside_the_folder_are_not_predicted_again(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "depth/a.png", "depth/b.png")
     assert targets(tmp_path, tmp_path / "depth") == ["a.png"]
 
@@ -83,7 +83,7 @@ def test_a_folder_without_pictures_and_a_missing_file_are_refused(tmp_path: Path
         plan_jobs([tmp_path / "nothing.png"], tmp_path / "out", ".png")
 
 
-def test_a_folder_that_is_closed_to_this_user_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_this_user_may_not_list_is_not_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path / "in", "a.png", "closed/b.png")
     look = os.scandir
 
@@ -110,12 +110,12 @@ def test_a_file_that_fails_half_way_leaves_nothing_and_harms_nothing(tmp_path: P
     assert [path.name for path in target.parent.iterdir()] == ["a.png"]
 
 
-def test_a_target_that_cannot_be_written_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path) -> None:
     touch(tmp_path, "file")
     with pytest.raises(Refusal, match=r"could not be written"), replacing(tmp_path / "file" / "a.png") as part:
         part.touch()
 
 
-def test_a_disk_that_takes_only_a_part_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"the disk took only a part of it"), replacing(tmp_path / "a.npy"):
         raise OSError("307200 requested and 262112 written")

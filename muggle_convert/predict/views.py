@@ -1,4 +1,4 @@
-"""Two photographs of a scene through a network that sees them together, and their points in one file."""
+"""Photographs of one scene that a network sees together: cropping them, and writing their points to one file."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from PIL import Image
 from model_defs.config import ImageConfig
 from muggle_convert.draw.ply import write_points
 from muggle_convert.errors import Refusal
-from muggle_convert.predict.reading import Pixels
+from muggle_convert.predict.photographs import Pixels
 
 
 @dataclass(frozen=True)
 class View:
-    """One photograph as the network saw it, and what it made of each pixel."""
+    """One photograph as the network saw it, and what it predicted for each pixel."""
 
     picture: Pixels  # (H, W, 3)
     points: npt.NDArray[np.float32]  # (H, W, 3), right, down and away from the first view's camera
-    confidence: npt.NDArray[np.float32]  # (H, W), from 1 upwards
+    confidence: npt.NDArray[np.float32]  # (H, W), 1 or more
 
 
-def as_trained(picture: Pixels, image: ImageConfig, size: int | None = None) -> Pixels:
-    """Scaled until the long side is the one in training, and cut at the edges to sides the network takes: stretching would bend the scene."""
+def cropped(picture: Pixels, image: ImageConfig, size: int | None = None) -> Pixels:
+    """Scaled to the long side of training, and cropped to sides the network takes: stretching would distort the scene."""
     height, width = picture.shape[:2]
     scale = (size or image.size) / max(height, width)
     scaled = Image.fromarray(picture).resize(
@@ -42,12 +42,12 @@ def as_trained(picture: Pixels, image: ImageConfig, size: int | None = None) -> 
 
 
 def write_pair(file: BinaryIO, views: tuple[View, View], confidence: float) -> int:
-    """The coloured points of both views that are trusted at least so much; how many there are."""
+    """Write the coloured points of both views whose confidence is high enough, and return how many there are."""
     kept = [(view.confidence >= confidence) & np.isfinite(view.points).all(axis=-1) for view in views]
     points = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)])
     if not len(points):
         most = max(float(view.confidence.max()) for view in views)
-        raise Refusal(f"no point is trusted as much as {confidence:g}; the most trusted one has {most:.3g}: pass a lower --confidence.")
+        raise Refusal(f"no point is trusted with a confidence of {confidence:g}; the highest is {most:.3g}: pass a lower --confidence.")
     colours = np.concatenate([view.picture[mask] for view, mask in zip(views, kept, strict=True)])
     write_points(
         file,

@@ -87,7 +87,7 @@ def test_another_size_is_worked_towards_with_the_same_rule() -> None:
 
 
 @pytest.mark.parametrize("size", [0, -14, 2.5, "518", True])
-def test_a_size_that_is_no_number_of_pixels_is_refused(size: Any) -> None:
+def test_a_size_that_is_not_a_number_of_pixels_is_refused(size: Any) -> None:
     with pytest.raises(Refusal, match="a whole number of pixels is needed, such as 518"):
         input_size(ANYTHING, (480, 640), size)
 

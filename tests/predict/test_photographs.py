@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from muggle_convert import Refusal
-from muggle_convert.predict.reading import read_picture
+from muggle_convert.predict.photographs import read_picture
 from tests.goldens import uint8_picture
 
 RED, BLUE = (200, 10, 30), (20, 40, 220)
@@ -70,7 +72,7 @@ def test_sixteen_bits_of_grey_are_scaled_to_eight(tmp_path: Path) -> None:
 
 
 def test_whole_numbers_beyond_sixteen_bits_are_refused() -> None:
-    with pytest.raises(Refusal, match=r"from 0 to 70000; the largest that a picture may have is 65535"):
+    with pytest.raises(Refusal, match=r"from 0 to 70000; the largest a picture may have is 65535"):
         read_picture(Image.fromarray(np.array([[0, 70000]], np.int32)))
 
 
@@ -82,7 +84,7 @@ def test_floating_point_pixels_are_refused_for_their_range_is_unknown() -> None:
 @pytest.mark.parametrize(
     "array", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((3, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)]
 )
-def test_an_array_that_is_no_picture_is_refused(array: np.ndarray) -> None:
+def test_an_array_that_is_not_a_picture_is_refused(array: np.ndarray) -> None:
     with pytest.raises(Refusal, match=r"pass uint8 of shape \(height, width, 3\)"):
         read_picture(array)
 
@@ -114,14 +116,14 @@ def test_a_damaged_file_never_ends_in_another_exception(tmp_path: Path, damage: 
         assert "damaged.png" in str(refusal)
 
 
-def test_a_text_file_is_no_picture(tmp_path: Path) -> None:
+def test_a_text_file_is_not_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "notes.png"
     path.write_text("not a picture")
     with pytest.raises(Refusal, match=r"notes\.png is not a picture"):
         read_picture(path)
 
 
-def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused_as_such(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="does not exist"):
         read_picture(tmp_path / "nothing.png")
     with pytest.raises(Refusal, match="is a folder"):
@@ -130,9 +132,12 @@ def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path: Path) -> None:
 
 def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    Image.new("1", (1 << 15, (1 << 13) + 1)).save(tmp_path / "bomb.png")
+    header = struct.pack(">II5B", 1 << 15, (1 << 13) + 1, 1, 0, 0, 0, 0)  # one bit of grey
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(9))), (b"IEND", b"")]
+    framed = (struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks)
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
     tracemalloc.start()
-    with pytest.raises(Refusal, match=r"bomb\.png is 32768 x 8193, more than the 268,435,456 pixels that are read"):
+    with pytest.raises(Refusal, match=r"bomb\.png is 32768 x 8193, more than the limit of 268,435,456 pixels"):
         read_picture(tmp_path / "bomb.png")
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()

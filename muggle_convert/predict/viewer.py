@@ -1,0 +1,85 @@
+"""One model, or two to compare: predicting for a picture, and drawing the prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from model_defs.config import OutputConfig
+from model_defs.network import Network
+from muggle_convert.draw.comparison import Comparison, compare
+from muggle_convert.draw.panels import Panel, arrange
+from muggle_convert.draw.predictions import bare_panel, draw_comparison, panel_with_legend
+from muggle_convert.draw.scales import Scale, scale_of
+from muggle_convert.errors import Refusal
+from muggle_convert.outputs import FORMATS, Prediction, fitted_to_metres, kind_of
+from muggle_convert.predict.metres import Known
+from muggle_convert.predict.photographs import Pixels
+from muggle_convert.predict.predictor import main_map
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """A picture and what was predicted for it."""
+
+    picture: Pixels
+    prediction: Prediction
+    output: OutputConfig  # what the prediction's numbers mean
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Predicts, and draws its predictions."""
+
+    models: tuple[Network, ...]  # the second is compared with the first
+    names: tuple[str, ...]
+    size: int | None = None
+    known: Known | None = None
+    with_picture: bool = False
+    legend: bool = True
+
+    def check(self, form: str) -> None:
+        """Refuse at once what would be refused for every picture."""
+        model, name = self.models[0], self.names[0]
+        predicts, kind = model.config.output.kind, kind_of(model.config.output)
+        if len(model.inputs) > 1:
+            raise Refusal(f"{name} sees two pictures together: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
+        if form not in kind.formats:
+            fitting = ", ".join(name for name in FORMATS if name in kind.formats)
+            raise Refusal(f"{name} predicts {predicts}, which {form} cannot hold; write it with --format {fitting}.")
+        if self.known and not kind.can_be_fitted:
+            raise Refusal(f"{name} predicts {predicts}, so known distances are of no use; leave --known out.")
+        if len(self.models) > 1 and form != "png":
+            raise Refusal("a comparison is a picture; write it with --format png.")
+
+    def view(self, picture: Pixels) -> Viewed:
+        predictions = [main_map(model.predict(picture, self.size)) for model in self.models]
+        output = self.models[0].config.output
+        for name, prediction in zip(self.names, predictions, strict=True):
+            if not np.isfinite(prediction).any():
+                raise Refusal(
+                    f"{name} predicts no finite number for any pixel; its weights may hold NaNs or infinities, and muggle-convert convert counts them."
+                )
+        if len(self.models) > 1:
+            one, other = (model.config for model in self.models)
+            return Viewed(picture, predictions[0], output, compare(predictions[0], one, predictions[1], other))
+        if self.known:
+            return Viewed(picture, self.models[0].to_metres(predictions[0], self.known), fitted_to_metres(output))
+        return Viewed(picture, predictions[0], output)
+
+    def draw(self, viewed: Viewed, scale: Scale | None = None) -> Image.Image:
+        if viewed.comparison is not None:
+            return draw_comparison(viewed.comparison, (self.names[0], self.names[1]), viewed.picture if self.with_picture else None)
+        if self.legend:
+            panel = panel_with_legend(viewed.prediction, viewed.output, scale=scale)
+        else:
+            panel = bare_panel(viewed.prediction, viewed.output, scale)
+        return arrange([Panel(viewed.picture), panel] if self.with_picture else [panel])
+
+    def scale(self, viewed: Viewed) -> Scale | None:
+        """The scale of one prediction; a video keeps it steady from frame to frame."""
+        distance = kind_of(viewed.output).distance
+        return scale_of(viewed.prediction, distance) if distance is not None else None

@@ -1,0 +1,105 @@
+"""Videos through ffmpeg, and a clear refusal without it."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from muggle_convert import Refusal
+from muggle_convert.predict.formats import write_video
+from muggle_convert.predict.video import encoder, even, open_video
+from muggle_convert.predict.viewer import Viewer
+from tests.goldens import uint8_picture
+
+
+def video(path: Path, frames: int = 10, rate: int = 5, size: tuple[int, int] = (48, 64)) -> Path:
+    """A grey that brightens from frame to frame."""
+    with encoder(path, Fraction(rate), size) as stream:
+        for number in range(frames):
+            stream.write(np.full((*size, 3), 20 * number % 256, np.uint8).tobytes())
+    return path
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_frames_come_in_order_with_the_size_and_the_rate_of_the_video(tmp_path: Path) -> None:
+    opened = open_video(video(tmp_path / "walk.mp4"))
+    frames = list(opened)
+    assert opened.rate == 5
+    assert opened.frames == len(frames) == 10
+    assert {frame.shape for frame in frames} == {(48, 64, 3)}
+    assert np.allclose([frame.mean() for frame in frames], 20 * np.arange(10), atol=3)
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_fewer_frames_per_second_may_be_taken(tmp_path: Path) -> None:
+    opened = open_video(video(tmp_path / "walk.mp4"), rate=2.5)
+    assert opened.rate == Fraction(5, 2)
+    assert len(list(opened)) == 5
+
+
+@pytest.mark.parametrize("ffmpeg", ["real"], indirect=True)
+@pytest.mark.usefixtures("ffmpeg")
+def test_a_video_with_a_rotation_comes_upright(tmp_path: Path) -> None:
+    turned = video(tmp_path / "walk.mp4")
+    data = bytearray(turned.read_bytes())
+    matrix = data.index(b"tkhd") + 44  # of the track's header, which players apply to every frame
+    quarter_turn = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    struct.pack_into(">9i", data, matrix, *quarter_turn)
+    turned.write_bytes(data)
+    assert next(iter(open_video(turned))).shape == (64, 48, 3)
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.mp4"
+    path.write_text("not a video")
+    with pytest.raises(Refusal, match=r"notes\.mp4 is not a video that ffmpeg reads"):
+        open_video(path)
+
+
+def test_a_video_that_was_cut_off_is_not_taken_for_a_shorter_one(tmp_path: Path, ffmpeg: str) -> None:
+    with encoder(tmp_path / "walk.mp4", Fraction(10), (48, 64)) as stream:
+        for number in range(40):
+            stream.write(uint8_picture(48, 64, number).tobytes())
+    cut = tmp_path / "walk.mkv"  # Matroska can be read up to where it ends
+    if ffmpeg == "real":
+        subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "walk.mp4", "-c", "copy", cut], check=True)
+    else:
+        (tmp_path / "walk.mp4").rename(cut)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    with pytest.raises(Refusal, match=r"walk\.mkv ends after \d+ of 40 frames \(File ended prematurely"):
+        list(open_video(cut))
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_a_video_without_a_picture_at_the_requested_rate_is_refused(tmp_path: Path) -> None:
+    opened = open_video(video(tmp_path / "walk.mp4"), rate=0.001)
+    with pytest.raises(Refusal, match=r"walk\.mp4 gives no picture at 0\.001 frames per second"):
+        write_video(Viewer((), ()), opened, tmp_path / "depth.mp4", lambda: None)
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_a_missing_video_is_refused_as_missing(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"walk\.mp4 does not exist"):
+        open_video(tmp_path / "walk.mp4")
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_the_reason_ffmpeg_gives_for_not_writing_is_passed_on(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"the video could not be written \(.*No such file or directory"):
+        video(tmp_path / "no such folder" / "walk.mp4", frames=2000)
+
+
+def test_a_missing_ffmpeg_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Refusal, match=r"walk\.mp4 is a video, and ffmpeg, which reads videos, is not installed"):
+        open_video(tmp_path / "walk.mp4")
+
+
+def test_frames_lose_an_odd_row_or_column() -> None:
+    assert even(np.zeros((47, 65, 3), np.uint8)).shape == (46, 64, 3)
