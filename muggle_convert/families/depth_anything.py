@@ -16,9 +16,7 @@ from muggle_convert.families.shared.decoder import (
     compose_head,
     depth_head,
     enlarged,
-    fused,
-    fusion,
-    fusion_projections,
+    scratch,
     told_readout,
 )
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
@@ -70,9 +68,7 @@ ORIGINAL = RuleSet(
             convolution("projects.{s}", "reassemble.{s:scale}.resample.0", "reassemble.features[s]", "width", 1),
         ),
         enlarged("resize_layers.{s}"),
-        fused("reassemble.features[s]"),
-        fusion(),
-        fusion_projections(),
+        scratch("reassemble.features[s]"),
         depth_head("scratch.output_conv1", "scratch.output_conv2.0", "scratch.output_conv2.2"),
     ),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import BEiTConfig
 from muggle_convert.families.shared import papers
-from muggle_convert.families.shared.decoder import CLASSIFIER, fused, fusion, fusion_projections
+from muggle_convert.families.shared.decoder import CLASSIFIER, scratch
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, depth_and_segmentation
 from muggle_convert.families.shared.published import of_midas
@@ -83,9 +83,7 @@ LAYOUTS = depth_and_segmentation(
     unused("pretrained.model.norm.{p:parameter}", "only a classifier has a norm after the last block"),
     HEAD,
     REASSEMBLY,
-    fused("reassemble.features[s]"),
-    fusion(),
-    fusion_projections(),
+    scratch("reassemble.features[s]"),
 )
 
 KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}

@@ -15,17 +15,12 @@ from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import (
     CLASSIFIER,
-    compose_fusion,
-    compose_head,
     depth_head,
-    fused,
-    fusion,
-    fusion_projections,
-    reassembled_maps,
+    scratch,
 )
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.family import Family, Glance, Released, Setting
-from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, told_output
+from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, compose_from_maps
 from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import on_encoder, whole_numbers
@@ -169,9 +164,7 @@ def _last_width(encoder: LeViTConfig, fields: Fields) -> int:
 
 _ENDS: tuple[Any, ...] = (
     *map(_stem_layer, range(4)),
-    fused("widths[s]", scales=3),
-    fusion(scales=3),
-    fusion_projections(scales=3),
+    scratch("widths[s]", scales=3),
     *map(_transposed_layer, range(2)),
     depth_head("scratch.output_conv.0", "scratch.output_conv.2", "scratch.output_conv.4", _last_width),
 )
@@ -212,16 +205,7 @@ TAPS = Setting("the three MLPs whose outputs are used, as the original counts, s
 
 def _configure(reading: Reading) -> DPTConfig:
     encoder = _encoder(reading)
-    head = compose_head(reading, "double")
-    return DPTConfig(
-        family=reading.family.name,
-        encoder=encoder,
-        reassemble=reassembled_maps(reading),
-        fusion=compose_fusion(reading, "to next"),
-        head=head,
-        image=_image(reading, encoder.side),
-        output=told_output(reading, head),
-    )
+    return compose_from_maps(reading, encoder, _image(reading, encoder.side))
 
 
 def _encoder(reading: Reading) -> LeViTConfig:

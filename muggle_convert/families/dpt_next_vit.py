@@ -12,16 +12,11 @@ from muggle_convert.errors import Contradiction
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import (
     CLASSIFIER,
-    compose_fusion,
-    compose_head,
-    fused,
-    fusion,
-    fusion_projections,
-    reassembled_maps,
+    scratch,
 )
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.family import Family, Glance, Released
-from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
+from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, compose_from_maps
 from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.rules import RuleSet, batch_norm, convolution, each, linear, normalized_convolution, stack, unused, where
@@ -135,9 +130,7 @@ ORIGINAL = RuleSet(
     ),
     unused("pretrained.model.norm.{p:batch_norm}", "only a classifier has a norm after the last block"),
     unused("pretrained.model.proj_head.0.{p:parameter}", CLASSIFIER),
-    fused(_handed_on),
-    fusion(),
-    fusion_projections(),
+    scratch(_handed_on),
     DEPTH_HEAD,
 )
 
@@ -145,16 +138,7 @@ REDUCTIONS = (8, 4, 2, 1)
 
 
 def _configure(reading: Reading) -> DPTConfig:
-    head = compose_head(reading, "double")
-    return DPTConfig(
-        family=reading.family.name,
-        encoder=_encoder(reading),
-        reassemble=reassembled_maps(reading),
-        fusion=compose_fusion(reading, "to next"),
-        head=head,
-        image=_image(reading),
-        output=told_output(reading, head),
-    )
+    return compose_from_maps(reading, _encoder(reading), _image(reading))
 
 
 def _encoder(reading: Reading) -> NextViTConfig:

@@ -8,7 +8,7 @@ from model_defs.config import DPTConfig
 from model_defs.encoder_config import ViTConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.attention import full, full_attention, told_heads
-from muggle_convert.families.shared.decoder import fused, fusion, fusion_projections
+from muggle_convert.families.shared.decoder import scratch
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, depth_and_segmentation
 from muggle_convert.families.shared.published import of_dpt, of_midas
@@ -37,9 +37,7 @@ LAYOUTS = depth_and_segmentation(
     LAST_NORM,
     HEAD,
     REASSEMBLY,
-    fused("reassemble.features[s]"),
-    fusion(),
-    fusion_projections(),
+    scratch("reassemble.features[s]"),
 )
 
 KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}

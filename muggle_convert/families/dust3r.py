@@ -12,7 +12,7 @@ from model_defs.config import DPTConfig, ImageConfig, OutputConfig, ReassembleCo
 from model_defs.encoder_config import CroCoConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
-from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head, enlarged, fused, fusion, fusion_projections
+from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head, enlarged, scratch
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
 from muggle_convert.families.shared.family import Family, Glance, Released, Setting
 from muggle_convert.families.shared.published import Published
@@ -55,9 +55,7 @@ def _decoder(block: str, here: str) -> Row:
 _VIEW = (
     each("s", 4, convolution("act_postprocess.{s}.0", "reassemble.{s:scale}.resample.0", "reassemble.features[s]", _tapped, 1)),
     enlarged("act_postprocess.{s}.1"),
-    fused("reassemble.features[s]"),
-    fusion(),
-    fusion_projections(),
+    scratch("reassemble.features[s]"),
     depth_head("head.0", "head.2", "head.4"),
     duplicate("scratch.layer_rn.{s}.weight", same_as="scratch.layer{s+1}_rn.weight"),
     duplicate("act_{s+1}_postprocess.{i}.{p:parameter}", same_as="act_postprocess.{s}.{i}.{p:parameter}"),

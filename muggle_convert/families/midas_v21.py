@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig, FusionConfig
+from model_defs.config import DPTConfig
 from model_defs.encoder_config import ResNeXtConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.shared import papers
-from muggle_convert.families.shared.decoder import compose_fusion, compose_head, fused, fusion, reassembled_maps
+from muggle_convert.families.shared.decoder import fused, fusion
 from muggle_convert.families.shared.family import Family, Glance, Released
-from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
+from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, compose_from_maps
 from muggle_convert.families.shared.midas_v21 import imagenet_image, stem
 from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
@@ -59,25 +59,13 @@ ORIGINAL = RuleSet(
 
 
 def _configure(reading: Reading) -> DPTConfig:
-    head = compose_head(reading, "double unaligned")
     grouped = "imgencoder.stages.0.0.grouped.weight"
     groups = reading.measure("encoder.groups", grouped, lambda shape: max(1, shape[0] // shape[1]))
-    return DPTConfig(
-        family=reading.family.name,
-        encoder=reading.compose(ResNeXtConfig, "encoder", groups=groups),
-        reassemble=reassembled_maps(reading),
-        fusion=_fusion(reading),
-        head=head,
-        image=imagenet_image(reading, 384),
-        output=told_output(reading, head),
-    )
-
-
-def _fusion(reading: Reading) -> FusionConfig:
-    fusion = compose_fusion(reading, "double")
-    if len(set(fusion.widths)) > 1:
-        raise Contradiction(f"{reading.looks} but its fusion is {fusion.widths} wide, where all blocks have one width.")
-    return fusion
+    widths = reading.value("fusion.widths")
+    if len(set(widths)) > 1:
+        raise Contradiction(f"{reading.looks} but its fusion is {widths} wide, where all blocks have one width.")
+    encoder = reading.compose(ResNeXtConfig, "encoder", groups=groups)
+    return compose_from_maps(reading, encoder, imagenet_image(reading, 384), "double unaligned", "double")
 
 
 MIDAS_V21 = Family(

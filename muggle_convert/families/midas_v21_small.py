@@ -7,9 +7,9 @@ import re
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import EfficientNetLiteConfig
 from muggle_convert.families.shared import papers
-from muggle_convert.families.shared.decoder import compose_fusion, compose_head, fused, fusion, fusion_projections, reassembled_maps
+from muggle_convert.families.shared.decoder import scratch
 from muggle_convert.families.shared.family import Family, Glance, Released
-from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, told_output
+from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, compose_from_maps
 from muggle_convert.families.shared.midas_v21 import imagenet_image, stem
 from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
@@ -59,34 +59,20 @@ ORIGINAL = RuleSet(
             normalized_convolution(LATER + ".conv_pwl", LATER + ".bn3", LATER_HERE + ".project", "widths[s + 1]", _expanded, 1),
         ),
     ),
-    fused(_tapped),
-    fusion(),
-    fusion_projections(),
+    scratch(_tapped),
     DEPTH_HEAD,
 )
 
 
 def _configure(reading: Reading) -> DPTConfig:
-    head = compose_head(reading, "double unaligned")
-    return DPTConfig(
-        family=reading.family.name,
-        encoder=_encoder(reading),
-        reassemble=reassembled_maps(reading),
-        fusion=compose_fusion(reading, "double"),
-        head=head,
-        image=imagenet_image(reading, 256),
-        output=told_output(reading, head),
-    )
-
-
-def _encoder(reading: Reading) -> EfficientNetLiteConfig:
-    return reading.compose(
+    encoder = reading.compose(
         EfficientNetLiteConfig,
         "encoder",
         strides=reading.convention("encoder.strides", STRIDES, "EfficientNet's stages halve the map here"),
         expansion=reading.measure("encoder.expansion", "imgencoder.stages.1.0.expand.weight", lambda shape: shape[0] // shape[1]),
         taps=reading.convention("encoder.taps", TAPS, "the last stage before each halving"),
     )
+    return compose_from_maps(reading, encoder, imagenet_image(reading, 256), "double unaligned", "double")
 
 
 MIDAS_V21_SMALL = Family(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_defs.config import SCALES, FusionConfig, FusionResize, HeadConfig, HeadResize, ReassembleConfig
+from model_defs.config import SCALES, FusionConfig, FusionResize, HeadConfig, HeadResize
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.rules import Row, batch_norm, convolution, each, given, optional, unread
@@ -12,6 +12,11 @@ from muggle_convert.rules.templates import Template
 
 CLASSIFIER = "the classifier of the encoder's own training"  # why many files hold more than a network for depth reads
 KERNELS = {"spatial_upx4": 4, "spatial_upx2": 2, "spatial_downx2": 3}  # of the convolutions that bring tokens to their scale
+
+
+def scratch(inputs: Size, scales: int = 4) -> tuple[Row, ...]:
+    """All of the originals' `scratch` but the head: projections of maps of some width, and their fusion."""
+    return fused(inputs, scales), *fusion(scales), fusion_projections(scales)
 
 
 def fused(inputs: Size, scales: int = 4) -> Row:
@@ -73,11 +78,6 @@ def compose_fusion(reading: Reading, resize: FusionResize) -> FusionConfig:
 
 def compose_head(reading: Reading, resize: HeadResize) -> HeadConfig:
     return reading.compose(HeadConfig, "head", resize=reading.convention("head.resize", resize, "how this family's code runs"))
-
-
-def reassembled_maps(reading: Reading) -> ReassembleConfig:
-    """Of an encoder whose stages hand over maps: nothing to project, and no class token."""
-    return reading.rest("reassemble", ReassembleConfig((), "ignore"), Source.SHAPE, "the stages hand over maps, and no class token")
 
 
 def told_readout(reading: Reading) -> str:

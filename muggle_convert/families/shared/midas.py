@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from model_defs.config import DPTConfig, HeadConfig, ImageConfig, OutputConfig
+from model_defs.config import DPTConfig, FusionResize, HeadConfig, HeadResize, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.encoder_config import EncoderConfig
 from muggle_convert.errors import Refusal
-from muggle_convert.families.shared.decoder import depth_head
+from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.family import Setting
 from muggle_convert.families.shared.reading import Reading
@@ -58,6 +59,16 @@ OUTPUT_SETTINGS: dict[str, Setting] = {"scale": SCALE, "shift": SHIFT, "invert":
 # What DPT's code holds for its metric models and no file does: inverse depth = scale * prediction + shift.
 INVERSIONS = {"kitti": {"scale": 0.00006016, "shift": 0.00579}, "nyu": {"scale": 0.000305, "shift": 0.1378}}
 TO_INVERT = "--set scale=… --set shift=… --set invert=true"
+
+
+def compose_from_maps(
+    reading: Reading, encoder: EncoderConfig, image: ImageConfig, head: HeadResize = "double", fusion: FusionResize = "to next"
+) -> DPTConfig:
+    """The network of an encoder whose stages hand over maps: nothing to project, and no class token."""
+    ending = compose_head(reading, head)
+    maps = reading.rest("reassemble", ReassembleConfig((), "ignore"), Source.SHAPE, "the stages hand over maps, and no class token")
+    fused, output = compose_fusion(reading, fusion), told_output(reading, ending)
+    return DPTConfig(reading.family.name, encoder, maps, fused, ending, image, output)
 
 
 def told_image(reading: Reading, head: HeadConfig, size: int, why: str) -> ImageConfig:

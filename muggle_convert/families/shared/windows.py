@@ -7,15 +7,10 @@ from collections.abc import Sequence
 from model_defs.config import DPTConfig, ImageConfig
 from muggle_convert.families.shared.decoder import (
     CLASSIFIER,
-    compose_fusion,
-    compose_head,
-    fused,
-    fusion,
-    fusion_projections,
-    reassembled_maps,
+    scratch,
 )
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.midas import DEPTH_HEAD, told_output
+from muggle_convert.families.shared.midas import DEPTH_HEAD, compose_from_maps
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.window_buffers import (
     BLOCK,
@@ -78,27 +73,15 @@ def _layout(merging: str, own: Sequence[Row], merged: Size, classifier: str, oth
         norm("pretrained.model.norm", unread("only a classifier has a norm after the last stage"), f"width << {STAGES - 1}"),
         linear(f"pretrained.model.{classifier}", unread(CLASSIFIER), 1000, f"width << {STAGES - 1}"),
         unused(f"pretrained.model.{other_classifier}.{{p:parameter}}", CLASSIFIER),
-        fused("width << s"),
-        fusion(),
-        fusion_projections(),
+        scratch("width << s"),
         DEPTH_HEAD,
     )
 
 
 def compose_network(reading: Reading, encoder: Windowed) -> DPTConfig:
     """The decoder and both ends; how the size of the pictures is known, `told_grid` has noted."""
-    head = compose_head(reading, "double")
     channels = reading.value("image.channels")
     size, across = pixels_of(encoder, encoder.grid)
     image = ImageConfig(channels, size, False, "closest", 32, (0.5,) * channels, (0.5,) * channels, across)
-    return DPTConfig(
-        family=reading.family.name,
-        encoder=encoder,
-        reassemble=reassembled_maps(reading),
-        fusion=compose_fusion(reading, "to next"),
-        head=head,
-        image=reading.rest(
-            "image", image, Source.CONVENTION, "how MiDaS was trained: all pictures in one shape, mean and standard deviation one half"
-        ),
-        output=told_output(reading, head),
-    )
+    why = "how MiDaS was trained: all pictures in one shape, mean and standard deviation one half"
+    return compose_from_maps(reading, encoder, reading.rest("image", image, Source.CONVENTION, why))
