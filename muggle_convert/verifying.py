@@ -12,7 +12,7 @@ from pathlib import Path
 from muggle_convert.checkpoints import DType, TensorEntry, printable, same_bytes, tensor_chunks
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.restore import kept_tensors, model_tensors
-from muggle_convert.files.casting import TARGETS, Cast
+from muggle_convert.files.casting import FLOAT_TYPES, Cast
 from muggle_convert.identify.document import KEY
 from muggle_convert.identify.dropped import check_one, is_exact
 from muggle_convert.identify.match import Match
@@ -41,7 +41,7 @@ class Fared(Enum):
     ADDED = "not in the original"
 
 
-ROUNDED_FROM = (DType.F64, *TARGETS.values())  # what a conversion can round
+ROUNDED_FROM = (DType.F64, *FLOAT_TYPES.values())  # what a conversion can round
 FAILURES = (Fared.DIFFERENT, Fared.MISSING, Fared.ADDED)
 LEFT_OUT = (Fared.UNUSED, Fared.ASKED)  # and said so; nothing makes these again
 
@@ -148,7 +148,7 @@ class _Comparison:
         detail = ""
         if entry.dtype is not made.dtype:
             detail = f"{entry.dtype.code} in the original, {made.dtype.code} in the converted file"
-            if not (entry.dtype in ROUNDED_FROM and made.dtype in TARGETS.values()):
+            if not (entry.dtype in ROUNDED_FROM and made.dtype in FLOAT_TYPES.values()):
                 return Verdict(entry.name, Fared.DIFFERENT, detail)
             cast = self.casts.setdefault(made.dtype, Cast(made.dtype))
             chunks = (cast(printable(entry.name), entry.dtype, part) for part in tensor_chunks(entry))

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from muggle_convert.checkpoints.values import Global, Inert, Pairs, Value
+from muggle_convert.checkpoints.pickle_values import Global, Inert, Pairs, Value
 
 KEYS = ("args", "hyper_parameters", "opt", "config", "cfg", "hparams", "options", "model_args", "model_config")
 DEEPEST = 8

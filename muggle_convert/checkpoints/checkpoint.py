@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.checkpoints.dtypes import DType
-from muggle_convert.checkpoints.files import FileStamp
+from muggle_convert.checkpoints.element_types import DType
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """What tells one state of a file from another."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileStamp:
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import stat
 from itertools import islice
 from pathlib import Path
 
-from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable
 from muggle_convert.checkpoints.recognise import reader_of
+from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Checkpoint, TensorEntry
-from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.files import SourceFile, reason_of
+from muggle_convert.checkpoints.file_contents import FileContents
 from muggle_convert.checkpoints.folders import INDEX, checkpoint_in, shards_in
 from muggle_convert.checkpoints.limits import DEFAULT_LIMITS, Limits
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.pickle_values import Pairs, Tensor
 from muggle_convert.checkpoints.recognise import reader_of
+from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.checkpoints.source_file import SourceFile, reason_of
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.checkpoints.unwrap import flat, unwrap
-from muggle_convert.checkpoints.values import Pairs, Tensor
 from muggle_convert.errors import Refusal, about
 
 SIDECAR = "config.json"
@@ -51,12 +51,12 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
     )
 
 
-def _read(path: Path, limits: Limits) -> Contents:
+def _read(path: Path, limits: Limits) -> FileContents:
     with SourceFile(path) as file:
         return reader_of(file)(file, limits)
 
 
-def _read_shards(index: Path, limits: Limits) -> Contents:
+def _read_shards(index: Path, limits: Limits) -> FileContents:
     tensors: list[tuple[str, Tensor]] = []
     metadata: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def _read_shards(index: Path, limits: Limits) -> Contents:
         tensors += held.items()
         metadata |= contents.metadata
         warnings += tuple(f"{printable(shard.name)}: {warning}" for warning in contents.warnings)
-    return Contents("sharded folder", Pairs(list(tensors)), metadata, warnings)
+    return FileContents("sharded folder", Pairs(list(tensors)), metadata, warnings)
 
 
 def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:

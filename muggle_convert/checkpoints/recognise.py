@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.files import SourceFile
+from muggle_convert.checkpoints.file_contents import FileContents
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.safetensors_file import read_safetensors
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.torch_legacy import OPENING, read_torch_legacy
 from muggle_convert.checkpoints.torch_zip import read_torch_zip
 from muggle_convert.errors import Refusal
@@ -48,7 +48,7 @@ STRANGERS: tuple[tuple[str, str], ...] = (
 )
 
 
-def reader_of(file: SourceFile) -> Callable[[SourceFile, Limits], Contents]:
+def reader_of(file: SourceFile) -> Callable[[SourceFile, Limits], FileContents]:
     """Who reads this file; a `Refusal` says what else it is."""
     if not file.size:
         raise Refusal("is empty; download it again")

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal
 
 DEEPEST = 30

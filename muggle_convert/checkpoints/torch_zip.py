@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from muggle_convert.checkpoints.checkpoint import Record
-from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.files import SourceFile
-from muggle_convert.checkpoints.knots import refuse_knots
+from muggle_convert.checkpoints.container_checks import check_containers
+from muggle_convert.checkpoints.file_contents import FileContents
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.pickle_machine import PickleMachine
-from muggle_convert.checkpoints.reading import chunks_within, gathered
-from muggle_convert.checkpoints.torch_values import TorchMeaning
-from muggle_convert.checkpoints.values import Storage
+from muggle_convert.checkpoints.pickle_values import Storage
+from muggle_convert.checkpoints.safe_text import printable, shown
+from muggle_convert.checkpoints.source_file import SourceFile
+from muggle_convert.checkpoints.tensor_bytes import chunks_within, gathered
+from muggle_convert.checkpoints.torch_globals import TorchGlobals
 from muggle_convert.checkpoints.zip_archive import Member, read_members
 from muggle_convert.errors import Refusal
 
@@ -19,15 +19,15 @@ VERSIONS = range(1, 11)  # that torch reads; it has written 3 since 1.6
 BYTE_ORDERS = {b"little": "little", b"big": "big"}
 
 
-def read_torch_zip(file: SourceFile, limits: Limits) -> Contents:
+def read_torch_zip(file: SourceFile, limits: Limits) -> FileContents:
     archive = _Archive(file, limits)
-    meaning = TorchMeaning(archive.record_of)
-    machine = PickleMachine(archive.small("data.pkl"), meaning, limits)
+    functions = TorchGlobals(archive.record_of)
+    machine = PickleMachine(archive.small("data.pkl"), functions, limits)
     root = machine.run()
     if machine.position != len(machine.data):
         raise Refusal(f"its pickle is followed by {len(machine.data) - machine.position:,} bytes that belong to nothing")
-    refuse_knots(root)
-    return Contents("torch zip", root, warnings=archive.warnings + meaning.warnings)
+    check_containers(root)
+    return FileContents("torch zip", root, warnings=archive.warnings + functions.warnings)
 
 
 class _Archive:

@@ -12,9 +12,9 @@ from typing import Any
 from muggle_convert.checkpoints.arguments import KEYS as ARGUMENT_KEYS
 from muggle_convert.checkpoints.arguments import LONGEST_TEXT, arguments_of, plain
 from muggle_convert.checkpoints.checkpoint import TensorEntry
-from muggle_convert.checkpoints.harm import is_harmful
-from muggle_convert.checkpoints.names import LONGEST, printable, shown
-from muggle_convert.checkpoints.values import Inert, Pairs, Tensor, Unsupported, Value
+from muggle_convert.checkpoints.malicious_names import is_harmful
+from muggle_convert.checkpoints.pickle_values import Inert, Pairs, Tensor, Unsupported, Value
+from muggle_convert.checkpoints.safe_text import LONGEST, printable, shown
 from muggle_convert.errors import Refusal
 
 KEYS = (

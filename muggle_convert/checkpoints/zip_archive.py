@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.errors import Refusal
 
 END = struct.Struct("<4s4H2LH")

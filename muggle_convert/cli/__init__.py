@@ -10,7 +10,7 @@ from io import TextIOWrapper
 import click
 from click_default_group import DefaultGroup
 
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.version import VERSION
 

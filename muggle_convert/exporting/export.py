@@ -11,10 +11,10 @@ from typing import Any
 
 from muggle_convert.checkpoints import Limits, printable
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.files import FileOut, TextFile, TorchFile, write_files
-from muggle_convert.exporting.keeper import refuse_another_original
+from muggle_convert.exporting.file_formats import FileOut, TextFile, TorchFile, write_files
 from muggle_convert.exporting.preprocessor import preprocessor_config
 from muggle_convert.exporting.restore import Restored, model_tensors, refuse_too_much, restore
+from muggle_convert.exporting.same_original import refuse_another_original
 from muggle_convert.exporting.shards import safetensors_files
 from muggle_convert.families import FAMILIES
 from muggle_convert.files.target import check_target

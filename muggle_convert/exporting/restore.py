@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import DType, Limits, TensorEntry, printable
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.contents import Content, computed, copied
+from muggle_convert.exporting.exported_tensor import ExportedTensor, computed, copied
 from muggle_convert.identify.document import LeftOut
 from muggle_convert.identify.dropped import remade
 from muggle_convert.identify.match import Match
@@ -24,7 +24,7 @@ from muggle_convert.rules.operations import Run
 class Restored:
     """What a file in some layout will hold, and what has to be said of it."""
 
-    contents: tuple[Content, ...]
+    contents: tuple[ExportedTensor, ...]
     derived: tuple[str, ...]  # made again from the configuration
     zeros: tuple[str, ...]  # nobody kept them
     gone: Mapping[str, str]  # reason by name, for what the user had left out
@@ -51,7 +51,7 @@ def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match
         if (entry := kept.get(original_name(place, name))) is not None:
             contents[name] = copied(Made(name, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),)))
         elif drop.same_as is not None and (twin := contents.get(drop.same_as.write(fields) or "")) is not None:
-            contents[name] = Content(name, twin.dtype, twin.shape, twin.chunks, twin.storage)
+            contents[name] = ExportedTensor(name, twin.dtype, twin.shape, twin.chunks, twin.storage)
         elif drop.fate is Fate.DERIVABLE:
             contents[name] = _derived(name, drop, matched.config, fields, left.dtype)
             derived.append(name)
@@ -106,7 +106,7 @@ def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
     return {name: LeftOut("", DType.I64 if name.endswith("num_batches_tracked") else floating, shape) for name, shape in owned.items()}
 
 
-def _derived(name: str, drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> Content:
+def _derived(name: str, drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> ExportedTensor:
     """In whole numbers where it is made of whole numbers, whatever the weights are in."""
     assert drop.derive is not None
     array = drop.derive(config.encoder, fields)

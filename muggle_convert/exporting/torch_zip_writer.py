@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from muggle_convert.exporting.contents import Content
+from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.pickle_writer import StoredTensor, state_dict_pickle
 from muggle_convert.files.target import Target
 
@@ -39,7 +39,7 @@ class Archive:
     """The whole file laid out, before a byte is written."""
 
     small: tuple[tuple[Member, bytes], ...]
-    records: tuple[tuple[Member, Content], ...]
+    records: tuple[tuple[Member, ExportedTensor], ...]
     directory: int
 
     @property
@@ -52,10 +52,10 @@ class Archive:
         yield from (member for member, _ in self.records)
 
 
-def lay_out_archive(contents: Sequence[Content]) -> Archive:
+def lay_out_archive(contents: Sequence[ExportedTensor]) -> Archive:
     """Tensors that share their elements get one record, as torch would give them."""
     keys: dict[object, str] = {}
-    owners: dict[str, Content] = {}
+    owners: dict[str, ExportedTensor] = {}
     tensors = []
     for content in contents:
         key = keys.setdefault(content.storage, str(len(keys)))

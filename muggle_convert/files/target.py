@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.checkpoints.hashing import FollowingHash
 from muggle_convert.errors import Refusal
+from muggle_convert.files.following_hash import FollowingHash
 
 
 class Target:

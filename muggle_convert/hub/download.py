@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.hub.hashes import noted_sha256_of
 from muggle_convert.hub.part import part
+from muggle_convert.hub.sha256_cache import cached_sha256_of
 from muggle_convert.version import VERSION
 
 CHUNK = 1 << 20
@@ -64,7 +64,7 @@ def check(path: Path, place: str, size: int | None, hash_prefix: str | None) -> 
     found = path.stat().st_size
     if size is not None and found != size:
         raise Refusal(f"{place} gave {found:,} bytes where {size:,} were expected; the file there is another one.")
-    if hash_prefix is not None and not (digest := noted_sha256_of(path)).startswith(hash_prefix):
+    if hash_prefix is not None and not (digest := cached_sha256_of(path)).startswith(hash_prefix):
         raise Refusal(f"{place} gave a file whose SHA-256 begins with {digest[:8]} where {hash_prefix[:8]} was expected; it is not used.")
 
 

@@ -13,7 +13,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
 from muggle_convert.hub.cache import cache_folder
-from muggle_convert.hub.speaking import hub_problems, is_of_transport
+from muggle_convert.hub.problems import hub_problems, is_of_transport
 
 if TYPE_CHECKING:
     from muggle_convert.hub.zoo import Entry

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.hub.speaking import hub_problems
+from muggle_convert.hub.problems import hub_problems
 from muggle_convert.identify.licences import Licence
 
 IDENTIFIERS = frozenset(

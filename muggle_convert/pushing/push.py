@@ -14,8 +14,8 @@ from typing import Any
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
-from muggle_convert.hub.hashes import noted_sha256_of
-from muggle_convert.hub.speaking import hub_problems
+from muggle_convert.hub.problems import hub_problems
+from muggle_convert.hub.sha256_cache import cached_sha256_of
 from muggle_convert.identify.licences import Licence, published_licence, stated_licence
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
@@ -123,7 +123,7 @@ def push(
             writing = WriteOptions(licence=licence, sync=False)
             sha256 = write(settle(matched, writing), weights, writing, hash_target=True).sha256
             matched = read(weights)
-        return _push(weights, sha256 or noted_sha256_of(weights), matched, repository, options, licence, licence_from)
+        return _push(weights, sha256 or cached_sha256_of(weights), matched, repository, options, licence, licence_from)
 
 
 def _check_token(repository: str, token: str | None) -> None:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muggle_convert.checkpoints import Checkpoint, DType, printable
-from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint
-from muggle_convert.checkpoints.hashing import sha256_of
+from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint, sha256_of
 from muggle_convert.errors import Refusal
-from muggle_convert.files.casting import TARGETS
+from muggle_convert.files.casting import FLOAT_TYPES
 from muggle_convert.files.safetensors_header import header
 from muggle_convert.files.target import Target
 from muggle_convert.identify.document import KEY, Document, LeftOut
@@ -126,13 +125,13 @@ def describe(settled: Plan, options: WriteOptions) -> Document:
 
 def _written(dtype: DType, options: WriteOptions) -> DType:
     """The element type a tensor of the source has, or would have, in the target."""
-    return TARGETS[options.dtype] if options.dtype and dtype.is_floating else dtype
+    return FLOAT_TYPES[options.dtype] if options.dtype and dtype.is_floating else dtype
 
 
 def _dtype(name: str | None) -> DType | None:
-    if name is not None and name not in TARGETS:
-        raise Refusal(f"{name!r} is not an element type to convert to; choose {', '.join(TARGETS)}.")
-    return None if name is None else TARGETS[name]
+    if name is not None and name not in FLOAT_TYPES:
+        raise Refusal(f"{name!r} is not an element type to convert to; choose {', '.join(FLOAT_TYPES)}.")
+    return None if name is None else FLOAT_TYPES[name]
 
 
 def check_not_source(checkpoint: Checkpoint, target: Path) -> None:

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import final
 
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.checkpoint import FileStamp
+from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal, about
-
-
-@dataclass(frozen=True)
-class FileStamp:
-    """What tells one state of a file from another."""
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> FileStamp:
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @final

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from muggle_convert.checkpoints.hashing import sha256_of
+from muggle_convert.checkpoints.fingerprint import sha256_of
 from muggle_convert.hub.cache import cache_folder
 
 
-def noted_sha256_of(path: Path) -> str:
+def cached_sha256_of(path: Path) -> str:
     """The hash of a file; from the notes of an earlier call where the file has not changed since, be it under another name."""
     status = path.stat()
     state = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"

@@ -13,7 +13,7 @@ from muggle_convert.rules import Shape
 
 
 @dataclass(frozen=True)
-class Content:
+class ExportedTensor:
     """One tensor of an exported file."""
 
     name: str
@@ -31,12 +31,12 @@ class Content:
         return self.count * self.dtype.size
 
 
-def copied(made: Made, name: str | None = None) -> Content:
+def copied(made: Made, name: str | None = None) -> ExportedTensor:
     """A tensor that is put together from stored ones, or from zeros."""
     name = name or made.name
-    return Content(name, made.dtype, made.shape, lambda: chunks_of(made), made.whole or name)
+    return ExportedTensor(name, made.dtype, made.shape, lambda: chunks_of(made), made.whole or name)
 
 
-def computed(name: str, dtype: DType, shape: Shape, elements: Callable[[], bytes]) -> Content:
+def computed(name: str, dtype: DType, shape: Shape, elements: Callable[[], bytes]) -> ExportedTensor:
     """A tensor that is made again when it is asked for."""
-    return Content(name, dtype, shape, lambda: iter([elements()]), name)
+    return ExportedTensor(name, dtype, shape, lambda: iter([elements()]), name)

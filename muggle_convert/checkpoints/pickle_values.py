@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
-from muggle_convert.checkpoints.dtypes import DType
+from muggle_convert.checkpoints.element_types import DType
 
 Value = Any  # None, bool, int, float, str, bytes, list, tuple, or one of the classes below
 

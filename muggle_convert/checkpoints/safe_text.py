@@ -5,7 +5,7 @@ from __future__ import annotations
 LONGEST = 200
 
 
-MOST_PARTS = 8
+MOST_ITEMS = 8
 
 
 def printable(name: object) -> str:
@@ -25,6 +25,6 @@ def shown(value: object) -> str:
         return printable(value)
     if value is None or isinstance(value, (bool, int, float)):
         return printable(repr(value))
-    if isinstance(value, (list, tuple)) and len(value) <= MOST_PARTS and not any(isinstance(part, (list, tuple)) for part in value):
+    if isinstance(value, (list, tuple)) and len(value) <= MOST_ITEMS and not any(isinstance(part, (list, tuple)) for part in value):
         return "[" + ", ".join(map(shown, value)) + "]"
     return f"a {type(value).__name__.lower()}"

@@ -1,22 +1,13 @@
-"""The SHA-256 of whole files: of those that are there, and of one that is being written."""
+"""The SHA-256 of a file that others are still writing."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
 from collections.abc import Callable
-from pathlib import Path
 from threading import Condition
 
 CHUNK = 1 << 20
-
-
-def sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 class FollowingHash:

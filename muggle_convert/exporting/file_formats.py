@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from muggle_convert.exporting.contents import Content
+from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.torch_zip_writer import lay_out_archive, write_archive
 from muggle_convert.files.safetensors_header import header
 from muggle_convert.files.target import Target
@@ -42,7 +42,7 @@ class TextFile:
 class SafetensorsFile:
     """Tensors in the order of the file."""
 
-    contents: Sequence[Content]
+    contents: Sequence[ExportedTensor]
 
     @cached_property
     def header(self) -> bytes:
@@ -64,7 +64,7 @@ class SafetensorsFile:
 class TorchFile:
     """What torch.save would write."""
 
-    def __init__(self, contents: Sequence[Content]) -> None:
+    def __init__(self, contents: Sequence[ExportedTensor]) -> None:
         self.archive = lay_out_archive(contents)
         self.size = self.archive.size
 

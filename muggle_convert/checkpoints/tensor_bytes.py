@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
-from muggle_convert.checkpoints.files import FileStamp, SourceFile
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.checkpoint import FileStamp, Record, TensorEntry
+from muggle_convert.checkpoints.element_types import NUMPY_KINDS, DType
+from muggle_convert.checkpoints.element_values import decode
+from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
@@ -85,6 +87,13 @@ def _inflated(file: SourceFile, record: Record, chunk_size: int) -> Iterator[mem
 def read_tensor(entry: TensorEntry) -> bytes:
     """The elements of one small tensor in row-major order and little endian, whatever way they are stored."""
     return bytes(gathered(tensor_chunks(entry)))
+
+
+def as_array(entry: TensorEntry) -> numpy.ndarray:
+    """All of a small tensor as numbers, where its values are evidence."""
+    if entry.dtype is not DType.BF16 and entry.dtype not in NUMPY_KINDS:
+        raise Refusal(f"{printable(entry.name)} is a {entry.dtype.code} tensor where numbers were expected; get the file again.")
+    return decode(entry.dtype, read_tensor(entry)).reshape(entry.shape)
 
 
 def same_bytes(one: Iterable[bytes | memoryview], other: Iterable[bytes | memoryview]) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from muggle_convert.checkpoints.names import printable
-from muggle_convert.checkpoints.values import Pairs, Value
+from muggle_convert.checkpoints.pickle_values import Pairs, Value
+from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal
 
 
-def refuse_knots(root: Value, deepest: int = 100) -> None:
+def check_containers(root: Value, deepest: int = 100) -> None:
     """Plain containers must be shallow and free of cycles, so that whoever walks them comes to an end, and say nothing twice."""
     walked: dict[int, bool] = {}  # by identity; True while the container is above the one that is walked
     path = [(root, iter(_children(root)))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from muggle_convert.checkpoints.values import Global
+from muggle_convert.checkpoints.pickle_values import Global
 
 _HARMFUL = re.compile(
     r"(os|posix|nt|subprocess|pty|runpy|socket|shutil|ctypes|importlib|webbrowser|code|pip|sys)(\..*)?"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from muggle_convert.checkpoints.values import Value
+from muggle_convert.checkpoints.pickle_values import Value
 
 
 @dataclass(frozen=True)
-class Contents:
+class FileContents:
     """The value at the root of a file; for a safetensors file, a dictionary of its tensors."""
 
     container: str

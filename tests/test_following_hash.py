@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from muggle_convert.checkpoints.hashing import FollowingHash
+from muggle_convert.files.following_hash import FollowingHash
 from muggle_convert.files.target import Target
 
 CONTENT = random.Random(1).randbytes(100_000)

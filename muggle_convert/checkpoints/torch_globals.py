@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 
 from muggle_convert.checkpoints.checkpoint import Record
-from muggle_convert.checkpoints.dtypes import DType
-from muggle_convert.checkpoints.harm import is_harmful
-from muggle_convert.checkpoints.names import printable, shown
-from muggle_convert.checkpoints.values import Global, Inert, Pairs, Storage, Tensor, Unsupported, Value, is_key
+from muggle_convert.checkpoints.element_types import DType
+from muggle_convert.checkpoints.malicious_names import is_harmful
+from muggle_convert.checkpoints.pickle_values import Global, Inert, Pairs, Storage, Tensor, Unsupported, Value, is_key
+from muggle_convert.checkpoints.safe_text import printable, shown
 from muggle_convert.errors import Refusal
 
 STORAGES: dict[str, DType] = {
@@ -74,7 +74,7 @@ MOST_NAMED = 8
 LARGEST = 1 << 62
 
 
-class TorchMeaning:
+class TorchGlobals:
     """The functions and storages of one torch file. `find_record` says where the bytes of a storage lie, and None while
     nobody can know yet."""
 
@@ -167,7 +167,7 @@ class TorchMeaning:
 # Rebuilding. Each function takes the arguments that torch's function of that name takes; None where they do not fit.
 
 
-def _rebuild_typed(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value:
+def _rebuild_typed(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
     """Storage, offset, shape, stride, and from the second version on requires_grad, hooks and what else is special."""
     if not 4 <= len(arguments) <= 7 or type(arguments[0]) is not Storage:
         return None
@@ -179,7 +179,7 @@ def _rebuild_typed(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value
     return _view(storage, storage.dtype, *arguments[1:4])
 
 
-def _rebuild_untyped(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value:
+def _rebuild_untyped(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
     """The third version names the element type, as newer ones have no storage class."""
     if not 7 <= len(arguments) <= 8 or type(arguments[0]) is not Storage or type(arguments[6]) is not Global:
         return None
@@ -191,13 +191,13 @@ def _rebuild_untyped(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Val
     return _view(arguments[0], dtype, *arguments[1:4])
 
 
-def _rebuild_parameter(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value:
+def _rebuild_parameter(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
     """A parameter is a tensor with notes about training: requires_grad, hooks and perhaps other attributes."""
     fits = 3 <= len(arguments) <= 4 and type(arguments[0]) in (Tensor, Unsupported)
     return arguments[0] if fits else None
 
 
-def _rebuild_from_type(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value:
+def _rebuild_from_type(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
     """A tensor that carries attributes or is of a subclass: the function that makes it, the class, arguments, state."""
     if len(arguments) != 4 or type(arguments[0]) is not Global or type(arguments[1]) is not Global or type(arguments[2]) is not tuple:
         return None
@@ -205,10 +205,10 @@ def _rebuild_from_type(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> V
         return Unsupported(f"a tensor of the class {printable(arguments[1])}")
     if str(arguments[0]) not in REBUILDING or str(arguments[0]).startswith("torch._tensor."):
         return Unsupported(f"a tensor that {printable(arguments[0])} makes")
-    return meaning.call(arguments[0], arguments[2])
+    return functions.call(arguments[0], arguments[2])
 
 
-REBUILDING: dict[str, Callable[[TorchMeaning, tuple[Value, ...]], Value]] = {
+REBUILDING: dict[str, Callable[[TorchGlobals, tuple[Value, ...]], Value]] = {
     "torch._utils._rebuild_tensor": _rebuild_typed,
     "torch._utils._rebuild_tensor_v2": _rebuild_typed,
     "torch._utils._rebuild_tensor_v3": _rebuild_untyped,
