@@ -9,10 +9,10 @@ from typing import Any
 
 from muggle_convert.checkpoints import Limits, printable
 from muggle_convert.errors import Refusal
-from muggle_convert.files.target import check_target
+from muggle_convert.files.target import check_not_source, check_target
 from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.plan import Plan
-from muggle_convert.writing.converted_file import Report, WriteOptions, check_not_source, settle, write
+from muggle_convert.writing.converted_file import Report, WriteOptions, settle, write
 
 
 def convert(

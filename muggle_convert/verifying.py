@@ -11,10 +11,10 @@ from pathlib import Path
 
 from muggle_convert.checkpoints import DType, TensorEntry, printable, same_bytes, tensor_chunks
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.restore import kept_tensors, model_tensors
 from muggle_convert.files.casting import FLOAT_TYPES, Cast
 from muggle_convert.identify.document import KEY
 from muggle_convert.identify.dropped import check_one, is_exact
+from muggle_convert.identify.kept import kept_tensors, model_tensors
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, open_anywhere, read
 from muggle_convert.identify.reading_like import read_like

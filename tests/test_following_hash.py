@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from muggle_convert.files.atomic import Target
 from muggle_convert.files.following_hash import FollowingHash
-from muggle_convert.files.target import Target
 
 CONTENT = random.Random(1).randbytes(100_000)
 

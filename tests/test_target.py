@@ -1,12 +1,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.files.target import Target
+from muggle_convert.files.atomic import Target
+
+
+@pytest.fixture(
+    params=[pytest.param("nameless", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux has nameless files")), "hidden"],
+    autouse=True,
+)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test runs with both kinds of partial file, the one of Linux and the one of everywhere else."""
+    if request.param == "hidden":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    return str(request.param)
 
 
 def write(path: Path, text: bytes = b"new", force: bool = False) -> None:
@@ -45,12 +57,15 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"theirs"
 
 
-def test_without_nameless_files_a_hidden_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "O_TMPFILE")
+def test_only_a_hidden_file_shows_while_it_is_written(tmp_path: Path, kind: str) -> None:
     with Target(tmp_path / "file", 3, force=False, sync=True) as target:
         target.write(0, b"new")
-        assert [path.name.startswith(".file.") for path in tmp_path.iterdir()] == [True]
+        assert [path.name[:6] for path in tmp_path.iterdir()] == ([] if kind == "nameless" else [".file."])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_existing_file_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    write(tmp_path / "file")
     with pytest.raises(Refusal, match="exists already"):
         write(tmp_path / "file")
 

@@ -143,7 +143,7 @@ def _row(
     from muggle_convert.building import load
     from muggle_convert.evaluation.results import Row
     from muggle_convert.evaluation.running import Sitting
-    from muggle_convert.inspecting import Inspection
+    from muggle_convert.inspection import Inspection
     from muggle_convert.plan import plan
 
     sitting = Sitting(to_device(load(matched), device), how, rules, dataset, size)

@@ -64,7 +64,7 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     from muggle_convert.draw.diagrams.measure import measure
     from muggle_convert.draw.diagrams.model import draw
     from muggle_convert.draw.diagrams.views import draw_views
-    from muggle_convert.files.replacing import replacing
+    from muggle_convert.files.atomic import replacing
 
     rows, columns = map(int, sides)
     try:
@@ -73,6 +73,6 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
         raise Refusal(f"the network does not take such an input: {problem}.") from None
     name, exact = match.released
     title = f"{match.family.title}, {name}" if exact else match.family.title
-    with replacing(target) as part:
+    with replacing(target) as partial:
         drawn = draw_views if match.config.output.kind == "points" else draw
-        part.write_text(drawn(match.config, parts, rows, columns, title), encoding="utf-8")
+        partial.write_text(drawn(match.config, parts, rows, columns, title), encoding="utf-8")

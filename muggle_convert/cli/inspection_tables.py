@@ -14,7 +14,7 @@ from rich.text import Text
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.tables import console, print_table
-from muggle_convert.inspecting import Inspection
+from muggle_convert.inspection import Inspection
 from muggle_convert.outputs import meaning
 
 WIDE = 120  # columns, in which a reason has room beside its value

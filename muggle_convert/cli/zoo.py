@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from muggle_convert.checkpoints import printable
-from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
 
 if TYPE_CHECKING:
@@ -88,18 +85,13 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
 
 
 def _copy(entry: Entry, target: Path) -> None:
-    """Out of the Hub's cache, which keeps the file, too."""
+    """A copy of the file in the Hub's cache, which keeps its own."""
+    from muggle_convert.files.atomic import replacing
     from muggle_convert.hub.locate import cached
 
     source = cached(entry)
-    partial = target.with_name(target.name + ".part")
-    try:
+    with replacing(target) as partial:
         shutil.copyfile(source, partial)
-        partial.replace(target)
-    except OSError as problem:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise Refusal(f"cannot write {printable(target)}: {problem.strerror}.") from None
 
 
 def _download(url: str, target: Path, size: int | None, hash_prefix: str | None) -> None:

@@ -13,17 +13,17 @@ from muggle_convert.checkpoints import Limits, printable
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.file_formats import FileOut, TextFile, TorchFile, write_files
 from muggle_convert.exporting.preprocessor import preprocessor_config
-from muggle_convert.exporting.restore import Restored, model_tensors, refuse_too_much, restore
+from muggle_convert.exporting.restore import Restored, refuse_too_much, restore
 from muggle_convert.exporting.same_original import refuse_another_original
 from muggle_convert.exporting.shards import safetensors_files
 from muggle_convert.families import FAMILIES
-from muggle_convert.files.target import check_target
+from muggle_convert.files.target import check_not_source, check_target
 from muggle_convert.identify.dropped import check_dropped
+from muggle_convert.identify.kept import model_tensors
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, open_anywhere, read
 from muggle_convert.identify.reading_like import read_like
 from muggle_convert.rules import RuleSet
-from muggle_convert.writing.converted_file import check_not_source
 
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
 

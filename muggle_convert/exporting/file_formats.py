@@ -11,8 +11,8 @@ from typing import Protocol
 
 from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.torch_zip_writer import lay_out_archive, write_archive
+from muggle_convert.files.atomic import Target
 from muggle_convert.files.safetensors_header import header
-from muggle_convert.files.target import Target
 
 
 class FileOut(Protocol):

@@ -13,8 +13,9 @@ from muggle_convert.errors import Refusal
 from muggle_convert.exporting.exported_tensor import ExportedTensor, computed, copied
 from muggle_convert.identify.document import LeftOut
 from muggle_convert.identify.dropped import remade
+from muggle_convert.identify.kept import kept_tensors, model_tensors
 from muggle_convert.identify.match import Match
-from muggle_convert.identify.translation import UNUSED, Made, original_name
+from muggle_convert.identify.translation import Made, original_name
 from muggle_convert.identify.translation_back import refuse_loss, translate_back
 from muggle_convert.rules import Drop, Fate, RuleSet
 from muggle_convert.rules.operations import Run
@@ -75,22 +76,6 @@ def refuse_too_much(restored: Restored, limits: Limits) -> None:
             f"what is to be written would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the "
             f"{limits.output_bytes:,} that are allowed."
         )
-
-
-def model_tensors(matched: Match) -> dict[str, Made]:
-    """The tensors of the network by name, in its own order, with those that share another one's."""
-    made = matched.translation.made
-    if matched.document is not None:
-        made = {**made, **{alias: made[owner] for alias, owner in matched.document.aliases.items() if owner in made}}
-    return {name: made[name] for name in matched.family.inventory(matched.config)}
-
-
-def kept_tensors(matched: Match) -> dict[str, TensorEntry]:
-    """What a file holds besides the tensors of the network, by its name in the original layout."""
-    tensors = matched.checkpoint.tensors
-    if matched.document is not None:
-        return {name.removeprefix(UNUSED): entry for name, entry in tensors.items() if name.startswith(UNUSED)}
-    return {original_name(place, name): tensors[name] for name, place in matched.translation.dropped.items()}
 
 
 def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.pickle_writer import StoredTensor, state_dict_pickle
-from muggle_convert.files.target import Target
+from muggle_convert.files.atomic import Target
 
 ROOT = "archive"
 ALIGNMENT = 64  # of every record, so that torch.load(mmap=True) has aligned tensors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import re
 import ssl
 import urllib.error
@@ -16,7 +15,7 @@ from typing import IO, Any
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.hub.part import part
+from muggle_convert.files.atomic import resumable_path, resuming
 from muggle_convert.hub.sha256_cache import cached_sha256_of
 from muggle_convert.version import VERSION
 
@@ -29,10 +28,11 @@ Progress = Callable[[int, int | None], None]  # bytes so far, and of all where t
 def download(
     url: str, target: Path, size: int | None = None, hash_prefix: str | None = None, progress: Progress = lambda done, whole: None
 ) -> Path:
-    """The file at an address, as `target`. What an earlier attempt left in `target`.part is taken up where it ends."""
-    partial, stamp = target.with_name(target.name + ".part"), target.with_name(target.name + ".part.etag")
+    """Fetch an address to `target`. An earlier attempt that left `target`.part is continued where it ended."""
+    partial = resumable_path(target)
+    stamp = partial.with_name(partial.name + ".etag")
     try:
-        with part(partial) as file:
+        with resuming(target) as file:
             _fetch(url, file, stamp, progress)
             file.flush()
             try:
@@ -40,9 +40,6 @@ def download(
             except Refusal:
                 file.truncate(0)
                 raise
-            os.fsync(file.fileno())
-            partial.replace(target)
-            stamp.unlink(missing_ok=True)
     except urllib.error.HTTPError as problem:
         raise Refusal(f"{url} answers {problem.code} {problem.reason}; see whether the address is right.") from None
     except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as problem:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from muggle_convert.checkpoints.fingerprint import sha256_of
+from muggle_convert.errors import Refusal
+from muggle_convert.files.atomic import replacing
+from muggle_convert.files.target import make_folder
 from muggle_convert.hub.cache import cache_folder
 
 
@@ -30,11 +34,8 @@ def _read(notes: Path) -> dict[str, str]:
 
 
 def _write(notes: Path, known: dict[str, str]) -> None:
-    """Notes that cannot be kept only cost the hash again."""
-    try:
-        notes.parent.mkdir(parents=True, exist_ok=True)
-        partial = notes.with_suffix(".part")
-        partial.write_text(json.dumps(dict(list(known.items())[-1000:])))
-        partial.replace(notes)
-    except OSError:
-        pass
+    """Notes that cannot be written only mean that the hash is computed again."""
+    with suppress(Refusal):
+        make_folder(notes.parent)
+        with replacing(notes) as partial:
+            partial.write_text(json.dumps(dict(list(known.items())[-1000:])))

@@ -19,7 +19,7 @@ from muggle_convert.hub.sha256_cache import cached_sha256_of
 from muggle_convert.identify.licences import Licence, published_licence, stated_licence
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
-from muggle_convert.inspecting import Inspection
+from muggle_convert.inspection import Inspection
 from muggle_convert.plan import plan
 from muggle_convert.pushing.card import Provenance, card
 from muggle_convert.pushing.evaluated import own_results

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from muggle_convert.checkpoints import Checkpoint, DType, printable
+from muggle_convert.checkpoints import DType, printable
 from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint, sha256_of
 from muggle_convert.errors import Refusal
+from muggle_convert.files.atomic import Target
 from muggle_convert.files.casting import FLOAT_TYPES
 from muggle_convert.files.safetensors_header import header
-from muggle_convert.files.target import Target
 from muggle_convert.identify.document import KEY, Document, LeftOut
 from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.licences import licence_of
@@ -132,12 +132,6 @@ def _dtype(name: str | None) -> DType | None:
     if name is not None and name not in FLOAT_TYPES:
         raise Refusal(f"{name!r} is not an element type to convert to; choose {', '.join(FLOAT_TYPES)}.")
     return None if name is None else FLOAT_TYPES[name]
-
-
-def check_not_source(checkpoint: Checkpoint, target: Path) -> None:
-    for file in checkpoint.files:
-        if target.exists() and file.samefile(target):
-            raise Refusal(f"{printable(target)} is the source itself; give another name to write to.")
 
 
 def _not_finite(counts: Mapping[str, int]) -> str:

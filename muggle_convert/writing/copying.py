@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from muggle_convert.checkpoints import DType, TensorEntry, printable, record_chunks, tensor_chunks
 from muggle_convert.checkpoints.fingerprint import promised_checksum
+from muggle_convert.files.atomic import Target
 from muggle_convert.files.casting import Cast
 from muggle_convert.files.finite import count_not_finite
-from muggle_convert.files.target import Target
 from muggle_convert.plan import Output, Plan
 from muggle_convert.rules.operations import Run
 
