@@ -10,6 +10,7 @@ from torch import Tensor
 from muggle_convert import Refusal, convert, export
 from tests.conftest import Command
 from tests.goldens import Golden, golden, goldens
+from tests.roundtrip.conftest import Prepare
 from tests.same import assert_same
 
 CASE = golden("depth_anything_v2")
@@ -22,15 +23,15 @@ def converted(case: Golden, folder: Path, **options: object) -> Path:
 
 
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
-def test_every_case_comes_back_exactly_from_a_file_that_kept_what_is_unused(case: Golden, tmp_path: Path) -> None:
-    export(converted(case, tmp_path, keep_unused=True), tmp_path / "back.pth", sync=False)
+def test_every_case_comes_back_exactly_from_a_file_that_kept_unused_tensors(case: Golden, prepare: Prepare, tmp_path: Path) -> None:
+    export(prepare(case, True).converted, tmp_path / "back.pth", sync=False)
     assert_same(torch.load(tmp_path / "back.pth", weights_only=True), case.state_dict())
 
 
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
-def test_every_case_comes_back_exactly_with_the_help_of_the_original(case: Golden, tmp_path: Path) -> None:
-    source = converted(case, tmp_path)
-    export(source, tmp_path / "back.safetensors", keeper=tmp_path / case.manifest["file"], sync=False)
+def test_every_case_comes_back_exactly_with_the_help_of_the_original(case: Golden, prepare: Prepare, tmp_path: Path) -> None:
+    files = prepare(case, False)
+    export(files.converted, tmp_path / "back.safetensors", keeper=files.original, sync=False)
     assert_same(load_file(tmp_path / "back.safetensors"), case.state_dict())
 
 
@@ -64,8 +65,8 @@ def test_the_original_in_another_container_helps_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
-def test_every_case_comes_back_with_zeros_for_what_is_unused_and_nothing_else(case: Golden, tmp_path: Path) -> None:
-    exported = export(converted(case, tmp_path), tmp_path / "back.pth", fill_unused=True, sync=False)
+def test_every_case_comes_back_with_zeros_for_what_is_unused_and_nothing_else(case: Golden, prepare: Prepare, tmp_path: Path) -> None:
+    exported = export(prepare(case, False).converted, tmp_path / "back.pth", fill_unused=True, sync=False)
     expected: dict[str, Tensor] = case.state_dict()
     for name in exported.restored.zeros:
         expected[name] = torch.zeros_like(expected[name])

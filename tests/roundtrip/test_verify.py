@@ -16,6 +16,7 @@ from muggle_convert import Refusal, convert, export, verify
 from muggle_convert.verifying import Fared, Verification
 from tests.conftest import Command
 from tests.goldens import Golden, golden, goldens
+from tests.roundtrip.conftest import Prepare
 
 CASE = golden("depth_anything_v2")
 
@@ -47,16 +48,16 @@ def fared(verification: Verification, how: Fared) -> list[str]:
 
 @pytest.mark.parametrize("keep_unused", [False, True], ids=["without unused", "with unused"])
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
-def test_every_case_is_what_it_was(case: Golden, keep_unused: bool, tmp_path: Path) -> None:
-    source = case.save(tmp_path)
-    verification = verify(source, converted(source, **case.told, keep_unused=keep_unused))
+def test_every_case_is_what_it_was(case: Golden, keep_unused: bool, prepare: Prepare) -> None:
+    files = prepare(case, keep_unused)
+    verification = verify(files.original, files.converted)
     assert verification.holds
     assert len(verification.verdicts) == len(case.state_dict())
     assert not fared(verification, Fared.COMPUTED_CLOSELY), "buffers are made again to the last bit"
     assert not (fared(verification, Fared.UNUSED) if keep_unused else fared(verification, Fared.KEPT))
 
 
-def test_a_single_bit_is_missed(original: Path) -> None:
+def test_a_single_flipped_bit_is_noticed(original: Path) -> None:
     def flip(tensors: dict[str, Tensor]) -> None:
         tensors["imgencoder.blocks.7.mlp.fc2.weight"].view(torch.int32)[3, 5] ^= 1
 
