@@ -99,7 +99,7 @@ class Target:
             try:
                 if self.size:
                     _reserve(self._partial.descriptor, self.size)
-            except OSError:
+            except BaseException:
                 self._partial.close()
                 raise
         except OSError as problem:
