@@ -23,7 +23,7 @@ def inspect(
     filename: str | None = None,
     limits: Limits = Limits(),
 ) -> Inspection:
-    """Look at a checkpoint: no tensor is read and nothing is written. The keywords are those of `convert`."""
+    """Describe a checkpoint without reading a tensor or writing anything. The keywords are those of `convert`."""
     options = ReadOptions(
         family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename, limits=limits
     )

@@ -76,6 +76,6 @@ def test_a_new_file_has_the_rights_that_any_new_file_has(tmp_path: Path) -> None
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"the folder .*missing does not exist; make it first"):
         write(tmp_path / "missing" / "file")

@@ -1,4 +1,4 @@
-"""What one file holds, before anyone asks which part of it is the model."""
+"""What one file holds, before it is known which part of it is the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that malicious pickles call. Nothing is ever called here; knowing them is for the sake of what users are told."""
+"""Names that malicious pickles call. Nothing is ever called here; the names only make warnings specific."""
 
 from __future__ import annotations
 

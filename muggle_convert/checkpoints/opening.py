@@ -22,12 +22,12 @@ PREPROCESSOR = "preprocessor_config.json"
 
 
 def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Checkpoint:
-    """What the file, folder or index holds. `state` is the entry to take where it holds several models. No byte of a
-    tensor is read and nothing in the file is run."""
+    """Open a file, folder or index. `state` names the entry to take if it holds several models. No byte of a tensor is read
+    and nothing in the file is run."""
     path = Path(path)
     try:
         source = checkpoint_in(path) if path.is_dir() else path
-    except (OSError, ValueError) as problem:  # a path that cannot be: too long, or with a NUL
+    except (OSError, ValueError) as problem:  # an impossible path: too long, or with a NUL
         raise Refusal(f"cannot open {printable(path)}: {reason_of(problem)}") from None
     contents = _read_shards(source, limits) if source.name.endswith(INDEX) else _read(source, limits)
     try:
@@ -65,7 +65,7 @@ def _read_shards(index: Path, limits: Limits) -> FileContents:
         try:
             held = flat(contents.root)
             if missing := sorted(set(promised) - held.keys()):
-                raise Refusal(f"does not hold the tensor {printable(missing[0])}, which {printable(index.name)} promises there")
+                raise Refusal(f"does not hold the tensor {printable(missing[0])}, which {printable(index.name)} places there")
             if extra := sorted(held.keys() - set(promised)):
                 raise Refusal(f"holds the tensor {printable(extra[0])}, which {printable(index.name)} does not place there")
         except Refusal as problem:
@@ -85,11 +85,11 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
             f"{limits.output_bytes:,} that are allowed"
         )
     if len(tensors) > limits.tensors:
-        raise Refusal(f"it has {len(tensors):,} tensors, more than the {limits.tensors:,} that a model is allowed")
+        raise Refusal(f"it has {len(tensors):,} tensors, more than the {limits.tensors:,} allowed for one model")
     for entry in tensors:
         if len(entry.name) > limits.name_length:
             raise Refusal(
-                f"its tensor {printable(entry.name)} has a name of {len(entry.name):,} letters, more than the {limits.name_length} that are "
+                f"its tensor {printable(entry.name)} has a name of {len(entry.name):,} characters, more than the {limits.name_length} "
                 "allowed"
             )
         if entry.count and not entry.is_in_order and entry.span > limits.held_bytes:
@@ -100,7 +100,7 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
 
 
 def _read_sidecar(path: Path, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A JSON file beside the weights is a help, so that a broken one is no reason to stop."""
+    """A JSON file beside the weights only helps, so a broken one does not stop anything."""
     if not path.is_file():
         return {}, ()
     try:

@@ -37,7 +37,7 @@ class PickleMachine(PickleState):
         except IndexError:
             if self.position >= len(self.data):
                 raise Truncated(f"its pickle is cut off after {len(self.data) - start:,} bytes") from None
-            raise Refusal(f"its pickle is broken at byte {self.position - 1}: it takes a value that is not there") from None
+            raise Refusal(f"its pickle is broken at byte {self.position - 1}: it takes a value that is missing") from None
         raise Refusal(f"its pickle has more than {self.limits.pickle_steps:,} instructions, too many for a checkpoint")
 
     def _start(self) -> None:

@@ -1,4 +1,4 @@
-"""The instructions of pickles, as Python's pickletools name them: those of protocols 2 to 5 that Python writes, and those that are refused.
+"""The instructions of pickles, as Python's pickletools name them: those that Python writes for protocols 2 to 5, and those that are refused.
 
 An instruction here is a function of the machine's state. None of them calls, imports or hashes anything that the pickle names.
 """
@@ -58,7 +58,7 @@ def _bytes(size: int) -> Callable[[PickleState], None]:
 
 
 def _string_of_python_2(size: int) -> Callable[[PickleState], None]:
-    """Python 2 wrote text and bytes alike; what is UTF-8 was text."""
+    """Python 2 wrote text and bytes the same way; valid UTF-8 is taken for text."""
 
     def operation(machine: PickleState) -> None:
         raw = machine.take(machine.number(size))
@@ -97,7 +97,7 @@ def _reduce(machine: PickleState) -> None:
 
 
 def _new_object(machine: PickleState) -> None:
-    """An empty dictionary, say, is the same made or called; with arguments only a call is understood."""
+    """Without arguments, creating an object equals calling its class; with arguments only a call is understood."""
     arguments, kind = machine.stack.pop(), machine.stack.pop()
     if arguments == ():
         machine.build(kind, arguments)
@@ -161,7 +161,7 @@ OPERATIONS: dict[int, Callable[[PickleState], None]] = {
     0x87: _tuple(3),
     ord("t"): _tuple_since_mark,
     ord("]"): lambda machine: machine.stack.append([]),
-    0x8F: lambda machine: machine.stack.append([]),  # a set; nothing here depends on the difference
+    0x8F: lambda machine: machine.stack.append([]),  # a set, for which a list will do here
     0x91: _frozen_set_since_mark,
     ord("a"): _append,
     ord("e"): lambda machine: machine.extend(machine.since_mark()),

@@ -1,4 +1,4 @@
-"""What a pickle machine has in its hands: the bytes still to come, the stack, the marks and the memo.
+"""The state of a pickle machine: the bytes still to be read, the stack, the marks and the memo.
 
 No name is imported, no key is hashed and nothing recurses here, so the input decides neither what runs nor how long.
 """
@@ -51,7 +51,7 @@ class PickleState:
         return taken
 
     def expect(self, count: int) -> None:
-        """What a frame announces is only a hint of how much to read at once, but one that must be true."""
+        """A frame's length is only a hint of how much to read at once, but it has to be true."""
         if count > len(self.data) - self.position:
             raise Truncated(f"its pickle is cut off: a frame of {count:,} bytes was announced")
 
@@ -81,7 +81,7 @@ class PickleState:
 
     def remember(self, index: int) -> None:
         if index > self.limits.pickle_steps:
-            raise Refusal(f"its pickle remembers a value under the number {index:,}, more than it has values")
+            raise Refusal(f"its pickle remembers a value under the number {index:,}, which exceeds its number of values")
         self.memo[index] = self.stack[-1]
 
     def recall(self, index: int) -> None:
@@ -96,12 +96,12 @@ class PickleState:
         elif type(target) is Inert:
             target.items.extend(values)
         else:
-            raise Refusal(f"its pickle is broken at byte {self.position}: it appends to something that is no list")
+            raise Refusal(f"its pickle is broken at byte {self.position}: it appends to something that is not a list")
 
     def set_items(self, values: list[Value]) -> None:
         target = self.stack[-1]
         if type(target) is not Pairs and type(target) is not Inert:
-            raise Refusal(f"its pickle is broken at byte {self.position}: it sets an entry of something that is no dictionary")
+            raise Refusal(f"its pickle is broken at byte {self.position}: it sets an entry of something that is not a dictionary")
         if len(values) % 2:
             raise Refusal(f"its pickle is broken at byte {self.position}: a key has no value")
         keys = values[::2]
@@ -119,7 +119,7 @@ class PickleState:
         if type(target) is Inert:
             target.state = state
         elif type(target) is not Pairs:  # the attributes of an OrderedDict are notes of torch about versions
-            raise Refusal(f"its pickle sets the state of something that is no object, before byte {self.position}")
+            raise Refusal(f"its pickle sets the state of something that is not an object, before byte {self.position}")
 
     def build(self, kind: Value, arguments: Value) -> None:
         """A call or a construction, which is understood for a few names and otherwise gives an inert object."""

@@ -61,7 +61,7 @@ def _are_counts(values: Any) -> bool:
 
 
 def _refuse_gaps(tensors: list[tuple[str, Tensor]], size: int) -> None:
-    """The format wants every byte of the data in exactly one tensor."""
+    """The format demands that every byte of the data belongs to exactly one tensor."""
     position = 0
     for name, tensor in sorted(tensors, key=lambda pair: (pair[1].offset, math.prod(pair[1].shape))):
         if tensor.offset != position:

@@ -1,4 +1,4 @@
-"""What the few names that torch.save writes mean. Every other name means nothing here."""
+"""The few names that torch.save writes, and what they stand for. All other names are inert here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STORAGES: dict[str, DType] = {
     "BoolStorage": DType.BOOL,
     "UntypedStorage": DType.U8,
 }
-STORAGES_NOBODY_ELSE_HAS = {  # and the bytes of an element
+STORAGES_WITHOUT_DTYPE = {  # bytes of an element, for types that safetensors lacks
     "ComplexDoubleStorage": 16,
     "QInt8Storage": 1,
     "QUInt8Storage": 1,
@@ -75,8 +75,8 @@ LARGEST = 1 << 62
 
 
 class TorchGlobals:
-    """The functions and storages of one torch file. `find_record` says where the bytes of a storage lie, and None while
-    nobody can know yet."""
+    """The functions and storages of one torch file. `find_record` locates the bytes of a storage; None means that this is not
+    known yet."""
 
     def __init__(self, find_record: Callable[[Storage], Record | None]) -> None:
         self.find_record = find_record
@@ -88,19 +88,19 @@ class TorchGlobals:
     def warnings(self) -> tuple[str, ...]:
         names = [printable(name) for name in sorted(self.harmful)[:MOST_NAMED]]
         more = f" and {len(self.harmful) - MOST_NAMED} more" if len(self.harmful) > MOST_NAMED else ""
-        said = f"torch.load or pickle would call {', '.join(names)}{more}, as malicious files do; nothing was run here, but load it nowhere else."
+        said = f"torch.load or pickle would call {', '.join(names)}{more}, as malicious files do; nothing was run here, but do not load this file with anything else."
         return (said,) if names else ()
 
     def persistent(self, identity: Value) -> Value:
         if type(identity) is not tuple or not identity:
             raise Refusal("its pickle refers to something outside that is not described by a tuple, as torch.save would")
         if identity[0] == "module" and len(identity) > 1 and type(identity[1]) is Global:
-            return identity[1]  # a class, which torch before 1.6 wrote along with its source code
+            return identity[1]  # a class, which torch before 1.6 stored with its source code
         if identity[0] != "storage" or len(identity) not in (5, 6) or type(identity[1]) is not Global:
             raise Refusal("its pickle refers to something outside that is not a storage, as torch.save would")
         _, kind, key, _, count, *view = identity
         if type(key) is not str or not STORAGE_KEY.fullmatch(key):
-            raise Refusal(f"its pickle names a storage {shown(key)!r}, which is not a key that torch.save gives")
+            raise Refusal(f"its pickle names a storage {shown(key)!r}, which is not a key that torch.save uses")
         if not _is_count(count):
             raise Refusal(f"its storage {key} claims {shown(count)} elements")
         if view and view[0] is not None:
@@ -119,7 +119,7 @@ class TorchGlobals:
                 )
             return known
         dtype = STORAGES.get(kind.name)
-        size = dtype.size if dtype else STORAGES_NOBODY_ELSE_HAS.get(kind.name)
+        size = dtype.size if dtype else STORAGES_WITHOUT_DTYPE.get(kind.name)
         if size is None or kind.module.partition(".")[0] != "torch":
             raise Refusal(f"its storage {key} is of the unknown kind {printable(kind)}")
         storage = Storage(key, kind.name, dtype, size, count)
@@ -145,7 +145,7 @@ class TorchGlobals:
         return Inert(function, arguments)
 
     def _dictionary(self, arguments: tuple[Value, ...]) -> Pairs:
-        """An empty one whose entries follow, or, from Python 2, one made from a list of pairs."""
+        """An empty one whose entries follow, or one that Python 2 made from a list of pairs."""
         if not arguments:
             return Pairs()
         entries = arguments[0].items if type(arguments[0]) is Pairs else arguments[0]
@@ -160,15 +160,15 @@ class TorchGlobals:
             raise Refusal("its pickle makes a dictionary from something other than pairs")
         made = Pairs([(key, value) for key, value in entries])
         if not all(is_key(key) for key, _ in made.items):
-            raise Refusal("its pickle makes a dictionary with something as a key that is no name")
+            raise Refusal("its pickle makes a dictionary with a key that is not a name")
         return made
 
 
-# Rebuilding. Each function takes the arguments that torch's function of that name takes; None where they do not fit.
+# Rebuilding. Each function takes the arguments of torch's function of that name; None if they do not fit.
 
 
 def _rebuild_typed(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
-    """Storage, offset, shape, stride, and from the second version on requires_grad, hooks and what else is special."""
+    """Storage, offset, shape, stride, and from the second version on requires_grad, hooks and further notes."""
     if not 4 <= len(arguments) <= 7 or type(arguments[0]) is not Storage:
         return None
     storage = arguments[0]
@@ -180,7 +180,7 @@ def _rebuild_typed(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Val
 
 
 def _rebuild_untyped(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
-    """The third version names the element type, as newer ones have no storage class."""
+    """The third version names the element type, as newer types have no storage class."""
     if not 7 <= len(arguments) <= 8 or type(arguments[0]) is not Storage or type(arguments[6]) is not Global:
         return None
     if len(arguments) == 8 and arguments[7] is not None:
@@ -226,7 +226,7 @@ DICTIONARIES = {  # and how many arguments come before the entries
 
 
 def _view(storage: Storage, dtype: DType, offset: Value, shape: Value, stride: Value) -> Tensor | None:
-    """The tensor that lies in the storage as described, once that is known to be true."""
+    """The described view of the storage, after checking that it lies within."""
     if type(shape) is not tuple or type(stride) is not tuple or not _is_count(offset) or not all(map(_is_count, shape + stride)):
         raise Refusal(
             f"its pickle has a tensor in storage {storage.key} whose offset {shown(offset)}, shape {shown(shape)} or stride "

@@ -25,7 +25,7 @@ FIRST_LOOK = 256 << 10  # enough for the pickles of nearly every checkpoint
 
 
 def read_torch_legacy(file: SourceFile, limits: Limits) -> FileContents:
-    """Nothing says how long the pickles are, so a first look takes a part of the file and a second one all that is allowed."""
+    """The pickles' length is not stated, so a first attempt reads a part of the file and a second one all that is allowed."""
     try:
         root, keys, functions, end = _read_pickles(file.read(0, min(FIRST_LOOK, file.size)), limits)
     except Truncated:
@@ -46,9 +46,7 @@ def _read_pickles(data: bytes, limits: Limits) -> tuple[Value, list[str], TorchG
         position = machine.position
     magic, version, _, root, keys = values
     if type(magic) is not int or magic != MAGIC or type(version) is not int or version != PROTOCOL_VERSION:
-        raise Refusal(
-            f"is a torch file of the unknown version {shown(version)}; load it where you trust it and save it again with torch.save"
-        )
+        raise Refusal(f"is a torch file of the unknown version {shown(version)}; load it if you trust it and save it again with torch.save")
     if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(functions.storages):
         raise Refusal("its list of storages is not the list of the storages that its tensors use")
     return root, keys, functions, position

@@ -47,14 +47,14 @@ class _Archive:
         if "constants.pkl" in self.members or any(name.startswith("code/") for name in self.members):
             raise Refusal(
                 "is a TorchScript archive, a program with weights; "
-                "where you trust it, load it with torch.jit.load and save its state_dict() with torch.save"
+                "if you trust it, load it with torch.jit.load and save its state_dict() with torch.save"
             )
         inflated = sum(member.size for member in members.values())
         if inflated > file.size * limits.inflation + limits.inflation_allowance:
-            raise Refusal(f"its {file.size:,} bytes would inflate to {inflated:,}, as weights never do")
+            raise Refusal(f"its {file.size:,} bytes would inflate to {inflated:,}, which real weights never do")
         # torch.serialization.set_crc32_options(False) leaves every checksum zero, which is no promise.
         self.has_checksums = any(member.crc32 for member in members.values())
-        self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be noticed.",)
+        self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be detected.",)
         version = self.small("version").strip() if "version" in self.members else b"3"
         if not version.isdigit() or len(version) > 2 or int(version) not in VERSIONS:
             raise Refusal(f"is a torch file of the unknown version {shown(version.decode('latin-1'))}; save it again with a current torch")
@@ -97,7 +97,7 @@ class _Archive:
 
 
 def _stranger(names: list[str]) -> str:
-    """What a zip archive without exactly one torch file is."""
+    """What a zip archive is that does not hold exactly one torch file."""
     if names and all(name.endswith(".npy") for name in names):
         return "is a NumPy archive (.npz), not a checkpoint of torch"
     if any(name.endswith("/data.pkl") for name in names):

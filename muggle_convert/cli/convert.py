@@ -17,7 +17,7 @@ from muggle_convert.files.casting import FLOAT_TYPES
 @reading_options
 @click.option("--dtype", type=click.Choice(list(FLOAT_TYPES)), help="Write floats in this precision; by default they stay as they are.")
 @click.option(
-    "--keep-unused", is_flag=True, help="Keep tensors that the network never reads, so that the original can be made again exactly."
+    "--keep-unused", is_flag=True, help="Keep tensors that the network never reads, so that the original can be restored exactly."
 )
 @click.option("--licence", "--license", "licence", metavar="NAME", help="The licence of the weights, which the file then carries.")
 @click.option("--strict-finite", is_flag=True, help="Refuse weights that are NaN or infinite.")

@@ -1,4 +1,4 @@
-"""What an exported file holds: tensors under a layout's names, each able to stream its elements."""
+"""A tensor of an exported file, under its name in a layout and able to stream its elements."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ExportedTensor:
     name: str
     dtype: DType
     shape: Shape
-    chunks: Callable[[], Iterator[bytes | memoryview]]  # its elements in order, each chunk valid until the next is asked for
-    storage: object  # equal for tensors that are one, in files where two names can share one
+    chunks: Callable[[], Iterator[bytes | memoryview]]  # its elements in order, each chunk valid until the next one is requested
+    storage: object  # equal for tensors that share their elements, in file formats that allow it
 
     @property
     def count(self) -> int:
@@ -32,11 +32,11 @@ class ExportedTensor:
 
 
 def copied(made: Made, name: str | None = None) -> ExportedTensor:
-    """A tensor that is put together from stored ones, or from zeros."""
+    """A tensor assembled from stored ones, or from zeros."""
     name = name or made.name
     return ExportedTensor(name, made.dtype, made.shape, lambda: chunks_of(made), made.whole or name)
 
 
 def computed(name: str, dtype: DType, shape: Shape, elements: Callable[[], bytes]) -> ExportedTensor:
-    """A tensor that is made again when it is asked for."""
+    """A tensor that is recomputed on demand."""
     return ExportedTensor(name, dtype, shape, lambda: iter([elements()]), name)

@@ -1,4 +1,4 @@
-"""Several files that belong together: all laid out first, all filled, and only then named, the ones that point at others last."""
+"""Files that belong together: all are laid out, then filled, and only then named, with those that refer to others last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from muggle_convert.files.safetensors_header import header
 
 
 class FileOut(Protocol):
-    """A file whose length is known before it is written."""
+    """A file of known length."""
 
     @property
     def size(self) -> int: ...
@@ -26,7 +26,7 @@ class FileOut(Protocol):
 
 @dataclass(frozen=True)
 class TextFile:
-    """A small one, such as a config.json."""
+    """A small file, such as a config.json."""
 
     text: bytes
 
@@ -40,7 +40,7 @@ class TextFile:
 
 @dataclass(frozen=True)
 class SafetensorsFile:
-    """Tensors in the order of the file."""
+    """A safetensors file, its tensors in order."""
 
     contents: Sequence[ExportedTensor]
 
@@ -73,7 +73,7 @@ class TorchFile:
 
 
 def write_files(files: Mapping[Path, FileOut], *, force: bool, sync: bool) -> None:
-    """The first is named last, so that whoever finds it finds everything."""
+    """The first gets its name last, so that once it exists everything does."""
     with ExitStack() as stack:
         targets = [stack.enter_context(Target(path, file.size, force=force, sync=sync)) for path, file in files.items()]
         for target, file in zip(targets, files.values(), strict=True):

@@ -1,5 +1,5 @@
-"""Every tensor of a layout from a match of any layout: what the network has goes back by the inverse rules, and what it dropped
-comes from where it was kept, is computed again, or is zeros."""
+"""Every tensor of a layout, from a match in any layout: the network's tensors go back by the inverse rules; dropped ones
+are taken from where they were kept, recomputed, or filled with zeros."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from muggle_convert.rules.operations import Run
 
 @dataclass(frozen=True)
 class Restored:
-    """What a file in some layout will hold, and what has to be said of it."""
+    """What a file in some layout will hold, and what the user should know about it."""
 
     contents: tuple[ExportedTensor, ...]
-    derived: tuple[str, ...]  # made again from the configuration
-    zeros: tuple[str, ...]  # nobody kept them
-    gone: Mapping[str, str]  # reason by name, for what the user had left out
+    derived: tuple[str, ...]  # recomputed from the configuration
+    zeros: tuple[str, ...]  # not kept anywhere
+    gone: Mapping[str, str]  # reason by name, for tensors that the user left out
 
 
 def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match], fill: bool) -> Restored:
-    """`keepers` are further files that may hold what the network never reads; with `fill`, the rest of that are zeros."""
+    """`keepers` are further files that may hold tensors the network never reads; with `fill`, missing ones become zeros."""
     made = model_tensors(matched)
     back = translate_back(made, rules, layout)
     refuse_loss(back, layout)
@@ -68,7 +68,7 @@ def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match
 
 
 def refuse_too_much(restored: Restored, limits: Limits) -> None:
-    """What is filled with zeros is as large as a file says, and a stranger may have written that."""
+    """Zeros are as large as the file says, and a stranger may have written that file."""
     size = sum(content.size for content in restored.contents)
     if size > limits.output_bytes or any(side < 0 for content in restored.contents for side in content.shape):
         largest = max(restored.contents, key=lambda content: content.size)
@@ -79,7 +79,7 @@ def refuse_too_much(restored: Restored, limits: Limits) -> None:
 
 
 def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
-    """What else belongs in a file of the layout: as it was in the source where that had the layout, else as its models have it."""
+    """What else belongs in a file of this layout: as in the source if that had the same layout, else as its model classes expect."""
     if matched.document is not None and matched.document.layout == layout:
         kept = {name: LeftOut("", entry.dtype, entry.shape) for name, entry in kept_tensors(matched).items()}
         return {**matched.document.dropped, **kept}
@@ -92,7 +92,7 @@ def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
 
 
 def _derived(name: str, drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> ExportedTensor:
-    """In whole numbers where it is made of whole numbers, whatever the weights are in."""
+    """Tables of integers stay integers, whatever the type of the weights."""
     assert drop.derive is not None
     array = drop.derive(config.encoder, fields)
     if array.dtype.kind == "i" and dtype.is_floating:

@@ -1,4 +1,4 @@
-"""A model in several safetensors files with an index, as the Hub and transformers have it."""
+"""A model in several safetensors files with an index, as used by the Hub and transformers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.file_formats import FileOut, SafetensorsFile, TextFile
 
-UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}  # as the Hub counts
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}  # as on the Hub
 
 
 def size_in_bytes(text: str) -> int:
@@ -23,7 +23,7 @@ def size_in_bytes(text: str) -> int:
 
 
 def safetensors_files(path: Path, contents: Sequence[ExportedTensor], largest: int | None) -> dict[Path, FileOut]:
-    """One file, or as many as it takes for none to hold more than `largest` bytes; wider types first, so that all are aligned."""
+    """One file, or several of at most `largest` bytes of tensors each; wider types come first, so that all are aligned."""
     ordered = sorted(contents, key=lambda content: -content.dtype.size)
     shards = _shards(ordered, largest) if largest else [ordered]
     if len(shards) == 1:

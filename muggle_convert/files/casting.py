@@ -1,4 +1,4 @@
-"""Writing floats in another precision, and knowing what it costs."""
+"""Converting floats to another precision and measuring the loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOAT_TYPES = {"float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF1
 
 @dataclass
 class Cast:
-    """Converts chunk by chunk and keeps the largest relative error of all, and how many elements became zero."""
+    """Converts chunk by chunk, and records the largest relative error and how many elements became zero."""
 
     target: DType
     largest_error: float = 0.0

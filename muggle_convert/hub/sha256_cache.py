@@ -1,4 +1,4 @@
-"""The SHA-256 of large files, computed once for each state of a file and noted for later."""
+"""The SHA-256 of large files, computed once for each state of a file and then remembered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from muggle_convert.hub.cache import cache_folder
 
 
 def cached_sha256_of(path: Path) -> str:
-    """The hash of a file; from the notes of an earlier call where the file has not changed since, be it under another name."""
+    """The hash of a file; remembered from an earlier call if the file has not changed since, even under another name."""
     status = path.stat()
     state = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
     notes = cache_folder() / "sha256.json"

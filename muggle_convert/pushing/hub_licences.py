@@ -97,18 +97,18 @@ IDENTIFIERS = frozenset(
 
 
 def check_identifier(licence: Licence) -> None:
-    """Refuse what the Hub would not understand."""
+    """Refuse identifiers that the Hub does not know."""
     if licence.name in IDENTIFIERS:
         return
     near = get_close_matches(licence.name.lower().replace(" ", "-"), sorted(IDENTIFIERS), 1)
-    meant = f"pass --license {near[0]} if that is meant" if near else "pass --license with one that it lists, such as apache-2.0"
+    meant = f"pass --license {near[0]} if you mean that" if near else "pass --license with one that it lists, such as apache-2.0"
     raise Refusal(
-        f"the Hub knows no licence {printable(licence.name)!r} (known from {licence.said_by}); {meant}, or --license other for terms of their own."
+        f"the Hub knows no licence {printable(licence.name)!r} (known from {licence.said_by}); {meant}, or --license other for individual terms."
     )
 
 
 def licence_of_card(repository: str, revision: str | None, token: str | None) -> str | None:
-    """What the README.md of a repository says; None where it says nothing, or nothing that can be read."""
+    """The licence in the README.md of a repository; None if there is none, or none that can be read."""
     from huggingface_hub import hf_hub_download, metadata_load
     from huggingface_hub.errors import EntryNotFoundError
     from yaml import YAMLError  # type: ignore[import-untyped]  # what the client reads cards with

@@ -82,7 +82,7 @@ def test_a_target_that_is_a_folder_is_refused(ready) -> None:
     assert "is a folder" in ready.refused(None, "--force")
 
 
-def test_a_target_in_a_folder_that_is_not_there_is_refused(ready) -> None:
+def test_a_target_in_a_missing_folder_is_refused(ready) -> None:
     ready.target = ready.folder / "missing" / "target.safetensors"
     assert "does not exist" in ready.refused()
 
@@ -108,7 +108,7 @@ def test_an_existing_target_is_kept_unless_it_may_be_replaced(ready) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_disk_that_is_full_at_any_byte_leaves_the_old_target(ready, force) -> None:
+def test_a_disk_that_fills_up_at_any_byte_leaves_the_old_target(ready, force) -> None:
     """The system refuses to let a file grow beyond a size, wherever within the target that lies."""
     ready.converted()
     size = ready.target.stat().st_size
@@ -149,13 +149,13 @@ def open_folder(ready) -> Path:
     shutil.rmtree(folder)
 
 
-def test_a_folder_that_may_not_be_written_to_is_refused(ready, open_folder) -> None:
+def test_a_read_only_folder_is_refused(ready, open_folder) -> None:
     open_folder.chmod(0o555)
     ready.folder, ready.source, ready.target = open_folder, open_folder / "source.pth", open_folder / "target.safetensors"
     assert "Permission denied" in ready.refused(user=NOBODY)
 
 
-def test_a_source_that_may_not_be_read_is_refused(ready, open_folder) -> None:
+def test_an_unreadable_source_is_refused(ready, open_folder) -> None:
     open_folder.chmod(0o777)
     ready.folder, ready.source, ready.target = open_folder, open_folder / "source.pth", open_folder / "target.safetensors"
     ready.source.chmod(0)

@@ -74,7 +74,7 @@ def test_what_was_pushed_is_verified_and_exported_from_the_hub(run: Command, con
     assert done.returncode == 0 and (tmp_path / "folder" / "config.json").exists(), done.stderr
 
 
-def test_what_a_model_is_shown_is_fetched_with_its_weights(hub: Hub, weights: bytes, predict: Prediction) -> None:
+def test_the_preprocessor_is_fetched_with_the_weights(hub: Hub, weights: bytes, predict: Prediction) -> None:
     files = {"depth_anything_v2__pth": weights, "preprocessor_config__json": b"{}", "tokenizer__json": b"{}"}
     publish(hub, "you/depth_anything_v2", **files)
     done = predict("you/depth_anything_v2")
@@ -126,7 +126,7 @@ def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
     assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
 
 
-def test_several_files_of_weights_are_asked_about(hub: Hub, predict: Prediction) -> None:
+def test_several_files_of_weights_are_refused_with_the_ways_to_choose(hub: Hub, predict: Prediction) -> None:
     publish(hub, "you/many", a__pth=b"1", b__pth=b"2")
     advice = "say which with filename= in Python, or fetch it with `hf download you/many FILE` and give the file"
     refused(predict("you/many"), f"several files of weights (a.pth, b.pth); {advice}")
@@ -162,7 +162,7 @@ def test_without_a_network_and_a_cache_it_is_one_sentence(hub: Hub, predict: Pre
     assert done.stderr.count("\n") == 1
 
 
-def test_a_download_that_is_cut_goes_on_where_it_ended(hub: Hub, weights: bytes, predict: Prediction) -> None:
+def test_an_interrupted_download_of_the_client_resumes(hub: Hub, weights: bytes, predict: Prediction) -> None:
     publish(hub, "you/depth_anything_v2", model__pth=weights)
     hub.faults = [Fault("GET", "/resolve/", after=1_000_000)]
     done = predict("you/depth_anything_v2")

@@ -47,7 +47,7 @@ def test_of_an_original_with_several_models_the_one_that_was_converted_helps(tmp
 
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
-def test_another_checkpoint_of_the_same_shapes_is_no_help(tmp_path: Path, ending: str) -> None:
+def test_another_checkpoint_of_the_same_shapes_is_refused_as_a_helper(tmp_path: Path, ending: str) -> None:
     source = converted(CASE, tmp_path)
     other = tmp_path / f"other.{ending}"
     weights = {**CASE.state_dict(), "pretrained.norm.bias": torch.ones(64)}
@@ -73,7 +73,7 @@ def test_every_case_comes_back_with_zeros_for_what_is_unused_and_nothing_else(ca
     assert_same(torch.load(tmp_path / "back.pth", weights_only=True), expected)
 
 
-def test_what_nobody_kept_is_not_made_up_unasked(tmp_path: Path) -> None:
+def test_tensors_that_were_not_kept_are_not_invented_without_being_asked(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"5 tensors.*resConfUnit1.*--with ORIGINAL.*--fill-unused"):
         export(converted(CASE, tmp_path), tmp_path / "back.pth")
     assert not (tmp_path / "back.pth").exists()
@@ -105,7 +105,7 @@ def test_an_original_is_exported_without_being_converted_first(tmp_path: Path) -
     assert_same(load_file(tmp_path / "same.safetensors"), CASE.state_dict())
 
 
-def test_what_the_user_left_out_is_said_and_not_made_up(tmp_path: Path) -> None:
+def test_tensors_that_the_user_left_out_are_reported_and_not_invented(tmp_path: Path) -> None:
     state = {**CASE.state_dict(), "auxiliary.0.weight": torch.ones(3)}
     torch.save(state, tmp_path / "depth_anything_v2_vits.pth")
     target = tmp_path / "converted.safetensors"
@@ -125,7 +125,7 @@ def test_a_key_bias_that_the_original_has_no_place_for_is_refused(tmp_path: Path
         export(source, tmp_path / "back.pth")
 
 
-def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_file_is_left_alone(tmp_path: Path) -> None:
     source = converted(CASE, tmp_path, keep_unused=True)
     (tmp_path / "back.pth").write_bytes(b"precious")
     with pytest.raises(Refusal, match="exists already"):
