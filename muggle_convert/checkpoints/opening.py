@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Checkpoint, TensorEntry
-from muggle_convert.checkpoints.file_contents import FileContents
 from muggle_convert.checkpoints.folders import INDEX, checkpoint_in, shards_in
 from muggle_convert.checkpoints.limits import DEFAULT_LIMITS, Limits
-from muggle_convert.checkpoints.pickle_values import Pairs, Tensor
+from muggle_convert.checkpoints.pickle_values import FileContents, Pairs, Tensor
 from muggle_convert.checkpoints.recognise import reader_of
 from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.checkpoints.source_file import SourceFile, reason_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,3 +82,13 @@ class Unsupported:
     """A tensor that no safetensors file can hold; it matters only if the model needs it."""
 
     what: str
+
+
+@dataclass(frozen=True)
+class FileContents:
+    """What one file holds, before it is known which part of it is the model. The root of a safetensors file is a dictionary."""
+
+    container: str
+    root: Value
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

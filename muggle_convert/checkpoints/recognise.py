@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from muggle_convert.checkpoints.file_contents import FileContents
 from muggle_convert.checkpoints.limits import Limits
+from muggle_convert.checkpoints.pickle_values import FileContents
 from muggle_convert.checkpoints.safetensors_file import read_safetensors
 from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.torch_legacy import OPENING, read_torch_legacy

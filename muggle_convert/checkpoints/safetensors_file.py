@@ -7,9 +7,8 @@ from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.element_types import DType
-from muggle_convert.checkpoints.file_contents import FileContents
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.pickle_values import Pairs, Storage, Tensor
+from muggle_convert.checkpoints.pickle_values import FileContents, Pairs, Storage, Tensor
 from muggle_convert.checkpoints.safe_text import printable, shown
 from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.strict_json import parse_object

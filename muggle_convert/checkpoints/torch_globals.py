@@ -14,19 +14,10 @@ from muggle_convert.checkpoints.safe_text import printable, shown
 from muggle_convert.errors import Refusal
 
 STORAGES: dict[str, DType] = {
-    "DoubleStorage": DType.F64,
-    "FloatStorage": DType.F32,
-    "HalfStorage": DType.F16,
-    "BFloat16Storage": DType.BF16,
-    "ComplexFloatStorage": DType.C64,
-    "LongStorage": DType.I64,
-    "IntStorage": DType.I32,
-    "ShortStorage": DType.I16,
-    "CharStorage": DType.I8,
-    "ByteStorage": DType.U8,
-    "BoolStorage": DType.BOOL,
-    "UntypedStorage": DType.U8,
-}
+    "DoubleStorage": DType.F64, "FloatStorage": DType.F32, "HalfStorage": DType.F16, "BFloat16Storage": DType.BF16,
+    "ComplexFloatStorage": DType.C64, "LongStorage": DType.I64, "IntStorage": DType.I32, "ShortStorage": DType.I16, "CharStorage":
+    DType.I8, "ByteStorage": DType.U8, "BoolStorage": DType.BOOL, "UntypedStorage": DType.U8,
+}  # fmt: skip
 STORAGES_WITHOUT_DTYPE = {  # bytes of an element, for types that safetensors lacks
     "ComplexDoubleStorage": 16,
     "QInt8Storage": 1,
@@ -36,26 +27,11 @@ STORAGES_WITHOUT_DTYPE = {  # bytes of an element, for types that safetensors la
     "QUInt2x4Storage": 1,
 }
 DTYPES: dict[str, DType] = {
-    "float64": DType.F64,
-    "float32": DType.F32,
-    "float16": DType.F16,
-    "bfloat16": DType.BF16,
-    "float8_e4m3fn": DType.F8_E4M3,
-    "float8_e5m2": DType.F8_E5M2,
-    "float8_e4m3fnuz": DType.F8_E4M3FNUZ,
-    "float8_e5m2fnuz": DType.F8_E5M2FNUZ,
-    "float8_e8m0fnu": DType.F8_E8M0,
-    "complex64": DType.C64,
-    "int64": DType.I64,
-    "int32": DType.I32,
-    "int16": DType.I16,
-    "int8": DType.I8,
-    "uint64": DType.U64,
-    "uint32": DType.U32,
-    "uint16": DType.U16,
-    "uint8": DType.U8,
-    "bool": DType.BOOL,
-}
+    "float64": DType.F64, "float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF16, "float8_e4m3fn": DType.F8_E4M3,
+    "float8_e5m2": DType.F8_E5M2, "float8_e4m3fnuz": DType.F8_E4M3FNUZ, "float8_e5m2fnuz": DType.F8_E5M2FNUZ, "float8_e8m0fnu":
+    DType.F8_E8M0, "complex64": DType.C64, "int64": DType.I64, "int32": DType.I32, "int16": DType.I16, "int8": DType.I8, "uint64":
+    DType.U64, "uint32": DType.U32, "uint16": DType.U16, "uint8": DType.U8, "bool": DType.BOOL,
+}  # fmt: skip
 NO_VIEW_OF_BYTES = {
     "_rebuild_sparse_tensor": "a sparse tensor",
     "_rebuild_sparse_csr_tensor": "a sparse tensor",

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.container_checks import check_containers
-from muggle_convert.checkpoints.file_contents import FileContents
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.pickle_machine import PickleMachine
 from muggle_convert.checkpoints.pickle_state import Truncated
-from muggle_convert.checkpoints.pickle_values import Storage, Value
+from muggle_convert.checkpoints.pickle_values import FileContents, Storage, Value
 from muggle_convert.checkpoints.safe_text import printable, shown
 from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.torch_globals import TorchGlobals

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.container_checks import check_containers
-from muggle_convert.checkpoints.file_contents import FileContents
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.pickle_machine import PickleMachine
-from muggle_convert.checkpoints.pickle_values import Storage
+from muggle_convert.checkpoints.pickle_values import FileContents, Storage
 from muggle_convert.checkpoints.safe_text import printable, shown
 from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.tensor_bytes import chunks_within, gathered

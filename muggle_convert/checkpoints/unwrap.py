@@ -18,19 +18,9 @@ from muggle_convert.checkpoints.safe_text import LONGEST, printable, shown
 from muggle_convert.errors import Refusal
 
 KEYS = (
-    "model",
-    "state_dict",
-    "model_state_dict",
-    "params_ema",
-    "params",
-    "net",
-    "ema",
-    "model_ema",
-    "ema_state_dict",
-    "network",
-    "module",
+    "model", "state_dict", "model_state_dict", "params_ema", "params", "net", "ema", "model_ema", "ema_state_dict", "network", "module",
     "weights",
-)
+)  # fmt: skip
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "_forward_module.")
 DEEPEST = 6
 MOST_IGNORED = 1000  # entries that are listed
