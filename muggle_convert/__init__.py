@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from muggle_convert.checkpoints import Limits
     from muggle_convert.converting import convert
     from muggle_convert.exporting import Exported, export
-    from muggle_convert.inspecting import Inspection, inspect
+    from muggle_convert.inspecting import inspect
+    from muggle_convert.inspection import Inspection
     from muggle_convert.loading import load_any_dpt
     from muggle_convert.predict.predictor import Predictor
     from muggle_convert.predict.views import View
@@ -43,7 +44,7 @@ __all__ = [
 _HOMES = {  # torch is imported only by those who load
     "Network": "model_defs.network",
     "Exported": "muggle_convert.exporting",
-    "Inspection": "muggle_convert.inspecting",
+    "Inspection": "muggle_convert.inspection",
     "Limits": "muggle_convert.checkpoints",
     "Predictor": "muggle_convert.predict.predictor",
     "Pushed": "muggle_convert.pushing.push",

@@ -1,4 +1,4 @@
-"""The network of a checkpoint: built without weights, and given the file's own bytes as its weights."""
+"""The network of a checkpoint, built without weights and then given the file's own bytes as weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TORCH_TYPES = {
     DType.F64: torch.float64, DType.F32: torch.float32, DType.F16: torch.float16, DType.BF16: torch.bfloat16,
     DType.I64: torch.int64, DType.I32: torch.int32, DType.I16: torch.int16, DType.I8: torch.int8, DType.U8: torch.uint8, DType.BOOL: torch.bool,
 }  # fmt: skip
-MOST_SAID = 300  # characters of torch's own words, which may name every tensor
+MOST_SAID = 300  # characters of torch's own message, which may name every tensor
 
 
 def load(matched: Match) -> Network:
@@ -41,7 +41,7 @@ def load(matched: Match) -> Network:
 
 
 def _of_one_type(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Torch multiplies numbers of one type only; where a file mixes several, those of the narrower ones are widened, which changes none."""
+    """Torch multiplies only numbers of one type; if a file mixes several, the narrower ones are widened, which is exact."""
     floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
     widest = reduce(torch.promote_types, floating)
     return {name: tensor.to(widest) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
@@ -68,11 +68,11 @@ def _tensor(output: Output, files: MappedFiles) -> Tensor:
 
 
 def _elements(entry: TensorEntry, files: MappedFiles) -> Tensor:
-    """All elements of a stored tensor in a row: the mapped file itself where they lie in order, a copy where not."""
+    """All elements of a stored tensor in order: the mapped file itself if it stores them so, otherwise a copy."""
     dtype = TORCH_TYPES.get(entry.dtype)
     if dtype is None:
         raise Refusal(
-            f"{printable(entry.name)} holds {entry.dtype.code}, which no network here computes with; convert it with --dtype float32 first."
+            f"{printable(entry.name)} holds {entry.dtype.code}, in which no network here can compute; convert it with --dtype float32 first."
         )
     if not entry.count:
         return torch.empty(0, dtype=dtype)

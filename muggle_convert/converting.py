@@ -9,10 +9,10 @@ from typing import Any
 
 from muggle_convert.checkpoints import Limits, printable
 from muggle_convert.errors import Refusal
-from muggle_convert.files.target import check_target
+from muggle_convert.files.target import check_not_source, check_target
 from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.plan import Plan
-from muggle_convert.writing.converted_file import Report, WriteOptions, check_not_source, settle, write
+from muggle_convert.writing.converted_file import Report, WriteOptions, settle, write
 
 
 def convert(
@@ -37,18 +37,16 @@ def convert(
     """Write a checkpoint of any known family as one safetensors file in the model's own names.
 
     Most keywords are options of the command line. `overrides` are the settings of `--set`, `drops` the templates of `--drop`; `revision` and
-    `filename` say which file of a repository on the Hub is meant; `sync=False` leaves it to the system when the file reaches the disk.
+    `filename` select a file of a repository on the Hub; `sync=False` leaves it to the system when the file reaches the disk.
     """
     reading = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits)
     options = WriteOptions(dtype, keep_unused, licence, strict_finite, sha256, sync, force)
     target = Path(target)
     if str(target) == "-":
-        raise Refusal(
-            "a safetensors file is not written from its beginning to its end, so that it cannot go to standard output; name a file."
-        )
+        raise Refusal("a safetensors file is not written from beginning to end and so cannot go to standard output; name a file.")
     if target.suffix != ".safetensors":
         raise Refusal(
-            f"{printable(target)} does not end in .safetensors, by which other programs know such files; "
+            f"{printable(target)} does not end in .safetensors, by which other programs recognise such files; "
             f"name it {printable(target.stem or 'model')}.safetensors."
         )
     check_target(target, options.force)
@@ -58,7 +56,7 @@ def convert(
 
 
 def preview(source: str | Path, **options: Any) -> Plan:
-    """The plan of a conversion of which nothing is written; the keywords are those of `convert`."""
+    """The plan of a conversion, without writing anything; the keywords are those of `convert`."""
     reading, writing = _parted(options)
     return settle(read(source, reading), writing)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Refusal(Exception):
     """One sentence that says what was found, what was expected and what to do.
 
-    Many are put together from the refusal of a part, so the full stop is set here, where the sentence ends.
+    Many are composed from the refusal of some part, so the full stop is added here, at the end of the sentence.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -23,7 +23,7 @@ _SAID_OF_IT = re.compile(r"(?P<possessive>its )|(it )?(?=(is|has|holds|takes|nam
 
 
 def about(file: str, problem: str) -> str:
-    """One sentence from a file and what a part of its reader, which does not know its name, says of it."""
+    """One sentence from the name of a file and the complaint of a reader that does not know that name."""
     said = _SAID_OF_IT.match(problem)
     if said is None:
         return f"{file}: {problem}"
@@ -32,7 +32,7 @@ def about(file: str, problem: str) -> str:
 
 
 class Contradiction(Refusal):
-    """A checkpoint that cannot be what its names look like, whatever flags say; and what says so, where that is not its tensors."""
+    """A checkpoint cannot be what its names suggest, whatever the flags. `because` is the evidence if that is not its tensors."""
 
     def __init__(self, sentence: str, because: Evidence | None = None) -> None:
         super().__init__(sentence)

@@ -21,11 +21,11 @@ def load_any_dpt(
     filename: str | None = None,
     **overrides: Any,
 ) -> Network:
-    """A network in evaluation mode, from a checkpoint in any layout this project knows, original or converted.
+    """A network in evaluation mode, from a checkpoint in any layout known here, original or converted.
 
-    A file, a folder, a repository on the Hugging Face Hub (with its `revision` and the `filename` in it), or `zoo:NAME`. `family`, `state` and
+    The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), or `zoo:NAME`. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
-    The network computes in the file's own element type, or in the widest where the file mixes several.
+    The network computes in the file's own element type, or in the widest one if the file mixes several.
     """
     options = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
     return load(read(path_or_repo, options))

@@ -1,4 +1,4 @@
-"""The accounting: what becomes of every tensor, settled before a byte is written."""
+"""The plan of a conversion: the fate of every tensor, settled before a byte is written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from muggle_convert.identify.translation import UNUSED, Made, original_name
 from muggle_convert.rules import Drop, Fate, Shape
 from muggle_convert.rules.operations import Run
 
-COUNTER = "num_batches_tracked"  # what batch norms of torch count in whole numbers; all else in a network is a weight
+COUNTER = "num_batches_tracked"  # an integer in torch's batch norms; everything else in a network is a float
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Output:
 
 @dataclass(frozen=True)
 class Dropped:
-    """One tensor of the source that the target does not have, and why."""
+    """A tensor of the source that the target lacks, and why."""
 
     entry: TensorEntry
     reason: str
-    fate: Fate | None  # None: because the user asked
+    fate: Fate | None  # None: at the user's request
 
     @property
     def kind(self) -> str:
-        """The reason as far as tensors share it: each duplicate repeats another name."""
+        """The part of the reason that several tensors share; duplicates each name a different tensor."""
         return self.fate.value if self.fate is Fate.DUPLICATE else self.reason
 
 
@@ -54,7 +54,7 @@ class Plan:
     dropped: tuple[Dropped, ...]
 
     def counts(self) -> dict[str, int]:
-        """How many tensors met which fate; the source's total is the sum of all but `written`."""
+        """How many tensors met which fate; they add up to `source`, except for `written`."""
         taken = [output.made for output in self.outputs]
         alone = [made for made in taken if made.whole is not None]
         return {
@@ -79,10 +79,10 @@ def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) ->
     for name in sorted(made, key=lambda name: order[name]):
         tensor = made[name]
         if tensor.dtype.is_complex:
-            raise Refusal(f"{', '.join(map(printable, tensor.origins))} holds complex numbers, which no network here computes with.")
+            raise Refusal(f"{', '.join(map(printable, tensor.origins))} holds complex numbers, in which no network here can compute.")
         if not tensor.dtype.is_floating and not name.startswith(UNUSED) and not name.endswith(COUNTER):
             raise Refusal(
-                f"{', '.join(map(printable, tensor.origins))} holds {tensor.dtype.code}, and weights are floating-point numbers; if they were "
+                f"{', '.join(map(printable, tensor.origins))} holds {tensor.dtype.code}, but weights must be floating-point numbers; if they were "
                 "quantised, convert the file they were made from."
             )
         if (whole := tensor.whole) is not None:
@@ -91,7 +91,7 @@ def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) ->
                 aliases[name] = owner
                 continue
         outputs.append(Output(name, dtype if dtype is not None and tensor.dtype.is_floating else tensor.dtype, tensor.shape, tensor))
-    # Wider types first keeps every tensor on a multiple of its element's size; beyond that the model's own order.
+    # Wider types first keeps every tensor aligned to its element size; otherwise the model's own order.
     outputs.sort(key=lambda output: (-output.dtype.size, order[output.name]))
     return Plan(match, tuple(outputs), aliases, tuple(_dropped(match, kept)))
 
@@ -106,7 +106,7 @@ def _dropped(match: Match, kept: Mapping[str, Made]) -> Iterator[Dropped]:
 
 
 def _kept(match: Match) -> Iterator[tuple[str, Made]]:
-    """Whatever could not be made again to the last bit, by its name in the source."""
+    """Everything that could not be recomputed bit for bit, by its name in the source."""
     for name, place in match.translation.dropped.items():
         entry, drop = match.checkpoint.tensors[name], place.rule
         assert isinstance(drop, Drop)

@@ -1,4 +1,4 @@
-"""Holding a converted file against its original, tensor by tensor and bit by bit, through the inverse rules."""
+"""Comparing a converted file with its original, tensor by tensor and bit by bit, through the inverse rules."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from muggle_convert.checkpoints import DType, TensorEntry, printable, same_bytes, tensor_chunks
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.restore import kept_tensors, model_tensors
-from muggle_convert.files.casting import TARGETS, Cast
+from muggle_convert.files.casting import FLOAT_TYPES, Cast
 from muggle_convert.identify.document import KEY
 from muggle_convert.identify.dropped import check_one, is_exact
+from muggle_convert.identify.kept import kept_tensors, model_tensors
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, open_anywhere, read
 from muggle_convert.identify.reading_like import read_like
@@ -41,14 +41,14 @@ class Fared(Enum):
     ADDED = "not in the original"
 
 
-ROUNDED_FROM = (DType.F64, *TARGETS.values())  # what a conversion can round
+ROUNDED_FROM = (DType.F64, *FLOAT_TYPES.values())  # types that a conversion can round
 FAILURES = (Fared.DIFFERENT, Fared.MISSING, Fared.ADDED)
-LEFT_OUT = (Fared.UNUSED, Fared.ASKED)  # and said so; nothing makes these again
+LEFT_OUT = (Fared.UNUSED, Fared.ASKED)  # and reported; nothing can restore these
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one tensor of the original, and a word on it where there is one."""
+    """What became of one tensor of the original, with a detail if there is one."""
 
     name: str
     fared: Fared
@@ -62,12 +62,12 @@ class Verification:
     original: Match
     converted: Match
     verdicts: tuple[Verdict, ...]
-    largest_rounding: float | None  # relative, of the elements that changed their type
+    largest_rounding: float | None  # relative, over the elements that changed type
     predictions: Mapping[str, float] | None = None  # largest difference by size of the input, in standard deviations
 
     @property
     def holds(self) -> bool:
-        """Whether every tensor is equal or accounted for, and predictions that were asked for can be compared at all."""
+        """Whether every tensor is equal or accounted for, and the predictions, if requested, are comparable."""
         return not any(verdict.fared in FAILURES for verdict in self.verdicts) and self.is_comparable
 
     @property
@@ -81,7 +81,7 @@ class Verification:
 
 
 def verify(original: str | Path, converted: str | Path, *, state: str | None = None, predict: bool = False) -> Verification:
-    """Map the converted file back to the names of the original and compare; with `predict` also what the two networks predict."""
+    """Map the converted file back to the names of the original and compare; with `predict`, also compare predictions."""
     theirs = read(converted)
     if theirs.document is None:
         raise Refusal(
@@ -91,7 +91,7 @@ def verify(original: str | Path, converted: str | Path, *, state: str | None = N
     first = open_anywhere(original, ReadOptions(state=state))
     if KEY in first.metadata:
         raise Refusal(
-            f"{printable(first.name)} is a file that muggle-convert wrote, too; give the original that {printable(theirs.checkpoint.name)} "
+            f"{printable(first.name)} was also written by muggle-convert; give the original that {printable(theirs.checkpoint.name)} "
             f"was made from, {printable(theirs.document.source['file'])}."
         )
     ours = read_like(theirs, first)
@@ -107,7 +107,7 @@ def verify(original: str | Path, converted: str | Path, *, state: str | None = N
 
 
 class _Comparison:
-    """One original against one converted file."""
+    """Compares one original with one converted file."""
 
     def __init__(self, ours: Match, theirs: Match) -> None:
         assert theirs.document is not None
@@ -141,14 +141,14 @@ class _Comparison:
                 yield Verdict(made.name, Fared.ADDED, "not zero where the original has nothing")
 
     def compared(self, entry: TensorEntry, made: Made, fared: Fared) -> Verdict:
-        """Bit for bit, after the rounding that a conversion to another element type does."""
+        """Bit for bit, after rounding as a conversion to another element type does."""
         if entry.shape != made.shape:
             return Verdict(entry.name, Fared.DIFFERENT, f"{list(entry.shape)} in the original, {list(made.shape)} in the converted file")
         chunks: Iterator[bytes | memoryview] = tensor_chunks(entry)
         detail = ""
         if entry.dtype is not made.dtype:
             detail = f"{entry.dtype.code} in the original, {made.dtype.code} in the converted file"
-            if not (entry.dtype in ROUNDED_FROM and made.dtype in TARGETS.values()):
+            if not (entry.dtype in ROUNDED_FROM and made.dtype in FLOAT_TYPES.values()):
                 return Verdict(entry.name, Fared.DIFFERENT, detail)
             cast = self.casts.setdefault(made.dtype, Cast(made.dtype))
             chunks = (cast(printable(entry.name), entry.dtype, part) for part in tensor_chunks(entry))

@@ -5,17 +5,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # so that tests can share tests/goldens.py
+from tests.forked import Forks  # noqa: E402 - which can be found from here on
+
 torch.set_num_threads(1)
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+Python = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,14 +48,34 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
+@pytest.fixture(scope="session")
+def python() -> Iterator[Python]:
+    """`python` with some arguments, in a process of its own. On Linux that is a fork, in which nothing has to be imported any more;
+    elsewhere torch does not survive being forked."""
+    forks = None
+
+    def run(
+        line: list[str], env: Mapping[str, str] | None = None, cwd: Path | None = None, patient: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        nonlocal forks
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+        settings_of_python = {name for name in env or {} if name.startswith("PYTHON")} - {"PYTHONIOENCODING", "PYTHONPATH"}
+        if sys.platform != "linux" or settings_of_python:
+            return subprocess.run([sys.executable, *line], capture_output=True, text=True, timeout=120, env=environment, cwd=cwd)
+        forks = forks or Forks()
+        return forks.run(line, environment, cwd, patient)
+
+    yield run
+    if forks is not None:
+        forks.close()
+
+
 @pytest.fixture
-def muggle_convert() -> Command:
+def muggle_convert(python: Python) -> Command:
     """The command line in a process of its own, as a user runs it."""
 
-    def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "muggle_convert", *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})}  # type: ignore[dict-item]
-        return subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment, **more)  # type: ignore[call-overload, no-any-return]
+    def run(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        return python(["-m", "muggle_convert", *map(str, arguments)], **more)
 
     return run
 

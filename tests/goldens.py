@@ -19,6 +19,8 @@ import torch
 
 GOLDENS = Path(__file__).parent.parent / "fixtures" / "goldens"
 RELEASED = Path(__file__).parent.parent / "fixtures" / "released"
+SMALL = 10_000_000  # elements
+_DRAWN: dict[Path, dict[str, torch.Tensor]] = {}
 TOLERANCE = 5e-4  # largest absolute error, in standard deviations of what was expected
 
 
@@ -61,7 +63,15 @@ class Golden:
         return arguments
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The original's weights, drawn again."""
+        """The original's weights, drawn again; those of small cases once for all tests, each of which gets a copy."""
+        if sum(int(np.prod(described["shape"])) for described in self.manifest["tensors"].values() if "shape" in described) > SMALL:
+            return self._drawn()
+        if self.folder not in _DRAWN:
+            _DRAWN[self.folder] = self._drawn()
+        copies = {id(tensor): tensor.clone() for tensor in _DRAWN[self.folder].values()}  # tied weights stay tied
+        return {name: copies[id(tensor)] for name, tensor in _DRAWN[self.folder].items()}
+
+    def _drawn(self) -> dict[str, torch.Tensor]:
         buffers = np.load(self.folder / "buffers.npz") if (self.folder / "buffers.npz").exists() else {}
         tensors: dict[str, torch.Tensor] = {}
         for name, described in self.manifest["tensors"].items():

@@ -46,7 +46,7 @@ def described(tmp_path: Path) -> Callable[[Callable[[dict[str, Any]], object]], 
     ],
     ids=["encoder of another family", "a scale too few", "no scale at all", "a thousand million blocks", "a share of nothing"],
 )
-def test_a_network_that_cannot_be_is_refused(
+def test_an_impossible_network_is_refused(
     described: Callable[[Callable[[dict[str, Any]], object]], Path], change: Callable[[dict[str, Any]], object], sentence: str
 ) -> None:
     with pytest.raises(Refusal, match=sentence):

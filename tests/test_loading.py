@@ -14,7 +14,7 @@ from tests.goldens import TOLERANCE, golden, uint8_picture
 CASE = golden("depth_anything_v2")
 
 
-def test_which_of_two_models_to_take_can_be_said(tmp_path: Path) -> None:
+def test_one_of_two_models_can_be_chosen(tmp_path: Path) -> None:
     weights = CASE.state_dict()
     path = tmp_path / "depth_anything_v2_vits.pth"
     torch.save({"student": {name: torch.zeros_like(tensor) for name, tensor in weights.items()}, "teacher": weights}, path)

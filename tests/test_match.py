@@ -14,12 +14,12 @@ CASE = golden("depth_anything_v2")
 
 
 @pytest.mark.parametrize("template", ["{n+}", "a{", "{n", "a}", "{n}.{n//" + "9" * 5000 + "}"], ids=range(5))
-def test_a_drop_that_is_no_template_is_refused(template: str, checkpoint: Path) -> None:
+def test_a_drop_that_is_not_a_template_is_refused(template: str, checkpoint: Path) -> None:
     with pytest.raises(Refusal, match=r"^--drop .*\.$"):
         read(checkpoint, ReadOptions(drops=(template,)))
 
 
-def test_a_drop_that_means_no_tensor_is_refused(checkpoint: Path) -> None:
+def test_a_drop_that_matches_no_tensor_is_refused(checkpoint: Path) -> None:
     with pytest.raises(Refusal, match=r"holds no tensor that --drop 'pretrained\.mask' could mean"):
         read(checkpoint, ReadOptions(drops=("pretrained.mask_token", "pretrained.mask")))
 

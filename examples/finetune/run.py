@@ -13,7 +13,7 @@ from torch import Tensor
 from model_defs.network import Network
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.files.replacing import replacing
+from muggle_convert.files.atomic import replacing
 
 from .objective import Objective
 from .trainable import adam, to_training

@@ -17,7 +17,7 @@ from muggle_convert.building import TORCH_TYPES
 from muggle_convert.checkpoints import Checkpoint, open_checkpoint, read_tensor
 from muggle_convert.checkpoints.fingerprint import fingerprint
 from muggle_convert.families.shared.evidence import Evidence
-from muggle_convert.files.replacing import replacing
+from muggle_convert.files.atomic import replacing
 from muggle_convert.identify.document import KEY, Document
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED

@@ -6,14 +6,14 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from muggle_convert.checkpoints.values import Global, Inert, Pairs, Value
+from muggle_convert.checkpoints.pickle_values import Global, Inert, Pairs, Value
 
 KEYS = ("args", "hyper_parameters", "opt", "config", "cfg", "hparams", "options", "model_args", "model_config")
 DEEPEST = 8
 MOST_STEPS = 20_000
 MOST_ENTRIES = 200_000  # of all the objects that are stepped into
 LONGEST_TEXT = 4096
-LONGEST_NAME = 256  # of an argument, with those of all that it lies in
+LONGEST_NAME = 256  # of an argument, including the names of everything it is nested in
 LONGEST_LIST = 64
 LARGEST = 1 << 64  # of an integer, as seeds can be
 LONGEST_NUMBER = 16  # bytes
@@ -21,8 +21,8 @@ NUMPY_FORMATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h
 
 
 def arguments_of(siblings: list[tuple[Value, Value]]) -> dict[str, Any]:
-    """From what lies beside a state dict: entries of the usual containers under their own names, joined by dots where they
-    nest, and single values such as an epoch."""
+    """What lies beside a state dict: entries of the usual containers under their own names, joined by dots where they
+    are nested, and single values such as an epoch."""
     found: dict[str, Any] = {}
     walk = _Walk()
     for key, value in siblings[:MOST_STEPS]:
@@ -35,7 +35,7 @@ def arguments_of(siblings: list[tuple[Value, Value]]) -> dict[str, Any]:
 
 
 class _Walk:
-    """A walk that ends: one object can be an entry of a million others, so what counts is not how many there are."""
+    """A walk that always ends: one object can be an entry of a million others, so counting objects would not bound it."""
 
     def __init__(self) -> None:
         self.steps = MOST_STEPS
@@ -55,7 +55,7 @@ class _Walk:
             yield from self.leaves(child, f"{prefix}{key[:LONGEST_NAME]}.", depth - 1)
 
     def _entries(self, value: Value) -> dict[str, Value]:
-        """The named parts of a dictionary, or of an inert object that was used like one."""
+        """The named entries of a dictionary, or of an inert object that was used as one."""
         if type(value) not in (Pairs, Inert) or self.entries < 0:
             return {}
         self.entries -= len(value.items)
@@ -104,7 +104,7 @@ def _plain_object(value: Inert, kind: Global) -> Any:
 
 
 def _joined(separator: str, parts: tuple[Value, ...]) -> str | None:
-    """What some short texts and numbers spell; the parts of a path begin with its root."""
+    """Short strings and numbers joined; the parts of a path begin with its root."""
     if len(parts) > LONGEST_LIST or any(type(part) not in (str, int) or plain(part) is None for part in parts):
         return None
     text = separator.join(map(str, parts)).replace("//", "/")
@@ -112,7 +112,7 @@ def _joined(separator: str, parts: tuple[Value, ...]) -> str | None:
 
 
 def _numpy_scalar(dtype: Value, raw: Value) -> Any:
-    """What `numpy.core.multiarray.scalar` was called with: an element type and the bytes of one element."""
+    """The arguments of `numpy.core.multiarray.scalar`: an element type and the bytes of one element."""
     if type(raw) is Inert and raw.kind is not None and raw.kind.name == "encode" and raw.arguments and type(raw.arguments[0]) is str:
         raw = raw.arguments[0][:LONGEST_NUMBER].encode("latin-1", "replace")  # how protocol 2 spells bytes
     code = dtype.arguments[0] if type(dtype) is Inert and dtype.arguments else None

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.checkpoints.dtypes import DType
-from muggle_convert.checkpoints.files import FileStamp
+from muggle_convert.checkpoints.element_types import DType
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """Tells one state of a file from another."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileStamp:
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -21,22 +35,22 @@ class Record:
     offset: int  # of its first byte in the file
     stored_size: int  # bytes in the file
     size: int  # bytes once inflated
-    crc32: int | None = None  # what the container promises; None where it promises nothing
+    crc32: int | None = None  # as promised by the container; None if it promises nothing
     deflated: bool = False
     byteorder: str = "little"
-    stamp: FileStamp | None = None  # of the file when it was opened, so that a later change shows
+    stamp: FileStamp | None = None  # of the file when it was opened, to reveal later changes
 
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """Where one named tensor lies."""
+    """Where one named tensor is stored."""
 
     name: str
     dtype: DType
     shape: tuple[int, ...]
     record: Record
     offset: int  # of its first element, in bytes, within the inflated record
-    stride: tuple[int, ...] | None = None  # in elements; None where the elements lie in row-major order
+    stride: tuple[int, ...] | None = None  # in elements; None if they are stored in row-major order
 
     @property
     def count(self) -> int:
@@ -55,11 +69,11 @@ class TensorEntry:
 
     @property
     def is_in_order(self) -> bool:
-        """Whether its bytes are those that are written, so that they can be copied piece by piece."""
+        """Whether its bytes can be copied chunk by chunk as they are."""
         return self.stride is None and self.record.byteorder == "little"
 
     def shares_bytes_with(self, other: TensorEntry) -> bool:
-        """Two names for one tensor, as tied weights are saved."""
+        """Whether both are names of one tensor, as tied weights are saved."""
         mine = (self.record, self.offset, self.shape, self.stride, self.dtype)
         return mine == (other.record, other.offset, other.shape, other.stride, other.dtype)
 
@@ -75,14 +89,14 @@ class Checkpoint:
     sidecar: Mapping[str, Any] = field(default_factory=dict)  # the config.json beside the file
     preprocessor: Mapping[str, Any] = field(default_factory=dict)  # the preprocessor_config.json beside it
     arguments: Mapping[str, Any] = field(default_factory=dict)  # training arguments and hyper-parameters in the file
-    unwrapped: tuple[str, ...] = ()  # what was taken off, outermost first, each in words
-    ignored: tuple[str, ...] = ()  # what else the file holds and nobody needs, each in words
+    unwrapped: tuple[str, ...] = ()  # what was removed, outermost first, each in words
+    ignored: tuple[str, ...] = ()  # everything else in the file, each in words
     warnings: tuple[str, ...] = ()  # what is odd but not wrong, each a sentence
-    known_as: str = ""  # where it came from, where that tells more than the name of the file
+    known_as: str = ""  # its origin, if that says more than the name of the file
 
     @property
     def name(self) -> str:
-        """What the checkpoint is called: a clue to what it is, and its name in messages."""
+        """The name used in messages, and a clue to what the checkpoint is."""
         return self.known_as or self.path.name
 
     @property
@@ -91,7 +105,7 @@ class Checkpoint:
 
     @property
     def stored_size(self) -> int:
-        """Bytes of all files, as they were when they were opened."""
+        """Bytes of all files at the time they were opened."""
         return sum({record.file: record.stamp.size for record in self.records if record.stamp is not None}.values())
 
     @property

@@ -1,11 +1,14 @@
-"""A hash of what a checkpoint holds, equal for equal weights in any container."""
+"""Hashes that tell checkpoints apart: of the weights, which are equal in any container, and of whole files."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 from muggle_convert.checkpoints import Checkpoint, TensorEntry
+
+CHUNK = 1 << 20
 
 
 def fingerprint(tensors: Mapping[str, TensorEntry], checksums: Mapping[str, int]) -> str:
@@ -35,3 +38,12 @@ def promised_checksum(entry: TensorEntry) -> int | None:
     record = entry.record
     is_all = entry.offset == 0 and entry.stride is None and entry.size == record.size and record.byteorder == "little"
     return record.crc32 if is_all else None
+
+
+def sha256_of(path: Path) -> str:
+    """Of all bytes of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

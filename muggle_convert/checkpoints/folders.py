@@ -7,10 +7,10 @@ import stat
 from itertools import islice
 from pathlib import Path
 
-from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable
 from muggle_convert.checkpoints.recognise import reader_of
+from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
 
@@ -20,7 +20,7 @@ MOST_FILES = 10_000
 
 
 def checkpoint_in(folder: Path) -> Path:
-    """The file or the index that a folder is about: one of the usual names, else the only one that there is."""
+    """The file or index that a folder stands for: one of the usual names, or else the only one there is."""
     for name in USUAL:
         if (folder / name).is_file():
             return folder / name
@@ -34,7 +34,7 @@ def checkpoint_in(folder: Path) -> Path:
     if len(found) != 1:
         several = " and ".join(printable(path.name) for path in found[:2])
         what = f"holds {len(found)} checkpoints, such as {several}" if found else "holds no checkpoint"
-        raise Refusal(f"the folder {printable(folder)} {what}; give the file that is meant")
+        raise Refusal(f"the folder {printable(folder)} {what}; give the path of one file")
     return found[0]
 
 
@@ -48,7 +48,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def shards_in(index: Path, limits: Limits) -> dict[Path, list[str]]:
-    """The files that an index names, each with the tensors it promises there."""
+    """The files that an index names, each with the tensors that it should hold."""
     with SourceFile(index) as file:
         if file.size > limits.header_bytes:
             raise Refusal(f"takes {file.size:,} bytes, more than the {limits.header_bytes:,} that an index is allowed")
@@ -70,7 +70,7 @@ def _plain_name(shard: str) -> str:
 
 
 def _refuse_link_outside(shard: Path) -> None:
-    """A link may only stay in its folder, or lead to the blobs of the Hugging Face cache that the folder belongs to."""
+    """A link may only point into its own folder, or to the blobs of the Hugging Face cache that the folder belongs to."""
     try:
         if not stat.S_ISLNK(os.lstat(shard).st_mode):
             return

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Checkpoint, TensorEntry
-from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.files import SourceFile, reason_of
 from muggle_convert.checkpoints.folders import INDEX, checkpoint_in, shards_in
 from muggle_convert.checkpoints.limits import DEFAULT_LIMITS, Limits
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.pickle_values import FileContents, Pairs, Tensor
 from muggle_convert.checkpoints.recognise import reader_of
+from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.checkpoints.source_file import SourceFile, reason_of
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.checkpoints.unwrap import flat, unwrap
-from muggle_convert.checkpoints.values import Pairs, Tensor
 from muggle_convert.errors import Refusal, about
 
 SIDECAR = "config.json"
@@ -22,12 +21,12 @@ PREPROCESSOR = "preprocessor_config.json"
 
 
 def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Checkpoint:
-    """What the file, folder or index holds. `state` is the entry to take where it holds several models. No byte of a
-    tensor is read and nothing in the file is run."""
+    """Open a file, folder or index. `state` names the entry to take if it holds several models. No byte of a tensor is read
+    and nothing in the file is run."""
     path = Path(path)
     try:
         source = checkpoint_in(path) if path.is_dir() else path
-    except (OSError, ValueError) as problem:  # a path that cannot be: too long, or with a NUL
+    except (OSError, ValueError) as problem:  # an impossible path: too long, or with a NUL
         raise Refusal(f"cannot open {printable(path)}: {reason_of(problem)}") from None
     contents = _read_shards(source, limits) if source.name.endswith(INDEX) else _read(source, limits)
     try:
@@ -51,12 +50,12 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
     )
 
 
-def _read(path: Path, limits: Limits) -> Contents:
+def _read(path: Path, limits: Limits) -> FileContents:
     with SourceFile(path) as file:
         return reader_of(file)(file, limits)
 
 
-def _read_shards(index: Path, limits: Limits) -> Contents:
+def _read_shards(index: Path, limits: Limits) -> FileContents:
     tensors: list[tuple[str, Tensor]] = []
     metadata: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
@@ -65,7 +64,7 @@ def _read_shards(index: Path, limits: Limits) -> Contents:
         try:
             held = flat(contents.root)
             if missing := sorted(set(promised) - held.keys()):
-                raise Refusal(f"does not hold the tensor {printable(missing[0])}, which {printable(index.name)} promises there")
+                raise Refusal(f"does not hold the tensor {printable(missing[0])}, which {printable(index.name)} places there")
             if extra := sorted(held.keys() - set(promised)):
                 raise Refusal(f"holds the tensor {printable(extra[0])}, which {printable(index.name)} does not place there")
         except Refusal as problem:
@@ -73,7 +72,7 @@ def _read_shards(index: Path, limits: Limits) -> Contents:
         tensors += held.items()
         metadata |= contents.metadata
         warnings += tuple(f"{printable(shard.name)}: {warning}" for warning in contents.warnings)
-    return Contents("sharded folder", Pairs(list(tensors)), metadata, warnings)
+    return FileContents("sharded folder", Pairs(list(tensors)), metadata, warnings)
 
 
 def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
@@ -85,11 +84,11 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
             f"{limits.output_bytes:,} that are allowed"
         )
     if len(tensors) > limits.tensors:
-        raise Refusal(f"it has {len(tensors):,} tensors, more than the {limits.tensors:,} that a model is allowed")
+        raise Refusal(f"it has {len(tensors):,} tensors, more than the {limits.tensors:,} allowed for one model")
     for entry in tensors:
         if len(entry.name) > limits.name_length:
             raise Refusal(
-                f"its tensor {printable(entry.name)} has a name of {len(entry.name):,} letters, more than the {limits.name_length} that are "
+                f"its tensor {printable(entry.name)} has a name of {len(entry.name):,} characters, more than the {limits.name_length} "
                 "allowed"
             )
         if entry.count and not entry.is_in_order and entry.span > limits.held_bytes:
@@ -100,7 +99,7 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
 
 
 def _read_sidecar(path: Path, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A JSON file beside the weights is a help, so that a broken one is no reason to stop."""
+    """A JSON file beside the weights only helps, so a broken one does not stop anything."""
     if not path.is_file():
         return {}, ()
     try:

@@ -1,50 +1,42 @@
-"""The instructions of pickles, as Python's pickletools name them: those of protocols 2 to 5 that Python writes, and those that are refused.
+"""The instructions of pickles, as Python's pickletools name them: those that Python writes for protocols 2 to 5, and those that are refused.
 
-An instruction here is a function of the machine. None of them calls, imports or hashes anything that the pickle names.
+An instruction here is a function of the machine's state. None of them calls, imports or hashes anything that the pickle names.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from muggle_convert.checkpoints.values import Global, Inert, Pairs, Value
+from muggle_convert.checkpoints.pickle_state import LONGEST_NAME, PickleState, inert
+from muggle_convert.checkpoints.pickle_values import Global, Pairs, Value
 from muggle_convert.errors import Refusal
 
-if TYPE_CHECKING:
-    from muggle_convert.checkpoints.pickle_machine import PickleMachine
-
 DEEPEST_MARKS = 1000  # a pickler has one or two marks open for each level of nesting
-LONGEST_NAME = 1024  # of a module or a class
 LONGEST_INTEGER = 255  # bytes; random number generators keep 128 bits, nothing keeps more than this
 
 
-def inert(kind: Value, arguments: Value) -> Inert:
-    return Inert(kind if type(kind) is Global else None, arguments if type(arguments) is tuple else ())
-
-
-def _mark(machine: PickleMachine) -> None:
+def _mark(machine: PickleState) -> None:
     if len(machine.marked) >= DEEPEST_MARKS:
         raise Refusal(f"its pickle nests deeper than {DEEPEST_MARKS} levels")
     machine.marked.append(machine.stack)
     machine.stack = []
 
 
-def _push(value: Value) -> Callable[[PickleMachine], None]:
+def _push(value: Value) -> Callable[[PickleState], None]:
     return lambda machine: machine.stack.append(value)
 
 
-def _unsigned(size: int) -> Callable[[PickleMachine], None]:
+def _unsigned(size: int) -> Callable[[PickleState], None]:
     return lambda machine: machine.stack.append(machine.number(size))
 
 
-def _signed(machine: PickleMachine) -> None:
+def _signed(machine: PickleState) -> None:
     machine.stack.append(int.from_bytes(machine.take(4), "little", signed=True))
 
 
-def _long(size: int) -> Callable[[PickleMachine], None]:
-    def operation(machine: PickleMachine) -> None:
+def _long(size: int) -> Callable[[PickleState], None]:
+    def operation(machine: PickleState) -> None:
         length = machine.number(size)
         if length > LONGEST_INTEGER:
             raise Refusal(f"its pickle has an integer of {length:,} bytes, too long for a checkpoint")
@@ -53,22 +45,22 @@ def _long(size: int) -> Callable[[PickleMachine], None]:
     return operation
 
 
-def _float(machine: PickleMachine) -> None:
+def _float(machine: PickleState) -> None:
     machine.stack.append(struct.unpack(">d", machine.take(8))[0])
 
 
-def _text(size: int) -> Callable[[PickleMachine], None]:
+def _text(size: int) -> Callable[[PickleState], None]:
     return lambda machine: machine.stack.append(machine.text(machine.take(machine.number(size))))
 
 
-def _bytes(size: int) -> Callable[[PickleMachine], None]:
+def _bytes(size: int) -> Callable[[PickleState], None]:
     return lambda machine: machine.stack.append(machine.take(machine.number(size)))
 
 
-def _string_of_python_2(size: int) -> Callable[[PickleMachine], None]:
-    """Python 2 wrote text and bytes alike; what is UTF-8 was text."""
+def _string_of_python_2(size: int) -> Callable[[PickleState], None]:
+    """Python 2 wrote text and bytes the same way; valid UTF-8 is taken for text."""
 
-    def operation(machine: PickleMachine) -> None:
+    def operation(machine: PickleState) -> None:
         raw = machine.take(machine.number(size))
         try:
             machine.stack.append(raw.decode("utf-8"))
@@ -78,8 +70,8 @@ def _string_of_python_2(size: int) -> Callable[[PickleMachine], None]:
     return operation
 
 
-def _tuple(count: int) -> Callable[[PickleMachine], None]:
-    def operation(machine: PickleMachine) -> None:
+def _tuple(count: int) -> Callable[[PickleState], None]:
+    def operation(machine: PickleState) -> None:
         if len(machine.stack) < count:
             raise IndexError
         values = tuple(machine.stack[len(machine.stack) - count :])
@@ -89,23 +81,23 @@ def _tuple(count: int) -> Callable[[PickleMachine], None]:
     return operation
 
 
-def _tuple_since_mark(machine: PickleMachine) -> None:
+def _tuple_since_mark(machine: PickleState) -> None:
     values = machine.since_mark()
     machine.stack.append(tuple(values))
 
 
-def _frozen_set_since_mark(machine: PickleMachine) -> None:
+def _frozen_set_since_mark(machine: PickleState) -> None:
     values = machine.since_mark()
     machine.stack.append(values)
 
 
-def _reduce(machine: PickleMachine) -> None:
+def _reduce(machine: PickleState) -> None:
     arguments = machine.stack.pop()
     machine.build(machine.stack.pop(), arguments)
 
 
-def _new_object(machine: PickleMachine) -> None:
-    """An empty dictionary, say, is the same made or called; with arguments only a call is understood."""
+def _new_object(machine: PickleState) -> None:
+    """Without arguments, creating an object equals calling its class; with arguments only a call is understood."""
     arguments, kind = machine.stack.pop(), machine.stack.pop()
     if arguments == ():
         machine.build(kind, arguments)
@@ -113,37 +105,37 @@ def _new_object(machine: PickleMachine) -> None:
         machine.stack.append(inert(kind, arguments))
 
 
-def _new_object_with_keywords(machine: PickleMachine) -> None:
+def _new_object_with_keywords(machine: PickleState) -> None:
     keywords, arguments, kind = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
     machine.stack.append(inert(kind, (arguments, keywords)))
 
 
-def _named_on_stack(machine: PickleMachine) -> None:
+def _named_on_stack(machine: PickleState) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if type(name) is not str or type(module) is not str or max(len(name), len(module)) > LONGEST_NAME:
         raise Refusal(f"its pickle is broken at byte {machine.position}: a global is not named by two strings")
     machine.stack.append(Global(module, name))
 
 
-def _append(machine: PickleMachine) -> None:
+def _append(machine: PickleState) -> None:
     value = machine.stack.pop()
     machine.extend([value])
 
 
-def _set_item(machine: PickleMachine) -> None:
+def _set_item(machine: PickleState) -> None:
     value, key = machine.stack.pop(), machine.stack.pop()
     machine.set_items([key, value])
 
 
-def _persistent(machine: PickleMachine) -> None:
-    machine.stack.append(machine.meaning.persistent(machine.stack.pop()))
+def _persistent(machine: PickleState) -> None:
+    machine.stack.append(machine.functions.persistent(machine.stack.pop()))
 
 
-def _frame(machine: PickleMachine) -> None:
+def _frame(machine: PickleState) -> None:
     machine.expect(machine.number(8))
 
 
-OPERATIONS: dict[int, Callable[[PickleMachine], None]] = {
+OPERATIONS: dict[int, Callable[[PickleState], None]] = {
     ord("("): _mark,
     ord("N"): _push(None),
     0x88: _push(True),
@@ -169,7 +161,7 @@ OPERATIONS: dict[int, Callable[[PickleMachine], None]] = {
     0x87: _tuple(3),
     ord("t"): _tuple_since_mark,
     ord("]"): lambda machine: machine.stack.append([]),
-    0x8F: lambda machine: machine.stack.append([]),  # a set; nothing here depends on the difference
+    0x8F: lambda machine: machine.stack.append([]),  # a set, for which a list will do here
     0x91: _frozen_set_since_mark,
     ord("a"): _append,
     ord("e"): lambda machine: machine.extend(machine.since_mark()),

@@ -1,14 +1,14 @@
-"""What a file is, by its content. Names and extensions say nothing here."""
+"""What a file is, judged by its content. Its name and extension do not matter."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.limits import Limits
+from muggle_convert.checkpoints.pickle_values import FileContents
 from muggle_convert.checkpoints.safetensors_file import read_safetensors
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.torch_legacy import OPENING, read_torch_legacy
 from muggle_convert.checkpoints.torch_zip import read_torch_zip
 from muggle_convert.errors import Refusal
@@ -16,7 +16,7 @@ from muggle_convert.errors import Refusal
 LONGEST_OPENING = 512
 
 STRANGERS: tuple[tuple[str, str], ...] = (
-    (r"version https://git-lfs", "is a Git LFS pointer, a note that stands for the real file; fetch that with `git lfs pull`"),
+    (r"version https://git-lfs", "is a Git LFS pointer, a placeholder for the real file; fetch that with `git lfs pull`"),
     (r"\s*<(?i:!doctype|html|head|body)", "is an HTML page, probably an error page that was saved instead of the file; download it again"),
     (r"\s*<\?xml", "is an XML document, probably an error message that was saved instead of the file; download it again"),
     (r"PK\x05\x06", "is an empty zip archive"),
@@ -29,8 +29,8 @@ STRANGERS: tuple[tuple[str, str], ...] = (
     (r"Rar!", "is a rar archive; unpack it and give the checkpoint in it"),
     (
         r".{257}ustar",
-        "is a tar archive, as torch wrote before 0.1.10 or as downloads are packed; "
-        "unpack it and give the checkpoint in it, or load it with an old torch where you trust it and save it again",
+        "is a tar archive, as written by torch before 0.1.10 or packed for a download; "
+        "unpack it and give the checkpoint in it, or, if you trust it, load it with an old torch and save it again",
     ),
     (r"\x89HDF", "is an HDF5 file, as Keras writes them; only checkpoints of torch are read"),
     (r"GGUF", "is a GGUF file; only checkpoints of torch and safetensors files are read"),
@@ -38,18 +38,18 @@ STRANGERS: tuple[tuple[str, str], ...] = (
     (r".{4}TFL3", "is a TensorFlow Lite model; only checkpoints of torch are read"),
     (
         r"\x08[\x01-\x20]\x12[\x01-\x40][ -~]",
-        "is an ONNX model, a graph that lost the names of the original; convert the checkpoint that it was made from",
+        "is an ONNX model, a graph without the original names; convert the checkpoint that it was made from",
     ),
     (
         r"\x80[\x02-\x05]",
-        "is a Python pickle but not one that torch.save wrote; load it where you trust it and save its state dict with torch.save",
+        "is a Python pickle but not one that torch.save wrote; load it if you trust it and save its state dict with torch.save",
     ),
     (r"\s*[{\[]", "is JSON, not a checkpoint; give the file with the weights, or the folder that holds both"),
 )
 
 
-def reader_of(file: SourceFile) -> Callable[[SourceFile, Limits], Contents]:
-    """Who reads this file; a `Refusal` says what else it is."""
+def reader_of(file: SourceFile) -> Callable[[SourceFile, Limits], FileContents]:
+    """The reader for this file; a `Refusal` says what else it is."""
     if not file.size:
         raise Refusal("is empty; download it again")
     opening = file.read(0, min(LONGEST_OPENING, file.size))

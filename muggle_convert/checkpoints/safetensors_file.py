@@ -6,20 +6,19 @@ import math
 from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Record
-from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.dtypes import DType
-from muggle_convert.checkpoints.files import SourceFile
+from muggle_convert.checkpoints.element_types import DType
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable, shown
+from muggle_convert.checkpoints.pickle_values import FileContents, Pairs, Storage, Tensor
+from muggle_convert.checkpoints.safe_text import printable, shown
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.strict_json import parse_object
-from muggle_convert.checkpoints.torch_values import LARGEST, MOST_DIMENSIONS
-from muggle_convert.checkpoints.values import Pairs, Storage, Tensor
+from muggle_convert.checkpoints.torch_globals import LARGEST, MOST_DIMENSIONS
 from muggle_convert.errors import Refusal
 
 CODES = {dtype.code: dtype for dtype in DType}
 
 
-def read_safetensors(file: SourceFile, limits: Limits) -> Contents:
+def read_safetensors(file: SourceFile, limits: Limits) -> FileContents:
     length = int.from_bytes(file.read(0, 8), "little")
     if length > limits.header_bytes:
         raise Refusal(f"its safetensors header claims {length:,} bytes, more than the {limits.header_bytes:,} that are allowed")
@@ -33,7 +32,7 @@ def read_safetensors(file: SourceFile, limits: Limits) -> Contents:
     storage = Storage("data", "safetensors", None, 1, data.size, data)
     tensors = [(name, _tensor(name, entry, storage)) for name, entry in header.items()]
     _refuse_gaps(tensors, data.size)
-    return Contents("safetensors", Pairs(list(tensors)), metadata)
+    return FileContents("safetensors", Pairs(list(tensors)), metadata)
 
 
 def _tensor(name: str, entry: Any, storage: Storage) -> Tensor:
@@ -61,7 +60,7 @@ def _are_counts(values: Any) -> bool:
 
 
 def _refuse_gaps(tensors: list[tuple[str, Tensor]], size: int) -> None:
-    """The format wants every byte of the data in exactly one tensor."""
+    """The format demands that every byte of the data belongs to exactly one tensor."""
     position = 0
     for name, tensor in sorted(tensors, key=lambda pair: (pair[1].offset, math.prod(pair[1].shape))):
         if tensor.offset != position:

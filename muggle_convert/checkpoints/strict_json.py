@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal
 
 DEEPEST = 30
@@ -40,7 +40,7 @@ def _short(text: str) -> int:
 
 
 def _finite(text: str) -> float:
-    """JSON has no infinity and no NaN; Python's reader would take both, also from a number that is too large."""
+    """JSON has neither infinity nor NaN, but Python's parser accepts both, and makes infinity of a number that is too large."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"the number {text[:20]} is not finite")

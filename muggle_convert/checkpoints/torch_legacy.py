@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 
 from muggle_convert.checkpoints.checkpoint import Record
-from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.files import SourceFile
-from muggle_convert.checkpoints.knots import refuse_knots
+from muggle_convert.checkpoints.container_checks import check_containers
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable, shown
-from muggle_convert.checkpoints.pickle_machine import PickleMachine, Truncated
-from muggle_convert.checkpoints.torch_values import TorchMeaning
-from muggle_convert.checkpoints.values import Storage, Value
+from muggle_convert.checkpoints.pickle_machine import PickleMachine
+from muggle_convert.checkpoints.pickle_state import Truncated
+from muggle_convert.checkpoints.pickle_values import FileContents, Storage, Value
+from muggle_convert.checkpoints.safe_text import printable, shown
+from muggle_convert.checkpoints.source_file import SourceFile
+from muggle_convert.checkpoints.torch_globals import TorchGlobals
 from muggle_convert.errors import Refusal
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -23,34 +23,32 @@ NOTE_STEPS = 1000
 FIRST_LOOK = 256 << 10  # enough for the pickles of nearly every checkpoint
 
 
-def read_torch_legacy(file: SourceFile, limits: Limits) -> Contents:
-    """Nothing says how long the pickles are, so a first look takes a part of the file and a second one all that is allowed."""
+def read_torch_legacy(file: SourceFile, limits: Limits) -> FileContents:
+    """The pickles' length is not stated, so a first attempt reads a part of the file and a second one all that is allowed."""
     try:
-        root, keys, meaning, end = _read_pickles(file.read(0, min(FIRST_LOOK, file.size)), limits)
+        root, keys, functions, end = _read_pickles(file.read(0, min(FIRST_LOOK, file.size)), limits)
     except Truncated:
-        root, keys, meaning, end = _read_pickles(file.read(0, min(limits.pickle_bytes, file.size)), limits)
-    refuse_knots(root)
-    _find_storages(file, keys, meaning.storages, end)
-    return Contents("legacy torch pickle", root, warnings=meaning.warnings)
+        root, keys, functions, end = _read_pickles(file.read(0, min(limits.pickle_bytes, file.size)), limits)
+    check_containers(root)
+    _find_storages(file, keys, functions.storages, end)
+    return FileContents("legacy torch pickle", root, warnings=functions.warnings)
 
 
-def _read_pickles(data: bytes, limits: Limits) -> tuple[Value, list[str], TorchMeaning, int]:
-    meaning = TorchMeaning(lambda storage: None)
+def _read_pickles(data: bytes, limits: Limits) -> tuple[Value, list[str], TorchGlobals, int]:
+    functions = TorchGlobals(lambda storage: None)
     position = 0
     values = []
     note, keys_only = replace(limits, pickle_steps=NOTE_STEPS), replace(limits, pickle_steps=4 * limits.records)
     for bound in (note, note, note, limits, keys_only):  # magic number, version, machine, the object, keys of storages
-        machine = PickleMachine(data, meaning, bound, position)
+        machine = PickleMachine(data, functions, bound, position)
         values.append(machine.run())
         position = machine.position
     magic, version, _, root, keys = values
     if type(magic) is not int or magic != MAGIC or type(version) is not int or version != PROTOCOL_VERSION:
-        raise Refusal(
-            f"is a torch file of the unknown version {shown(version)}; load it where you trust it and save it again with torch.save"
-        )
-    if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(meaning.storages):
+        raise Refusal(f"is a torch file of the unknown version {shown(version)}; load it if you trust it and save it again with torch.save")
+    if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(functions.storages):
         raise Refusal("its list of storages is not the list of the storages that its tensors use")
-    return root, keys, meaning, position
+    return root, keys, functions, position
 
 
 def _find_storages(file: SourceFile, keys: list[str], storages: dict[str, Storage], position: int) -> None:

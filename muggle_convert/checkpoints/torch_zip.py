@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from muggle_convert.checkpoints.checkpoint import Record
-from muggle_convert.checkpoints.contents import Contents
-from muggle_convert.checkpoints.files import SourceFile
-from muggle_convert.checkpoints.knots import refuse_knots
+from muggle_convert.checkpoints.container_checks import check_containers
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable, shown
 from muggle_convert.checkpoints.pickle_machine import PickleMachine
-from muggle_convert.checkpoints.reading import chunks_within, gathered
-from muggle_convert.checkpoints.torch_values import TorchMeaning
-from muggle_convert.checkpoints.values import Storage
+from muggle_convert.checkpoints.pickle_values import FileContents, Storage
+from muggle_convert.checkpoints.safe_text import printable, shown
+from muggle_convert.checkpoints.source_file import SourceFile
+from muggle_convert.checkpoints.tensor_bytes import chunks_within, gathered
+from muggle_convert.checkpoints.torch_globals import TorchGlobals
 from muggle_convert.checkpoints.zip_archive import Member, read_members
 from muggle_convert.errors import Refusal
 
@@ -19,15 +18,15 @@ VERSIONS = range(1, 11)  # that torch reads; it has written 3 since 1.6
 BYTE_ORDERS = {b"little": "little", b"big": "big"}
 
 
-def read_torch_zip(file: SourceFile, limits: Limits) -> Contents:
+def read_torch_zip(file: SourceFile, limits: Limits) -> FileContents:
     archive = _Archive(file, limits)
-    meaning = TorchMeaning(archive.record_of)
-    machine = PickleMachine(archive.small("data.pkl"), meaning, limits)
+    functions = TorchGlobals(archive.record_of)
+    machine = PickleMachine(archive.small("data.pkl"), functions, limits)
     root = machine.run()
     if machine.position != len(machine.data):
         raise Refusal(f"its pickle is followed by {len(machine.data) - machine.position:,} bytes that belong to nothing")
-    refuse_knots(root)
-    return Contents("torch zip", root, warnings=archive.warnings + meaning.warnings)
+    check_containers(root)
+    return FileContents("torch zip", root, warnings=archive.warnings + functions.warnings)
 
 
 class _Archive:
@@ -47,14 +46,14 @@ class _Archive:
         if "constants.pkl" in self.members or any(name.startswith("code/") for name in self.members):
             raise Refusal(
                 "is a TorchScript archive, a program with weights; "
-                "where you trust it, load it with torch.jit.load and save its state_dict() with torch.save"
+                "if you trust it, load it with torch.jit.load and save its state_dict() with torch.save"
             )
         inflated = sum(member.size for member in members.values())
         if inflated > file.size * limits.inflation + limits.inflation_allowance:
-            raise Refusal(f"its {file.size:,} bytes would inflate to {inflated:,}, as weights never do")
+            raise Refusal(f"its {file.size:,} bytes would inflate to {inflated:,}, which real weights never do")
         # torch.serialization.set_crc32_options(False) leaves every checksum zero, which is no promise.
         self.has_checksums = any(member.crc32 for member in members.values())
-        self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be noticed.",)
+        self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be detected.",)
         version = self.small("version").strip() if "version" in self.members else b"3"
         if not version.isdigit() or len(version) > 2 or int(version) not in VERSIONS:
             raise Refusal(f"is a torch file of the unknown version {shown(version.decode('latin-1'))}; save it again with a current torch")
@@ -97,7 +96,7 @@ class _Archive:
 
 
 def _stranger(names: list[str]) -> str:
-    """What a zip archive without exactly one torch file is."""
+    """What a zip archive is that does not hold exactly one torch file."""
     if names and all(name.endswith(".npy") for name in names):
         return "is a NumPy archive (.npz), not a checkpoint of torch"
     if any(name.endswith("/data.pkl") for name in names):

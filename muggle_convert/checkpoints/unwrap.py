@@ -1,6 +1,6 @@
-"""From the value at the root of a file to the tensors of one model: nesting and prefixes taken off, each said in words.
+"""From the value at the root of a file to the tensors of one model: nesting and prefixes are removed, and each is reported.
 
-Which entry is the model where several could be: the first of `KEYS` that holds tensors, or else the only one that does.
+If several entries could be the model: the first of `KEYS` that holds tensors, or else the only one that does.
 """
 
 from __future__ import annotations
@@ -12,29 +12,19 @@ from typing import Any
 from muggle_convert.checkpoints.arguments import KEYS as ARGUMENT_KEYS
 from muggle_convert.checkpoints.arguments import LONGEST_TEXT, arguments_of, plain
 from muggle_convert.checkpoints.checkpoint import TensorEntry
-from muggle_convert.checkpoints.harm import is_harmful
-from muggle_convert.checkpoints.names import LONGEST, printable, shown
-from muggle_convert.checkpoints.values import Inert, Pairs, Tensor, Unsupported, Value
+from muggle_convert.checkpoints.malicious_names import is_harmful
+from muggle_convert.checkpoints.pickle_values import Inert, Pairs, Tensor, Unsupported, Value
+from muggle_convert.checkpoints.safe_text import LONGEST, printable, shown
 from muggle_convert.errors import Refusal
 
 KEYS = (
-    "model",
-    "state_dict",
-    "model_state_dict",
-    "params_ema",
-    "params",
-    "net",
-    "ema",
-    "model_ema",
-    "ema_state_dict",
-    "network",
-    "module",
+    "model", "state_dict", "model_state_dict", "params_ema", "params", "net", "ema", "model_ema", "ema_state_dict", "network", "module",
     "weights",
-)
+)  # fmt: skip
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "_forward_module.")
 DEEPEST = 6
-MOST_IGNORED = 1000  # that are named
-MOST_PATHS, MOST_ENTRIES = 1000, 1_000_000  # that are looked at on each level for what --state could mean
+MOST_IGNORED = 1000  # entries that are listed
+MOST_PATHS, MOST_ENTRIES = 1000, 1_000_000  # examined on each level to resolve --state
 
 
 @dataclass(frozen=True)
@@ -96,7 +86,7 @@ def flat(root: Value) -> dict[str, Tensor]:
 
 
 def _inner(value: Value, leading: dict[int, bool]) -> tuple[str, list[str]] | None:
-    """The entry that holds the model, and the others that could be meant; None where the value itself is the state dict."""
+    """The entry that holds the model, and the other candidates; None if the value itself is the state dict."""
     if type(value) is not Pairs:
         return None
     holding = [key for key, child in value.items if type(key) is str and _holds_tensors(child, leading)]
@@ -187,15 +177,15 @@ def _tensors_of(value: Value) -> tuple[dict[str, Tensor], list[tuple[Value, Valu
 
 def _pickled_object(value: Inert) -> str:
     if value.kind is not None and is_harmful(value.kind):
-        return f"holds no weights but a call of {printable(value.kind)}, as malicious files do; load it nowhere and delete it"
+        return f"holds no weights but a call of {printable(value.kind)}, as malicious files do; do not load it anywhere, delete it"
     return (
         f"holds a whole pickled object of the class {printable(value.kind)}, which only its own code can rebuild; "
-        "load it where you trust it and save its state_dict() with torch.save"
+        "load it if you trust it and save its state_dict() with torch.save"
     )
 
 
 def _without_prefixes(tensors: dict[str, Tensor], said: list[str]) -> dict[str, Tensor]:
-    """A prefix goes only where every name has it."""
+    """A prefix is removed only if every name has it."""
 
     def of_all(prefix: str) -> bool:
         return all(len(name) > len(prefix) and name.startswith(prefix) for name in tensors)

@@ -1,6 +1,6 @@
-"""A zip archive's table of contents, where everything said twice must agree.
+"""A zip archive's table of contents, in which everything stated twice must agree.
 
-Zip says most things twice: in the central directory at the end and before each entry. Readers differ in whom they
+Zip states most things twice: in the central directory at the end and before each entry. Readers differ in which they
 believe, so an archive can show one thing to a scanner and another to a loader. Here every byte of the file belongs to
 exactly one entry, to the directory or to its end record, and both descriptions are equal; anything else is refused.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from muggle_convert.checkpoints.files import SourceFile
 from muggle_convert.checkpoints.limits import Limits
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.errors import Refusal
 
 END = struct.Struct("<4s4H2LH")
@@ -164,7 +164,7 @@ def _widened(fields: tuple[int, ...], values: list[int] | None) -> tuple[int, ..
 
 
 def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
-    """What stands before and behind the data of an entry must say what the directory says."""
+    """The descriptions before and after the data of an entry must match the directory."""
     name = _name(entry)
     raw = file.read(entry.header_offset, min(LOCAL.size + len(entry.raw_name), end - entry.header_offset))
     if len(raw) < LOCAL.size + len(entry.raw_name):
@@ -202,15 +202,15 @@ def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
 
 
 def _values_of_torch(entry: _Entry) -> list[list[int]]:
-    """Beyond 4 GiB torch repeats 64-bit values before the data although the fields that they belong to say that they follow
-    behind it: the sizes, of which the stored one is not known yet, and the offset."""
+    """Beyond 4 GiB torch repeats 64-bit values before the data, although the fields that they belong to announce them after
+    it: the sizes, of which the stored one is not known yet, and the offset."""
     sizes = [entry.size, 0] if entry.size >= FULL_32 else []
     offset = [entry.header_offset] if entry.header_offset >= FULL_32 else []
     return [sizes + offset] if sizes or offset else []
 
 
 def _descriptors(crc32: int, stored_size: int, size: int) -> list[bytes]:
-    """The ways to say these three numbers behind the data: with or without a signature, in 32 or 64 bits."""
+    """The ways to encode these three numbers after the data: with or without a signature, in 32 or 64 bits."""
     forms = [struct.pack("<L2Q", crc32, stored_size, size)]
     if max(stored_size, size) <= FULL_32:
         forms.append(struct.pack("<3L", crc32, stored_size, size))

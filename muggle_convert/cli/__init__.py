@@ -1,4 +1,4 @@
-"""The command line: one file for each command, loaded when it is called for."""
+"""The command line: one file for each command, imported only when needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from io import TextIOWrapper
 import click
 from click_default_group import DefaultGroup
 
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.version import VERSION
 
@@ -18,7 +18,7 @@ COMMANDS = ("convert", "inspect", "verify", "export", "depth", "eval", "push", "
 
 
 class LazyGroup(DefaultGroup):  # type: ignore[misc]  # the package has no types
-    """Knows its commands by name; a command's file, and what it needs, is imported when it runs."""
+    """Knows its commands by name and imports a command only when it runs."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -47,15 +47,15 @@ def muggle_convert() -> None:
 def main() -> None:
     """Run a command; a refusal is one line on standard error and exit status 1, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # None where it was closed
-            stream.reconfigure(errors="backslashreplace")  # for terminals that cannot show every letter
+        if isinstance(stream, TextIOWrapper):  # None if it was closed
+            stream.reconfigure(errors="backslashreplace")  # for terminals that cannot show every character
     try:
         if os.name != "posix":
             raise Refusal("this needs Linux or macOS; on Windows, run it in WSL.")
         if sys.stdout is None:
             raise Refusal("standard output is closed; send it to a file or to /dev/null.")
         if sys.stderr is None or not sys.stderr.isatty():
-            os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the Hub's client draws them into files and pipes, too
+            os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the Hub's client would also draw them into files and pipes
         try:
             muggle_convert(standalone_mode=False)
         finally:
@@ -85,5 +85,5 @@ def main() -> None:
 
 
 def _write_no_more() -> None:
-    """Let Python flush into nothing when it ends, where it would complain of what could not be written."""
+    """Let Python flush to nowhere at exit, as it would complain about output that cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from muggle_convert.cli.options import parse_settings, reading_options
-from muggle_convert.files.casting import TARGETS
+from muggle_convert.files.casting import FLOAT_TYPES
 
 
 @click.command("convert", short_help="Convert a checkpoint to one safetensors file; the default.")
 @click.argument("checkpoint")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The file to write, ending in .safetensors.")
 @reading_options
-@click.option("--dtype", type=click.Choice(list(TARGETS)), help="Write floats in this precision; by default they stay as they are.")
+@click.option("--dtype", type=click.Choice(list(FLOAT_TYPES)), help="Write floats in this precision; by default they stay as they are.")
 @click.option(
-    "--keep-unused", is_flag=True, help="Keep tensors that the network never reads, so that the original can be made again exactly."
+    "--keep-unused", is_flag=True, help="Keep tensors that the network never reads, so that the original can be restored exactly."
 )
 @click.option("--licence", "--license", "licence", metavar="NAME", help="The licence of the weights, which the file then carries.")
 @click.option("--strict-finite", is_flag=True, help="Refuse weights that are NaN or infinite.")

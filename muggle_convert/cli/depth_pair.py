@@ -27,7 +27,7 @@ def pair(
     drops: tuple[str, ...],
     **more: Any,
 ) -> None:
-    from muggle_convert.files.replacing import replacing
+    from muggle_convert.files.atomic import replacing
     from muggle_convert.loading import load_any_dpt
     from muggle_convert.predict.views import write_pair
 

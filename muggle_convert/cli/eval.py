@@ -143,7 +143,7 @@ def _row(
     from muggle_convert.building import load
     from muggle_convert.evaluation.results import Row
     from muggle_convert.evaluation.running import Evaluation
-    from muggle_convert.inspecting import Inspection
+    from muggle_convert.inspection import Inspection
     from muggle_convert.plan import plan
 
     evaluation = Evaluation(to_device(load(matched), device), how, rules, dataset, size)
@@ -177,7 +177,7 @@ def _run(evaluation: Evaluation, pairs: list[Pair], over_the_set: bool, name: st
 def _draw(evaluation: Evaluation, names: list[str], alignments: Mapping[str, Alignment], pairs: list[Pair], folder: Path) -> None:
     from muggle_convert.evaluation.error_panels import draw_errors
     from muggle_convert.evaluation.running import read_pair
-    from muggle_convert.files.replacing import replacing
+    from muggle_convert.files.atomic import replacing
 
     by_name = {pair.name: pair for pair in pairs}
     make_folder(folder)
@@ -190,7 +190,7 @@ def _draw(evaluation: Evaluation, names: list[str], alignments: Mapping[str, Ali
 
 
 def _write(path: Path, found: Results) -> None:
-    from muggle_convert.files.replacing import replacing
+    from muggle_convert.files.atomic import replacing
 
     with replacing(path) as part:
         part.write_text(found.to_json(), "utf-8")

@@ -9,14 +9,16 @@ import click
 from muggle_convert.cli.options import parse_settings, reading_options
 
 
-@click.command("export", short_help="Write the original layout again, or a folder for transformers.")
+@click.command("export", short_help="Write the original layout, or a folder for transformers.")
 @click.argument("converted")
 @click.option("--to", type=click.Choice(["original", "transformers"]), required=True, help="Whose names and files to write.")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="A file, .pth or .safetensors; for transformers a folder."
 )
-@click.option("--with", "keeper", metavar="ORIGINAL", help="Take what the network never reads from here; --state is about this then.")
-@click.option("--fill-unused", is_flag=True, help="Write zeros for what the network never reads and nobody kept.")
+@click.option(
+    "--with", "keeper", metavar="ORIGINAL", help="Take tensors that the network never reads from here; --state then applies to this."
+)
+@click.option("--fill-unused", is_flag=True, help="Write zeros for tensors that the network never reads and that were not kept.")
 @click.option("--max-shard-size", metavar="SIZE", help="Split .safetensors files at this size, such as 5GB.")
 @reading_options
 @click.option("--no-sync", is_flag=True, help="Do not fsync the files.")

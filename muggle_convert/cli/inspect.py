@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--picture", metavar="OUT.svg", type=click.Path(path_type=Path), help="Also draw the network: shapes, parameters and FLOPs.")
-@click.option("--size", metavar="ROWSxCOLUMNS", help="The size of the input for --picture; by default as in training.")
+@click.option("--size", metavar="ROWSxCOLUMNS", help="The input size for --picture; by default as in training.")
 @click.option("--force", is_flag=True, help="Replace an existing picture.")
 def command(
     checkpoint: str,
@@ -38,7 +38,7 @@ def command(
     from muggle_convert.inspecting import inspect
 
     if size is not None and picture is None:
-        raise click.UsageError("--size says what --picture draws; give both or neither.")
+        raise click.UsageError("--size applies only to --picture; give both or neither.")
     inspection = inspect(checkpoint, family=family, overrides=parse_settings(settings), state=state, drops=drops)
     if picture is not None:
         check_target(picture, force)
@@ -56,21 +56,21 @@ def command(
 
 def _draw(match: Match, target: Path, size: str | None) -> None:
     if target.suffix.lower() != ".svg":
-        raise Refusal(f"{printable(target)} does not end in .svg, which is what pictures of networks are written as.")
+        raise Refusal(f"{printable(target)} does not end in .svg, the format in which networks are drawn.")
     image = match.config.image
     sides = size.lower().split("x") if size else [str(image.size), str(image.size_across or image.size)]
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
         raise Refusal(f"--size {size!r} is not ROWSxCOLUMNS, such as --size {image.size}x{image.size}.")
     from muggle_convert.draw.diagrams.measure import measure
     from muggle_convert.draw.diagrams.model import draw_network
-    from muggle_convert.files.replacing import replacing
+    from muggle_convert.files.atomic import replacing
 
     rows, columns = map(int, sides)
     try:
         parts = measure(match.config, rows, columns)
     except ValueError as problem:
-        raise Refusal(f"the network does not take such an input: {problem}.") from None
+        raise Refusal(f"the network does not accept an input of this size: {problem}.") from None
     name, exact = match.released
     title = f"{match.family.title}, {name}" if exact else match.family.title
-    with replacing(target) as part:
-        part.write_text(draw_network(match.config, parts, rows, columns, title), encoding="utf-8")
+    with replacing(target) as partial:
+        partial.write_text(draw_network(match.config, parts, rows, columns, title), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""An inspection as tables that a person likes to read."""
+"""An inspection as tables for people."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rich.text import Text
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.tables import console, print_table
-from muggle_convert.inspecting import Inspection
+from muggle_convert.inspection import Inspection
 from muggle_convert.outputs import sentence_about
 
-WIDE = 120  # columns, in which a reason has room beside its value
+WIDE = 120  # columns, enough for a reason beside its value
 
 
 def show(inspection: Inspection) -> None:
@@ -74,7 +74,7 @@ def _parts(inspection: Inspection) -> Table:
 
 
 def _known(inspection: Inspection) -> Iterator[tuple[str, str, str]]:
-    """Every value that is set, by its path, and how it is known."""
+    """Every value that is set, with its path and how it is known."""
     for path, value in leaves(inspection.match.config).items():
         evidence = inspection.match.evidence.get(path)
         if value is not None and evidence is not None:
@@ -82,7 +82,7 @@ def _known(inspection: Inspection) -> Iterator[tuple[str, str, str]]:
 
 
 def _configuration(inspection: Inspection) -> Table:
-    """Where one reason holds for several values in a row it is given once."""
+    """A reason shared by consecutive values is printed once."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
     table.add_column("configuration", no_wrap=True)
     table.add_column("value")
@@ -97,7 +97,7 @@ def _configuration(inspection: Inspection) -> Table:
 
 
 def _print_configuration(terminal: Console, inspection: Inspection) -> None:
-    """The same where it is narrow: reasons below the values that they are of."""
+    """The same for narrow terminals: reasons below their values."""
     rows = list(_known(inspection))
     longest = max(len(path) for path, _, _ in rows)
     for number, (path, value, why) in enumerate(rows):

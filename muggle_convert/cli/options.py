@@ -1,4 +1,4 @@
-"""The options that several commands have: how a checkpoint is to be read."""
+"""The options that commands share: how to read a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from muggle_convert.errors import Refusal
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _READING = (
-    click.option("--family", metavar="NAME", help="The family, where the file cannot tell."),
+    click.option("--family", metavar="NAME", help="The family, if the file cannot tell."),
     click.option(
-        "--set", "settings", metavar="KEY=VALUE", multiple=True, help="What no tensor tells, such as max_depth=20; may be repeated."
+        "--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting that no tensor tells, such as max_depth=20; repeatable."
     ),
     click.option("--state", metavar="KEY", help="Which weights of a training checkpoint to take, such as ema."),
     click.option(
-        "--drop", "drops", metavar="TEMPLATE", multiple=True, help="Leave out tensors with names like this, such as 'aux.{n}.weight'."
+        "--drop",
+        "drops",
+        metavar="TEMPLATE",
+        multiple=True,
+        help="Leave out tensors with such names, for example 'aux.{n}.weight'; repeatable.",
     ),
 )
 

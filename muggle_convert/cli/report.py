@@ -88,6 +88,6 @@ def _summary(settled: Plan) -> str:
 
 
 def shortened(reasons: list[str]) -> str:
-    """Reasons side by side; of many alike the first few."""
+    """The reasons, or the first few of many."""
     more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
     return "; ".join(reasons[:MOST_REASONS]) + more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console, RenderableType
 
-NO_EDGE = 10_000  # columns; what is not a terminal has no edge to wrap at
+NO_EDGE = 10_000  # columns; only a terminal has an edge to wrap at
 
 
 def console() -> Console:
@@ -15,11 +15,11 @@ def console() -> Console:
 
 
 def print_table(where: Console, table: RenderableType) -> None:
-    """Without the blanks that fill the last column: a terminal does not show them, and whoever reads a pipe has no use for them."""
+    """Without the blanks that fill the last column, which a terminal does not show and the reader of a pipe does not want."""
     if where.is_terminal:
         where.print(table)
         return
     with where.capture() as captured:
         where.print(table)
     for line in captured.get().splitlines():
-        where.print(line.rstrip(), markup=False, soft_wrap=True)
+        print(line.rstrip(), file=where.file)

@@ -26,11 +26,11 @@ def print_export(exported: Exported, as_json: bool) -> None:
     for file in exported.files:
         click.echo(f"  {printable(file)}: {file.stat().st_size:,} bytes")
     if restored.derived:
-        click.echo(f"computed again: {_listed(restored.derived)}")
+        click.echo(f"recomputed: {_listed(restored.derived)}")
     if restored.zeros:
-        click.echo(f"filled with zeros, as nobody kept what the network never reads: {_listed(restored.zeros)}")
+        click.echo(f"filled with zeros, as these unused tensors were not kept: {_listed(restored.zeros)}")
     for name, reason in restored.gone.items():
-        click.echo(f"not there: {printable(name)} ({printable(reason)})")
+        click.echo(f"missing: {printable(name)} ({printable(reason)})")
 
 
 def print_verification(verification: Verification, as_json: bool) -> None:
@@ -59,11 +59,13 @@ def print_verification(verification: Verification, as_json: bool) -> None:
 
 def _conclusion(verification: Verification) -> str:
     if not verification.is_comparable:
-        return "the predictions cannot be compared: one of the networks gives no finite numbers, or the original the same one everywhere"
+        return (
+            "the predictions cannot be compared: one network predicts NaN or infinity, or the original predicts the same value everywhere"
+        )
     if not verification.holds:
         return "the converted file is not this original"
     if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):
-        return f"the converted file holds the original, but for the {left_out} left out"
+        return f"the converted file holds the original, except for the {left_out} left out"
     return "the converted file holds all of the original"
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from muggle_convert.checkpoints import printable
-from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
 
 if TYPE_CHECKING:
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.group("zoo", short_help="List the published checkpoints, or fetch one.", invoke_without_command=True)
-@click.option("--long", "is_long", is_flag=True, help="Also say of which family each is and where it lives.")
+@click.option("--long", "is_long", is_flag=True, help="Also show the family and the address of each.")
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known as JSON.")
 @click.pass_context
 def command(context: click.Context, is_long: bool, as_json: bool) -> None:
@@ -43,7 +40,7 @@ def command(context: click.Context, is_long: bool, as_json: bool) -> None:
 
 
 def _show(entries: list[Entry]) -> None:
-    """Of an entry only what its row has room for may be broken, which its name and its licence are not."""
+    """Names and licences are never broken across lines."""
     from rich.table import Table
 
     from muggle_convert.cli.tables import console, print_table
@@ -60,7 +57,9 @@ def _show(entries: list[Entry]) -> None:
 
 @command.command("get")
 @click.argument("name")
-@click.option("-o", "--out", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder to put it in; here by default.")
+@click.option(
+    "-o", "--out", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder for the file; the current one by default."
+)
 @click.option("--convert", "is_converted", is_flag=True, help="Also convert it; the original is kept.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
@@ -88,18 +87,13 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
 
 
 def _copy(entry: Entry, target: Path) -> None:
-    """Out of the Hub's cache, which keeps the file, too."""
+    """A copy of the file in the Hub's cache, which keeps its own."""
+    from muggle_convert.files.atomic import replacing
     from muggle_convert.hub.locate import cached
 
     source = cached(entry)
-    partial = target.with_name(target.name + ".part")
-    try:
+    with replacing(target) as partial:
         shutil.copyfile(source, partial)
-        partial.replace(target)
-    except OSError as problem:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise Refusal(f"cannot write {printable(target)}: {problem.strerror}.") from None
 
 
 def _download(url: str, target: Path, size: int | None, hash_prefix: str | None) -> None:

@@ -1,4 +1,4 @@
-"""From a checkpoint, converted or not, to the files of another layout."""
+"""From a checkpoint, converted or not, to files in another layout."""
 
 from __future__ import annotations
 

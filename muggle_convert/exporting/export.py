@@ -11,19 +11,19 @@ from typing import Any
 
 from muggle_convert.checkpoints import Limits, printable
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.files import FileOut, TextFile, TorchFile, write_files
-from muggle_convert.exporting.keeper import refuse_another_original
+from muggle_convert.exporting.file_formats import FileOut, TextFile, TorchFile, write_files
 from muggle_convert.exporting.preprocessor import preprocessor_config
-from muggle_convert.exporting.restore import Restored, model_tensors, refuse_too_much, restore
+from muggle_convert.exporting.restore import Restored, refuse_too_much, restore
+from muggle_convert.exporting.same_original import refuse_another_original
 from muggle_convert.exporting.shards import safetensors_files
 from muggle_convert.families import FAMILIES
-from muggle_convert.files.target import check_target
+from muggle_convert.files.target import check_not_source, check_target
 from muggle_convert.identify.dropped import check_dropped
+from muggle_convert.identify.kept import model_tensors
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, open_anywhere, read
 from muggle_convert.identify.reading_like import read_like
 from muggle_convert.rules import RuleSet
-from muggle_convert.writing.converted_file import check_not_source
 
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
 
@@ -57,9 +57,9 @@ def export(
 ) -> Exported:
     """Write `source` as the original code reads it (`to="original"`, a file) or as transformers does (`to="transformers"`, a folder).
 
-    What the network never reads is taken from the converted file if it kept it, else from `keeper`, another checkpoint; else it is
-    zeros, in the original layout only with `fill_unused`. The other keywords are those of `convert`; `state` is about the keeper where
-    there is one, for a converted file has but one.
+    Tensors that the network never reads come from the converted file if it kept them, otherwise from `keeper`, another checkpoint;
+    otherwise they are zeros, which the original layout gets only with `fill_unused`. The other keywords are those of `convert`; with a
+    `keeper`, `state` applies to that, as a converted file holds only one state.
     """
     target = Path(target)
     of_source, of_keeper = (state, None) if keeper is None else (None, state)
@@ -87,14 +87,14 @@ def export(
 
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """Make a folder for what is written inside, and take it away again where that fails."""
+    """Make a folder for the files written inside the block, and remove it again if that fails."""
     if folder.is_dir():
         yield
         return
     check_target(folder, force=False)
     if folder.suffix in (*TORCH_SUFFIXES, ".safetensors"):
         raise Refusal(
-            f"transformers loads a folder, and {printable(folder)} is named like a file; name a folder, such as {printable(folder.stem)}."
+            f"transformers loads a folder, but {printable(folder)} is named like a file; name a folder, such as {printable(folder.stem)}."
         )
     folder.mkdir()
     try:
@@ -105,7 +105,7 @@ def _made(folder: Path) -> Iterator[None]:
 
 
 def layout_for(matched: Match, to: str) -> tuple[str, RuleSet]:
-    """The layout that has a place for every tensor; of several, the one the model came in."""
+    """The layout that has a place for every tensor; among several, the one that the model came in."""
     if to not in ("original", "transformers"):
         raise Refusal(f"there is no layout {to!r} to export to; choose original or transformers.")
     family = matched.family
@@ -133,7 +133,7 @@ def _file(target: Path, restored: Restored, max_shard_size: int | None) -> Mappi
         return safetensors_files(target, restored.contents, max_shard_size)
     if target.suffix not in TORCH_SUFFIXES:
         raise Refusal(
-            f"{printable(target)} ends in neither .safetensors nor {', '.join(TORCH_SUFFIXES)}; name the file so that programs know it."
+            f"{printable(target)} ends in neither .safetensors nor {', '.join(TORCH_SUFFIXES)}; use a suffix that other programs recognise."
         )
     if max_shard_size is not None:
         raise Refusal("only .safetensors files are split with --max-shard-size; a torch file is one file.")
@@ -153,7 +153,7 @@ def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: in
     strangers = [path for path in sorted(target.glob("*")) if path.suffix in (".safetensors", ".bin", ".index.json") and path not in files]
     if strangers:
         raise Refusal(
-            f"{printable(target)} holds {printable(strangers[0].name)}, which would stand beside what is written; give a new folder."
+            f"{printable(target)} holds {printable(strangers[0].name)}, which would lie beside the exported files; give a new folder."
         )
     return files
 

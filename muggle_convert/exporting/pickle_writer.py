@@ -1,7 +1,7 @@
-"""The pickle in a file of torch.save: a state dict, spelled out by hand, so that torch is not needed to write one.
+"""The pickle in a file of torch.save: a state dict, spelled out by hand, so that writing one does not need torch.
 
 The program is the shortest that torch.load(weights_only=True) runs: an OrderedDict of calls to _rebuild_tensor_v2, each of a
-storage that is named by its key. "PEP 3154" and the comments of CPython's pickletools say what each instruction does.
+storage named by its key. "PEP 3154" and the comments in CPython's pickletools explain the instructions.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MARK, TUPLE, CALL, PERSISTENT, NEW_FALSE, SET_ITEMS, STOP = b"(", b"t", b"R", b"
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor that is all of one storage."""
+    """A tensor that fills one storage."""
 
     name: str
     dtype: DType
     shape: Shape
-    key: str  # of its storage; tensors of one key are one
+    key: str  # of its storage; tensors with equal keys share it
     count: int
 
 

@@ -1,4 +1,4 @@
-"""preprocessor_config.json: how transformers makes a picture into a network's input."""
+"""preprocessor_config.json: how transformers turns an image into a network's input."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ CUBIC = 3  # as Pillow numbers its filters
 
 
 def preprocessor_config(config: DPTConfig, square: int | None) -> dict[str, Any]:
-    """transformers keeps the aspect ratio by the side that has to change least, whatever the original does, and where its class takes
-    squares only not at all."""
+    """transformers keeps the aspect ratio by the side that has to change least, whatever the original does, and not at all if its class
+    takes only squares."""
     image = config.image
     return {
         "image_processor_type": "DPTImageProcessor",

@@ -1,5 +1,5 @@
-"""Every tensor of a layout from a match of any layout: what the network has goes back by the inverse rules, and what it dropped
-comes from where it was kept, is computed again, or is zeros."""
+"""Every tensor of a layout, from a match in any layout: the network's tensors go back by the inverse rules; dropped ones
+are taken from where they were kept, recomputed, or filled with zeros."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import DType, Limits, TensorEntry, printable
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.contents import Content, computed, copied
+from muggle_convert.exporting.exported_tensor import ExportedTensor, computed, copied
 from muggle_convert.identify.document import LeftOut
 from muggle_convert.identify.dropped import remade
+from muggle_convert.identify.kept import kept_tensors, model_tensors
 from muggle_convert.identify.match import Match
-from muggle_convert.identify.translation import UNUSED, Made, original_name
+from muggle_convert.identify.translation import Made, original_name
 from muggle_convert.identify.translation_back import refuse_loss, translate_back
 from muggle_convert.rules import Drop, Fate, RuleSet
 from muggle_convert.rules.operations import Run
@@ -22,16 +23,16 @@ from muggle_convert.rules.operations import Run
 
 @dataclass(frozen=True)
 class Restored:
-    """What a file in some layout will hold, and what has to be said of it."""
+    """What a file in some layout will hold, and what the user should know about it."""
 
-    contents: tuple[Content, ...]
-    derived: tuple[str, ...]  # made again from the configuration
-    zeros: tuple[str, ...]  # nobody kept them
-    gone: Mapping[str, str]  # reason by name, for what the user had left out
+    contents: tuple[ExportedTensor, ...]
+    derived: tuple[str, ...]  # recomputed from the configuration
+    zeros: tuple[str, ...]  # not kept anywhere
+    gone: Mapping[str, str]  # reason by name, for tensors that the user left out
 
 
 def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match], fill: bool) -> Restored:
-    """`keepers` are further files that may hold what the network never reads; with `fill`, the rest of that are zeros."""
+    """`keepers` are further files that may hold tensors the network never reads; with `fill`, missing ones become zeros."""
     made = model_tensors(matched)
     back = translate_back(made, rules, layout)
     refuse_loss(back, layout)
@@ -51,7 +52,7 @@ def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match
         if (entry := kept.get(original_name(place, name))) is not None:
             contents[name] = copied(Made(name, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),)))
         elif drop.same_as is not None and (twin := contents.get(drop.same_as.write(fields) or "")) is not None:
-            contents[name] = Content(name, twin.dtype, twin.shape, twin.chunks, twin.storage)
+            contents[name] = ExportedTensor(name, twin.dtype, twin.shape, twin.chunks, twin.storage)
         elif drop.fate is Fate.DERIVABLE:
             contents[name] = _derived(name, drop, matched.config, fields, left.dtype)
             derived.append(name)
@@ -67,7 +68,7 @@ def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match
 
 
 def refuse_too_much(restored: Restored, limits: Limits) -> None:
-    """What is filled with zeros is as large as a file says, and a stranger may have written that."""
+    """Zeros are as large as the file says, and a stranger may have written that file."""
     size = sum(content.size for content in restored.contents)
     if size > limits.output_bytes or any(side < 0 for content in restored.contents for side in content.shape):
         largest = max(restored.contents, key=lambda content: content.size)
@@ -77,24 +78,8 @@ def refuse_too_much(restored: Restored, limits: Limits) -> None:
         )
 
 
-def model_tensors(matched: Match) -> dict[str, Made]:
-    """The tensors of the network by name, in its own order, with those that share another one's."""
-    made = matched.translation.made
-    if matched.document is not None:
-        made = {**made, **{alias: made[owner] for alias, owner in matched.document.aliases.items() if owner in made}}
-    return {name: made[name] for name in matched.inventory}
-
-
-def kept_tensors(matched: Match) -> dict[str, TensorEntry]:
-    """What a file holds besides the tensors of the network, by its name in the original layout."""
-    tensors = matched.checkpoint.tensors
-    if matched.document is not None:
-        return {name.removeprefix(UNUSED): entry for name, entry in tensors.items() if name.startswith(UNUSED)}
-    return {original_name(place, name): tensors[name] for name, place in matched.translation.dropped.items()}
-
-
 def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
-    """What else belongs in a file of the layout: as it was in the source where that had the layout, else as its models have it."""
+    """What else belongs in a file of this layout: as in the source if that had the same layout, else as its model classes expect."""
     if matched.document is not None and matched.document.layout == layout:
         kept = {name: LeftOut("", entry.dtype, entry.shape) for name, entry in kept_tensors(matched).items()}
         return {**matched.document.dropped, **kept}
@@ -106,8 +91,8 @@ def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
     return {name: LeftOut("", DType.I64 if name.endswith("num_batches_tracked") else floating, shape) for name, shape in owned.items()}
 
 
-def _derived(name: str, drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> Content:
-    """In whole numbers where it is made of whole numbers, whatever the weights are in."""
+def _derived(name: str, drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> ExportedTensor:
+    """Tables of integers stay integers, whatever the type of the weights."""
     assert drop.derive is not None
     array = drop.derive(config.encoder, fields)
     if array.dtype.kind == "i" and dtype.is_floating:

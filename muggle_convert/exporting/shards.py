@@ -1,4 +1,4 @@
-"""A model in several safetensors files with an index, as the Hub and transformers have it."""
+"""A model in several safetensors files with an index, as used by the Hub and transformers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.contents import Content
-from muggle_convert.exporting.files import FileOut, SafetensorsFile, TextFile
+from muggle_convert.exporting.exported_tensor import ExportedTensor
+from muggle_convert.exporting.file_formats import FileOut, SafetensorsFile, TextFile
 
-UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}  # as the Hub counts
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}  # as on the Hub
 
 
 def size_in_bytes(text: str) -> int:
@@ -22,8 +22,8 @@ def size_in_bytes(text: str) -> int:
     return int(match[1]) * UNITS[match[2].upper()]
 
 
-def safetensors_files(path: Path, contents: Sequence[Content], largest: int | None) -> dict[Path, FileOut]:
-    """One file, or as many as it takes for none to hold more than `largest` bytes; wider types first, so that all are aligned."""
+def safetensors_files(path: Path, contents: Sequence[ExportedTensor], largest: int | None) -> dict[Path, FileOut]:
+    """One file, or several of at most `largest` bytes of tensors each; wider types come first, so that all are aligned."""
     ordered = sorted(contents, key=lambda content: -content.dtype.size)
     shards = _shards(ordered, largest) if largest else [ordered]
     if len(shards) == 1:
@@ -37,8 +37,8 @@ def safetensors_files(path: Path, contents: Sequence[Content], largest: int | No
     }
 
 
-def _shards(contents: Sequence[Content], largest: int) -> list[list[Content]]:
-    shards: list[list[Content]] = [[]]
+def _shards(contents: Sequence[ExportedTensor], largest: int) -> list[list[ExportedTensor]]:
+    shards: list[list[ExportedTensor]] = [[]]
     room = largest
     for content in contents:
         if content.size > room and shards[-1]:

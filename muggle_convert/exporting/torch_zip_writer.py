@@ -7,15 +7,15 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from muggle_convert.exporting.contents import Content
+from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.pickle_writer import StoredTensor, state_dict_pickle
-from muggle_convert.files.target import Target
+from muggle_convert.files.atomic import Target
 
 ROOT = "archive"
 ALIGNMENT = 64  # of every record, so that torch.load(mmap=True) has aligned tensors
 PADDING = 0x4246  # "FB", the extra field that torch pads with
-DAY_ONE = 0x21  # 1 January 1980: the same tensors make the same file
-WIDE, FULL_16, FULL_32 = 45, 0xFFFF, 0xFFFFFFFF  # the version of zip that has 64-bit fields, and what stands where they are used
+DAY_ONE = 0x21  # 1 January 1980: equal tensors make equal files
+WIDE, FULL_16, FULL_32 = 45, 0xFFFF, 0xFFFFFFFF  # the zip version with 64-bit fields, and the placeholders where they are used
 
 LOCAL = struct.Struct("<4s5H3L2H")
 CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -39,7 +39,7 @@ class Archive:
     """The whole file laid out, before a byte is written."""
 
     small: tuple[tuple[Member, bytes], ...]
-    records: tuple[tuple[Member, Content], ...]
+    records: tuple[tuple[Member, ExportedTensor], ...]
     directory: int
 
     @property
@@ -52,10 +52,10 @@ class Archive:
         yield from (member for member, _ in self.records)
 
 
-def lay_out_archive(contents: Sequence[Content]) -> Archive:
-    """Tensors that share their elements get one record, as torch would give them."""
+def lay_out_archive(contents: Sequence[ExportedTensor]) -> Archive:
+    """Tensors that share their elements get one record, as in torch."""
     keys: dict[object, str] = {}
-    owners: dict[str, Content] = {}
+    owners: dict[str, ExportedTensor] = {}
     tensors = []
     for content in contents:
         key = keys.setdefault(content.storage, str(len(keys)))
@@ -74,7 +74,7 @@ def lay_out_archive(contents: Sequence[Content]) -> Archive:
 
 
 def write_archive(archive: Archive, target: Target) -> None:
-    """Each record goes before its header, which holds the checksum."""
+    """Each record is written before its header, which holds the checksum."""
     directory = b""
     for member, text in archive.small:
         target.write(member.data, text)
@@ -96,7 +96,7 @@ def _member(name: str, header: int, size: int) -> Member:
 
 
 def _headers(member: Member, checksum: int, target: Target) -> bytes:
-    """Writes the header before the data and returns the entry of the directory."""
+    """Write the header before the data and return the directory entry."""
     wide = struct.pack("<2H2Q", 1, 16, member.size, member.size) if member.size >= FULL_32 else b""
     room = member.data - member.header - LOCAL.size - len(member.name) - len(wide) - 4
     extra = wide + struct.pack("<2H", PADDING, room) + b"Z" * room
@@ -116,7 +116,7 @@ def _central(member: Member, checksum: int) -> bytes:
 
 
 def _end(archive: Archive, size: int) -> bytes:
-    """Always with the 64-bit form before the short one, so that the length does not depend on the sizes."""
+    """Always includes the 64-bit form, so that the length does not depend on sizes."""
     count = len(archive.small) + len(archive.records)
     place = archive.directory + size
     wide = END_64.pack(b"PK\x06\x06", END_64.size - 12, WIDE, WIDE, 0, 0, count, count, size, archive.directory)

@@ -1,1 +1,1 @@
-"""Everything that is written: files that appear whole or not at all, and what goes into them."""
+"""Writing: files that appear whole or not at all, and the encoding of what they hold."""

@@ -1,22 +1,23 @@
-"""Writing floats in another precision, and knowing what it costs."""
+"""Converting floats to another precision and measuring the loss."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from muggle_convert.checkpoints import NUMPY_KINDS, DType
+from muggle_convert.checkpoints import DType
+from muggle_convert.checkpoints.element_values import decode, encode
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
     import numpy as np
 
-TARGETS = {"float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF16}
+FLOAT_TYPES = {"float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF16}
 
 
 @dataclass
 class Cast:
-    """Converts chunk by chunk and keeps the largest relative error of all, and how many elements became zero."""
+    """Converts chunk by chunk, and records the largest relative error and how many elements became zero."""
 
     target: DType
     largest_error: float = 0.0
@@ -27,7 +28,7 @@ class Cast:
 
         wide = _widen(source, elements)
         with np.errstate(over="ignore", invalid="ignore"):
-            rounded = narrow(self.target, wide)
+            rounded = encode(self.target, wide)
             back = _widen(self.target, rounded)
             overflowed = np.isfinite(wide) & ~np.isfinite(back)
             if overflowed.any():
@@ -43,21 +44,6 @@ class Cast:
         return rounded
 
 
-def _widen(source: DType, elements: bytes | memoryview) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    if source is DType.BF16:
-        return (np.frombuffer(elements, np.uint16).astype(np.uint32) << 16).view(np.float32)
-    return np.frombuffer(elements, NUMPY_KINDS[source]).astype(np.float64)
-
-
-def narrow(target: DType, wide: np.ndarray[Any, Any]) -> bytes:
-    """Numbers as a file holds them in an element type that numpy has, or in bfloat16."""
-    import numpy as np
-
-    if target is DType.BF16:
-        bits = wide.astype(np.float32).view(np.uint32)
-        # Round to nearest, ties to even, as hardware does; a NaN keeps a bit of its payload so that it stays one.
-        rounded = ((bits.astype(np.uint64) + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
-        return np.where(np.isnan(wide), (bits >> 16 | 0x40).astype(np.uint16), rounded).astype(np.uint16).tobytes()
-    return wide.astype(NUMPY_KINDS[target]).tobytes()
+def _widen(dtype: DType, elements: bytes | memoryview) -> np.ndarray[Any, Any]:
+    numbers = decode(dtype, elements)
+    return numbers if dtype is DType.BF16 else numbers.astype("f8")

@@ -1,4 +1,4 @@
-"""Finding weights that are not numbers."""
+"""Counting weights that are NaN or infinite."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ _EXPONENTS = {"F64": ("u8", 0x7FF << 52), "F32": ("u4", 0xFF << 23), "F16": ("u2
 
 
 def count_not_finite(dtype: DType, elements: bytes | memoryview) -> int:
-    """How many elements are NaN or infinite; other types than the usual four floats have none that matter here."""
+    """How many elements are NaN or infinite; only the four usual float types are examined."""
     if dtype.code not in _EXPONENTS or not elements:
         return 0
     import numpy as np
 
     if dtype.code == "F32":
-        # A finite sum proves that every addend is finite, at the speed of memory; only a suspicious one is looked at closely.
+        # A finite sum proves that every element is finite, at memory speed; only otherwise does each have to be examined.
         with np.errstate(all="ignore"):
             if np.isfinite(np.add.reduce(np.frombuffer(elements, np.float32))):
                 return 0

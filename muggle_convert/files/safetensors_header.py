@@ -1,4 +1,4 @@
-"""The beginning of a safetensors file."""
+"""The header of a safetensors file."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Protocol
 from muggle_convert.checkpoints import DType
 from muggle_convert.rules import Shape
 
-ALIGNMENT = 64  # of the first tensor's byte, so that a mapped file suits every processor
+ALIGNMENT = 64  # of the first tensor's bytes, so that any processor can use a mapped file
 
 
 class Named(Protocol):
-    """What the beginning of a file says of a tensor."""
+    """What the header states about a tensor."""
 
     @property
     def name(self) -> str: ...
@@ -29,7 +29,7 @@ class Named(Protocol):
 
 
 def header(tensors: Iterable[Named], metadata: Mapping[str, str]) -> bytes:
-    """Names, types, shapes and places; written here because the library orders several metadata keys differently each time."""
+    """Names, types, shapes and offsets. Not left to the library, which writes several metadata keys in a different order each time."""
     table: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
     offset = 0
     for tensor in tensors:

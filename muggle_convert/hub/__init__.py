@@ -1,1 +1,1 @@
-"""Weights from elsewhere and to elsewhere: the Hugging Face Hub, and the zoo of published checkpoints."""
+"""Weights from other places: the Hugging Face Hub, and the zoo of published checkpoints."""

@@ -1,4 +1,4 @@
-"""Where what was fetched is kept."""
+"""Where downloads are kept."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Fetching one file from an address: resumed after an interruption, checked, and never half there under its name."""
+"""Downloading one file: resumed after an interruption, checked, and never visible in part under its name."""
 
 from __future__ import annotations
 
 import http.client
-import os
 import re
 import ssl
 import urllib.error
@@ -16,23 +15,24 @@ from typing import IO, Any
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.hub.hashes import noted_sha256_of
-from muggle_convert.hub.part import part
+from muggle_convert.files.atomic import resumable_path, resuming
+from muggle_convert.hub.sha256_cache import cached_sha256_of
 from muggle_convert.version import VERSION
 
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
 
-Progress = Callable[[int, int | None], None]  # bytes so far, and of all where the server says
+Progress = Callable[[int, int | None], None]  # bytes so far, and in total if the server states that
 
 
 def download(
     url: str, target: Path, size: int | None = None, hash_prefix: str | None = None, progress: Progress = lambda done, whole: None
 ) -> Path:
-    """The file at an address, as `target`. What an earlier attempt left in `target`.part is taken up where it ends."""
-    partial, stamp = target.with_name(target.name + ".part"), target.with_name(target.name + ".part.etag")
+    """Fetch an address to `target`. An earlier attempt that left `target`.part is continued where it ended."""
+    partial = resumable_path(target)
+    stamp = partial.with_name(partial.name + ".etag")
     try:
-        with part(partial) as file:
+        with resuming(target) as file:
             _fetch(url, file, stamp, progress)
             file.flush()
             try:
@@ -40,15 +40,12 @@ def download(
             except Refusal:
                 file.truncate(0)
                 raise
-            os.fsync(file.fileno())
-            partial.replace(target)
-            stamp.unlink(missing_ok=True)
     except urllib.error.HTTPError as problem:
-        raise Refusal(f"{url} answers {problem.code} {problem.reason}; see whether the address is right.") from None
+        raise Refusal(f"{url} answers {problem.code} {problem.reason}; check the address.") from None
     except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as problem:
         cause = getattr(problem, "reason", None) or problem
         reason = getattr(cause, "strerror", None) or cause
-        there = f"; {partial.stat().st_size:,} bytes are kept in {printable(partial)}, run it again to go on" if partial.exists() else ""
+        there = f"; {partial.stat().st_size:,} bytes are kept in {printable(partial)}, run it again to resume" if partial.exists() else ""
         raise Refusal(f"cannot fetch {url}: {printable(reason)}{there}.") from None
     except OSError as problem:
         raise Refusal(f"cannot write {printable(partial)}: {problem.strerror}.") from None
@@ -60,16 +57,16 @@ def download(
 
 
 def check(path: Path, place: str, size: int | None, hash_prefix: str | None) -> None:
-    """Hold a fetched file against what is known of it."""
+    """Compare a fetched file with its known size and hash."""
     found = path.stat().st_size
     if size is not None and found != size:
-        raise Refusal(f"{place} gave {found:,} bytes where {size:,} were expected; the file there is another one.")
-    if hash_prefix is not None and not (digest := noted_sha256_of(path)).startswith(hash_prefix):
+        raise Refusal(f"{place} gave {found:,} bytes where {size:,} were expected; it is a different file.")
+    if hash_prefix is not None and not (digest := cached_sha256_of(path)).startswith(hash_prefix):
         raise Refusal(f"{place} gave a file whose SHA-256 begins with {digest[:8]} where {hash_prefix[:8]} was expected; it is not used.")
 
 
 def _fetch(url: str, file: IO[bytes], stamp: Path, progress: Progress) -> None:
-    """Go on after the bytes that are there, only where the server says that they begin the file it has now."""
+    """Continue after the bytes already there, but only if the server confirms that they are the beginning of its current file."""
     known = stamp.read_text("latin-1").strip() if stamp.exists() else ""
     done = file.seek(0, 2) if known else 0
     if done:
@@ -112,11 +109,11 @@ def _ask(url: str, headers: dict[str, str] | None = None) -> Any:
 
 
 def _holds(headers: Message, expected: str, known: str) -> bool:
-    """Whether a partial answer is about these bytes, and about the file they are of: some servers never look at If-Range."""
+    """Whether a partial response is for these bytes of this file: some servers ignore If-Range."""
     return re.fullmatch(expected, headers.get("Content-Range", "")) is not None and _validator(headers) in ("", known)
 
 
 def _validator(headers: Message) -> str:
-    """What tells one state of a file from another; a weak ETag does not promise the same bytes."""
+    """Tells one state of a file from another; a weak ETag does not promise identical bytes."""
     tag = str(headers.get("ETag", ""))
     return tag if tag.startswith('"') else str(headers.get("Last-Modified", ""))

@@ -13,7 +13,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
 from muggle_convert.hub.cache import cache_folder
-from muggle_convert.hub.speaking import hub_problems, is_of_transport
+from muggle_convert.hub.problems import hub_problems, is_of_transport
 
 if TYPE_CHECKING:
     from muggle_convert.hub.zoo import Entry
@@ -27,28 +27,28 @@ _BESIDE = ("config.json", "preprocessor_config.json")
 
 @dataclass(frozen=True)
 class Located:
-    """A file or folder, and what it is known as, which may tell more than its name in a cache."""
+    """A file or folder, and the name it is known by, which may say more than its name in a cache."""
 
     path: Path
     known_as: str
 
 
 def locate(model: str | Path, revision: str | None = None, filename: str | None = None) -> Located:
-    """A path that exists, `zoo:NAME`, or a repository on the Hub, fetched into its cache where it is not there."""
+    """An existing path, `zoo:NAME`, or a repository on the Hub, which is downloaded into its cache if necessary."""
     name, path = str(model), Path(model)
     if name.startswith(ZOO):
         return from_zoo(name.removeprefix(ZOO))
     try:
         is_here = path.exists() or path.is_symlink()
     except (OSError, ValueError):
-        is_here = True  # a path that cannot be asked about is for the reader to refuse
+        is_here = True  # left to the reader to refuse
     if is_here or isinstance(model, Path) or _REPOSITORY.fullmatch(name) is None or _WEIGHTS.search(name):
         return Located(path, path.name)
     return from_hub(name, revision, filename)
 
 
 def from_hub(repository: str, revision: str | None = None, filename: str | None = None) -> Located:
-    """The weights of a repository, with what beside them says which model they are and what it is shown."""
+    """The weights of a repository, with the files beside them that describe the model and its preprocessing."""
     from huggingface_hub import snapshot_download
 
     with hub_problems(repository, "load"):
@@ -74,7 +74,7 @@ def from_zoo(name: str) -> Located:
 
 
 def cached(published: Entry) -> Path:
-    """The file of a published checkpoint, in the Hub's cache or in one of its own, held against what is known of it."""
+    """The file of a published checkpoint, from the Hub's cache or our own, compared with its known size and hash."""
     from muggle_convert.hub.download import check, download
 
     if published.repository is not None:
@@ -83,7 +83,7 @@ def cached(published: Entry) -> Path:
         return file
     target = cache_folder() / published.file_name
     if target.exists():
-        with suppress(Refusal):  # what was damaged since is fetched again
+        with suppress(Refusal):  # a file damaged since then is fetched again
             check(target, published.place, published.size, published.hash_prefix)
             return target
     make_folder(target.parent)
@@ -91,18 +91,18 @@ def cached(published: Entry) -> Path:
 
 
 def _file_names(repository: str, revision: str | None) -> list[str] | None:
-    """The files of a repository; None where the Hub cannot be reached."""
+    """The files of a repository; None if the Hub cannot be reached."""
     from huggingface_hub import HfApi
     from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     try:
-        # Unlike the list of its files, the client asks for this once: who has no connection is not kept waiting.
+        # Unlike listing the files, this request is not retried by the client, so users without a connection do not wait.
         found = HfApi().model_info(repository, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
     except HfHubHTTPError as problem:
         if problem.response.status_code < 500 and problem.response.status_code != 429:
             raise
-        return HfApi().list_repo_files(repository, revision=revision)  # a busy Hub is waited for
+        return HfApi().list_repo_files(repository, revision=revision)  # retried by the client while the Hub is busy
     except (OfflineModeIsEnabled, OSError, RuntimeError):
         return None
     except Exception as problem:
@@ -113,10 +113,10 @@ def _file_names(repository: str, revision: str | None) -> list[str] | None:
 
 
 def _cached_file_names(repository: str, revision: str | None) -> list[str]:
-    """Those of its files that are in the cache."""
+    """The files of a repository that are in the cache."""
     from huggingface_hub import snapshot_download
 
-    # Of no file in particular: the client refuses a folder that lacks one which was asked for, and only weights were ever fetched.
+    # No file in particular: the client refuses a folder that lacks a requested file, and only weights were ever downloaded.
     folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[], local_files_only=True))
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
@@ -142,7 +142,7 @@ def _choose(repository: str, names: Iterable[str], filename: str | None) -> str:
 
 
 def _is_shard(index: str, name: str) -> bool:
-    """Whether a file belongs to an index, by the custom of their names: model-00001-of-00002.safetensors."""
+    """Whether a file belongs to an index, by the usual naming: model-00001-of-00002.safetensors."""
     stem, _, ending = index.removesuffix(".index.json").rpartition(".")
     return re.fullmatch(re.escape(stem) + r"-\d+-of-\d+\." + re.escape(ending), name) is not None
 

@@ -1,4 +1,4 @@
-"""The published checkpoints: a table that is data, in zoo.json and in a file of the user's own."""
+"""The published checkpoints, listed in zoo.json and in a file of the user's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from muggle_convert.errors import Refusal
 
 TABLE = Path(__file__).with_name("zoo.json")
 OWN_TABLE = "MUGGLE_CONVERT_ZOO"  # names a file like zoo.json, whose entries come first
-_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # the custom of torch.hub: the first digits of the file's SHA-256
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # torch.hub's convention: the first digits of the file's SHA-256
 
 
 _KINDS = {  # in the order of the fields
@@ -49,12 +49,12 @@ class Entry:
 
     @property
     def file_name(self) -> str:
-        """What the file is called here: the entry's name, with the ending it has there."""
+        """The local name of the file: the entry's name with the original suffix."""
         return self.name + Path(self.url or self.file or "").suffix
 
     @property
     def hash_prefix(self) -> str | None:
-        """As much of the file's SHA-256 as is known."""
+        """The known beginning of the file's SHA-256."""
         match = _HASH_IN_NAME.search(self.name)
         return self.sha256 or (match[1] if match else None)
 
@@ -64,7 +64,7 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """All checkpoints that are known, the user's own first; an own one takes the place of one with its name."""
+    """All known checkpoints, the user's own first; those replace built-in ones of the same name."""
     own = os.environ.get(OWN_TABLE)
     tables = [*([Path(own)] if own else []), TABLE]
     found: dict[str, Entry] = {}
@@ -85,7 +85,7 @@ def entry(name: str) -> Entry:
 
 
 class _Wrong(Exception):
-    """What a table has that none has."""
+    """What is wrong with a table."""
 
 
 def _read(table: Path) -> list[Entry]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import DType, TensorEntry, as_array, printable, read_tensor, same_bytes, tensor_chunks
+from muggle_convert.checkpoints.element_values import encode
 from muggle_convert.errors import Refusal
-from muggle_convert.files.casting import narrow
 from muggle_convert.identify.match import Match
 from muggle_convert.rules import Drop, Shape
 
@@ -51,7 +51,7 @@ def remade(drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DTyp
     """A derivable tensor as a file would hold it."""
     assert drop.derive is not None
     array = drop.derive(config.encoder, fields)
-    return array.shape, narrow(dtype, array)
+    return array.shape, encode(dtype, array)
 
 
 def _compare(match: Match, entry: TensorEntry, derived: np.ndarray[Any, Any]) -> None:

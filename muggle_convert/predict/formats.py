@@ -14,7 +14,7 @@ from muggle_convert.draw.exr import write_exr
 from muggle_convert.draw.ply import write_ply
 from muggle_convert.draw.png16 import write_png16
 from muggle_convert.errors import Refusal
-from muggle_convert.files.replacing import replacing
+from muggle_convert.files.atomic import replacing
 from muggle_convert.outputs import kind_of
 from muggle_convert.predict.video import Video, encoder, even
 from muggle_convert.predict.viewer import Viewed, Viewer

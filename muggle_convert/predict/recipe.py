@@ -11,7 +11,7 @@ from model_defs.plain_values import to_dict
 from muggle_convert.checkpoints import printable
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
-from muggle_convert.files.replacing import replacing
+from muggle_convert.files.atomic import replacing
 from muggle_convert.identify.match import Match
 
 NOTE = ".muggle-convert.json"  # hidden, so that it is taken neither for a picture nor for a result

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from model_defs.plain_values import leaves
 from muggle_convert.evaluation.results import Results
-from muggle_convert.inspecting import Inspection
+from muggle_convert.inspection import Inspection
 from muggle_convert.outputs import kind_of, paragraph_about, sentence_about
 from muggle_convert.pushing.evaluated import evaluation_table, model_index
 

@@ -10,7 +10,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.metrics import NAMES
 from muggle_convert.evaluation.results import Results, Row, read_results
-from muggle_convert.inspecting import Inspection
+from muggle_convert.inspection import Inspection
 
 
 def own_results(path: Path, inspection: Inspection) -> Results:

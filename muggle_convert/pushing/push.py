@@ -1,4 +1,4 @@
-"""Putting a converted model on the Hub, in one commit, and only where something changed."""
+"""Putting a converted model on the Hub: one commit, with only the files that changed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
-from muggle_convert.hub.hashes import noted_sha256_of
-from muggle_convert.hub.speaking import hub_problems
+from muggle_convert.hub.problems import hub_problems
+from muggle_convert.hub.sha256_cache import cached_sha256_of
 from muggle_convert.identify.licences import Licence, published_licence, stated_licence
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
-from muggle_convert.inspecting import Inspection
+from muggle_convert.inspection import Inspection
 from muggle_convert.plan import plan
 from muggle_convert.pushing.card import Provenance, card
 from muggle_convert.pushing.evaluated import own_results
@@ -55,7 +55,7 @@ class Upload:
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """What the Hub may know this content by: its SHA-256, or git's own hash where it is kept in git itself."""
+        """The hashes under which the Hub may know this content: its SHA-256, or git's own if it is stored in git itself."""
         if isinstance(self.content, Path):
             return (self.sha256,)
         return self.sha256, hashlib.sha1(b"blob %d\0" % self.size + self.content).hexdigest()
@@ -67,9 +67,9 @@ class Pushed:
 
     repository: str
     uploads: tuple[Upload, ...]
-    unchanged: tuple[str, ...]  # files that are there already as they are
-    kept: tuple[str, ...]  # files that are there, differ, and were left alone
-    url: str | None  # of the commit or the pull request; None where nothing was sent
+    unchanged: tuple[str, ...]  # files that are already there, identical
+    kept: tuple[str, ...]  # files that are there, differ, and were not replaced
+    url: str | None  # of the commit or the pull request; None if nothing was sent
     card: str
     licence: str
     licence_from: str
@@ -95,7 +95,7 @@ def push(
 ) -> Pushed:
     """Put a checkpoint on the Hub, converted first if it is not yet.
 
-    `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. All else is about the push, under the names of `hf upload`:
+    `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. The other keywords are named as in `hf upload`:
     `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote.
     """
     reading = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops))
@@ -123,11 +123,11 @@ def push(
             writing = WriteOptions(licence=licence, sync=False)
             sha256 = write(settle(matched, writing), weights, writing, hash_target=True).sha256
             matched = read(weights)
-        return _push(weights, sha256 or noted_sha256_of(weights), matched, repository, options, licence, licence_from)
+        return _push(weights, sha256 or cached_sha256_of(weights), matched, repository, options, licence, licence_from)
 
 
 def _check_token(repository: str, token: str | None) -> None:
-    """Before anything is read or converted: the Hub takes nothing from whoever it does not know."""
+    """Before anything is read or converted: the Hub accepts no anonymous uploads."""
     from huggingface_hub import get_token
 
     if not token and get_token() is None:
@@ -135,13 +135,13 @@ def _check_token(repository: str, token: str | None) -> None:
 
 
 def _is_whole(matched: Match) -> bool:
-    """Whether a file says all by itself already; what was set or left out for the push is written into another one."""
+    """Whether a file can be pushed as it is; anything set or dropped for the push needs a new one."""
     document = matched.document
     return document is not None and (matched.config, matched.evidence, matched.left_out) == (document.config, document.evidence, {})
 
 
 def _check_name(repository: str) -> None:
-    """Before anything is read or converted, and where nothing is sent, too."""
+    """Before anything is read or converted, and in a dry run as well."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, and not listed as such
 
@@ -167,7 +167,7 @@ def _push(weights: Path, sha256: str, matched: Match, repository: str, options: 
     return replace(done, url=_commit(repository, sent, there.get(_HEAD), matched, options))
 
 
-_HEAD = "\0head"  # no file is called this: the commit that the list of files belongs to
+_HEAD = "\0head"  # not a possible file name: the commit that the list of files belongs to
 
 
 def _uploads(
@@ -190,18 +190,18 @@ def _uploads(
 
 
 def _licence(matched: Match, options: PushOptions) -> tuple[str, str]:
-    """The licence, and who says so; never a guess."""
+    """The licence and its source; never a guess."""
     stated = stated_licence(matched)
     if options.licence and stated and stated.name != options.licence:
         raise Refusal(
             f"{printable(matched.checkpoint.name)} says {printable(stated.name)}, not {options.licence}; convert it again with "
-            f"--licence {options.licence} if that is right, so that file and card say the same."
+            f"--licence {options.licence} if that is right, so that file and card agree."
         )
     asked = Licence(options.licence, "whoever pushed it") if options.licence else None
     found = asked or stated or _card_licence(matched.checkpoint.known_as, options.token) or published_licence(matched)
     if found is None:
         raise Refusal(
-            f"nothing says which licence the weights of {printable(matched.checkpoint.name)} have; pass --license with what their authors "
+            f"there is no statement of the licence of the weights of {printable(matched.checkpoint.name)} ; pass --license with what their authors "
             "published, such as --license mit, apache-2.0 or cc-by-nc-4.0."
         )
     check_identifier(found)
@@ -209,7 +209,7 @@ def _licence(matched: Match, options: PushOptions) -> tuple[str, str]:
 
 
 def _card_licence(known_as: str, token: str | None) -> Licence | None:
-    """What the card of the repository says that a checkpoint was loaded from."""
+    """The licence on the card of the repository that a checkpoint was loaded from."""
     parts = known_as.split("/")
     if len(parts) < 3:
         return None
@@ -222,7 +222,7 @@ def _card_licence(known_as: str, token: str | None) -> Licence | None:
 
 
 def _refuse_another_licence(repository: str, licence: str, options: PushOptions) -> None:
-    """A card that is kept goes on saying what it says, so it must not say something else than the files beside it."""
+    """A card that is kept must not contradict the files beside it."""
     said = licence_of_card(repository, options.revision, options.token)
     if said is not None and said != licence:
         raise Refusal(
@@ -232,7 +232,7 @@ def _refuse_another_licence(repository: str, licence: str, options: PushOptions)
 
 
 def _remote(repository: str, options: PushOptions) -> Mapping[str, str]:
-    """The hashes of the files that are there, and the commit they belong to; nothing where there is no repository yet."""
+    """The hashes of the remote files, and the commit they belong to; empty if there is no repository yet."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
@@ -255,7 +255,7 @@ def _commit(repository: str, sent: tuple[Upload, ...], parent: str | None, match
     operations = []
     for upload in sent:
         operation = CommitOperationAdd(upload.name, upload.content if isinstance(upload.content, bytes) else str(upload.content))
-        operation.upload_info.sha256 = bytes.fromhex(upload.sha256)  # known already; the client would read the file again for it
+        operation.upload_info.sha256 = bytes.fromhex(upload.sha256)  # already known; the client would read the whole file for it
         operations.append(operation)
     with hub_problems(repository, "push to"):
         if parent is None:

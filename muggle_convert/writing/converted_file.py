@@ -1,4 +1,4 @@
-"""Writing a converted file by its plan, with the document that says what it is."""
+"""Writing a converted file according to its plan, with the document that describes it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from muggle_convert.checkpoints import Checkpoint, DType, printable
-from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint
-from muggle_convert.checkpoints.hashing import sha256_of
+from muggle_convert.checkpoints import DType, printable
+from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint, sha256_of
 from muggle_convert.errors import Refusal
-from muggle_convert.files.casting import TARGETS
+from muggle_convert.files.atomic import Target
+from muggle_convert.files.casting import FLOAT_TYPES
 from muggle_convert.files.safetensors_header import header
-from muggle_convert.files.target import Target
 from muggle_convert.identify.document import KEY, Document, LeftOut
 from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.licences import licence_of
@@ -27,7 +26,7 @@ MOST_NAMED = 8  # tensors in one sentence
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """How a checkpoint is to be written; every value has the default that loses nothing."""
+    """How to write a checkpoint; by default nothing is lost."""
 
     dtype: str | None = None
     keep_unused: bool = False
@@ -47,23 +46,23 @@ class Report:
     document: Document
     warnings: tuple[str, ...]
     largest_cast_error: float | None
-    sha256: str | None  # of the target, where it was asked for and its header did not wait for the last byte
+    sha256: str | None  # of the target, if requested and if its header did not depend on the last byte
 
 
 def settle(matched: Match, options: WriteOptions) -> Plan:
-    """The plan of a conversion, checked as far as it can be without writing."""
+    """The plan of a conversion, checked as far as possible without writing."""
     settled = plan(matched, _dtype(options.dtype), options.keep_unused)
     check_dropped(matched)
     return settled
 
 
 def write(settled: Plan, target: Path, options: WriteOptions, hash_target: bool = False) -> Report:
-    """Carry out a plan. What the header says of the source is known before where checksums of the source promise it; else the
-    header goes first with blanks, which are filled in when all bytes were seen. `hash_target` is for whoever sends the target on."""
+    """Carry out a plan. If the source has checksums, its fingerprint is known from the start; otherwise the header is written
+    with blanks, which are filled in once all bytes have been read. `hash_target` is for callers that upload the target."""
     is_converted = settled.match.document is not None
     if is_converted and options.sha256:
         file = printable(settled.match.checkpoint.name)
-        raise Refusal(f"{file} is converted already, and the SHA-256 of its original cannot be known from it; leave --sha256 out.")
+        raise Refusal(f"{file} is already converted and does not reveal the SHA-256 of its original; leave --sha256 out.")
     if options.sha256 and not settled.match.checkpoint.path.is_file():
         raise Refusal(f"{printable(settled.match.checkpoint.path)} is not one file, so it has no SHA-256; leave --sha256 out.")
     promised = None if options.sha256 else promised_fingerprint(settled.match.checkpoint)
@@ -78,14 +77,14 @@ def write(settled: Plan, target: Path, options: WriteOptions, hash_target: bool 
         of_target = pool.submit(opened.hash.sha256) if hash_target and is_known else None
         seen = copy(settled, positions, opened, _dtype(options.dtype), from_its_beginning=of_target is not None)
         if seen.not_finite and options.strict_finite:
-            raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted as it is.")
+            raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted unchanged.")
         if not is_known:
             found["fingerprint"] = fingerprint(settled.match.checkpoint.tensors, seen.checksums)
             if of_source is not None:
                 found["sha256"] = of_source.result()
             document = _about_source(document, found)
             finished = header(settled.outputs, {"format": "pt", KEY: document.to_json()})
-            assert len(finished) == len(first), "the blanks are as long as what fills them"
+            assert len(finished) == len(first), "the blanks have the length of what fills them"
             opened.write(0, finished)
         sha256 = of_target.result() if of_target is not None else None
     warnings = settled.match.checkpoint.warnings + ((_not_finite(seen.not_finite) + ".",) if seen.not_finite else ())
@@ -100,7 +99,7 @@ def _about_source(document: Document, found: Mapping[str, str]) -> Document:
 
 
 def describe(settled: Plan, options: WriteOptions) -> Document:
-    """What the converted file will say of itself, but for the fingerprints, which only the copy finds."""
+    """What the converted file will say about itself, except for fingerprints, which only copying reveals."""
     matched = settled.match
     known = licence_of(matched)
     licence = options.licence or (known.name if known else None)
@@ -126,19 +125,13 @@ def describe(settled: Plan, options: WriteOptions) -> Document:
 
 def _written(dtype: DType, options: WriteOptions) -> DType:
     """The element type a tensor of the source has, or would have, in the target."""
-    return TARGETS[options.dtype] if options.dtype and dtype.is_floating else dtype
+    return FLOAT_TYPES[options.dtype] if options.dtype and dtype.is_floating else dtype
 
 
 def _dtype(name: str | None) -> DType | None:
-    if name is not None and name not in TARGETS:
-        raise Refusal(f"{name!r} is not an element type to convert to; choose {', '.join(TARGETS)}.")
-    return None if name is None else TARGETS[name]
-
-
-def check_not_source(checkpoint: Checkpoint, target: Path) -> None:
-    for file in checkpoint.files:
-        if target.exists() and file.samefile(target):
-            raise Refusal(f"{printable(target)} is the source itself; give another name to write to.")
+    if name is not None and name not in FLOAT_TYPES:
+        raise Refusal(f"{name!r} is not an element type to convert to; choose {', '.join(FLOAT_TYPES)}.")
+    return None if name is None else FLOAT_TYPES[name]
 
 
 def _not_finite(counts: Mapping[str, int]) -> str:
@@ -146,7 +139,7 @@ def _not_finite(counts: Mapping[str, int]) -> str:
 
 
 def _counted(counts: Mapping[str, int], what: str) -> str:
-    """How many elements are something, and in which tensors."""
+    """How many elements are affected, and in which tensors."""
     total = sum(counts.values())
     named = ", ".join(f"{count} in {printable(name)}" for name, count in list(counts.items())[:MOST_NAMED])
     more = f" and more in {len(counts) - MOST_NAMED} other tensors" if len(counts) > MOST_NAMED else ""

@@ -1,4 +1,4 @@
-"""The one pass: every byte of the source is read once, checked, and written where the plan wants it."""
+"""The single pass over the source: every byte is read once, checked, and written where the plan wants it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import dataclass, field
 
 from muggle_convert.checkpoints import DType, TensorEntry, printable, record_chunks, tensor_chunks
 from muggle_convert.checkpoints.fingerprint import promised_checksum
+from muggle_convert.files.atomic import Target
 from muggle_convert.files.casting import Cast
 from muggle_convert.files.finite import count_not_finite
-from muggle_convert.files.target import Target
 from muggle_convert.plan import Output, Plan
 from muggle_convert.rules.operations import Run
 
-THREADS = 2  # reading and checking one record goes on while another one is written; none of it holds the interpreter's lock
+THREADS = 2  # one record is read and checked while another is written; neither holds the interpreter's lock
 
 
 @dataclass
 class Seen:
-    """What was learnt about the source while it was copied."""
+    """What copying revealed about the source."""
 
     checksums: dict[str, int] = field(default_factory=dict)  # of each tensor, by name
     not_finite: dict[str, int] = field(default_factory=dict)  # how many elements, by name
     vanished: dict[str, int] = field(default_factory=dict)  # how many elements became zero in another type, by name
-    largest_cast_error: float = 0.0  # relative, of all elements that changed their type
+    largest_cast_error: float = 0.0  # relative, over all elements that changed type
 
     def add(self, stream: _Stream) -> None:
         self.checksums[stream.entry.name] = stream.checksum
@@ -39,7 +39,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Positions:
-    """Where each tensor lies in the target."""
+    """Where each tensor goes in the target."""
 
     outputs: tuple[Output, ...]
     begins: Mapping[str, int]  # by name, from the beginning of the file
@@ -56,7 +56,7 @@ def lay_out(outputs: tuple[Output, ...], start: int) -> Positions:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Elements of one source tensor that belong at one place of the target."""
+    """A run of elements of a source tensor, and its place in the target."""
 
     run: Run
     position: int
@@ -66,7 +66,7 @@ class _Piece:
 def copy(plan: Plan, positions: Positions, target: Target, cast_to: DType | None = None, from_its_beginning: bool = False) -> Seen:
     """Fill the target, and learn about the source on the way.
 
-    The source is read in its own order, which any disk likes best, or so that the target grows from its beginning, for who follows it.
+    The source is read in its own order, which suits disks best, or in the order of the target if something follows that from its beginning.
     """
     pieces: dict[str, list[_Piece]] = {}
     for output in positions.outputs:
@@ -95,7 +95,7 @@ def copy(plan: Plan, positions: Positions, target: Target, cast_to: DType | None
 
 
 def _read_together(plan: Plan) -> list[list[TensorEntry]]:
-    """Tensors by the bytes that have to be read for them: a whole record where a checksum covers it, else each tensor alone."""
+    """Tensors grouped by the bytes that must be read for them: a whole record if a checksum covers it, else each tensor alone."""
     together: dict[object, list[TensorEntry]] = {}
     for entry in plan.match.checkpoint.tensors.values():
         key = (entry.record, "") if entry.record.crc32 is not None or entry.record.deflated else (entry.record, entry.name)
@@ -104,7 +104,7 @@ def _read_together(plan: Plan) -> list[list[TensorEntry]]:
 
 
 def _copy_entries(entries: list[TensorEntry], pieces: Mapping[str, list[_Piece]], target: Target, cast_to: DType | None) -> list[_Stream]:
-    """Read some tensors, in one go where they are in order in one record, and write them."""
+    """Read some tensors, in one go if they are stored in order in one record, and write them."""
     record = entries[0].record
     streams = [_Stream(entry, pieces.get(entry.name, []), target, cast_to) for entry in entries]
     if (record.crc32 is None and not record.deflated) or record.byteorder != "little":
@@ -112,7 +112,7 @@ def _copy_entries(entries: list[TensorEntry], pieces: Mapping[str, list[_Piece]]
     else:
         straight = [stream for stream in streams if stream.entry.stride is None]
         position = 0
-        for chunk in record_chunks(record):  # to its end also where nothing of it is needed: only then its checksum is known to hold
+        for chunk in record_chunks(record):  # to its end even if nothing of it is needed, as only then its checksum is verified
             for stream in straight:
                 begin = stream.entry.offset - position
                 stream.feed(chunk[max(begin, 0) : max(begin + stream.entry.size, 0)])
@@ -125,7 +125,7 @@ def _copy_entries(entries: list[TensorEntry], pieces: Mapping[str, list[_Piece]]
 
 
 class _Stream:
-    """One tensor's elements, from the first to the last, into every place that takes some of them."""
+    """Distributes one tensor's elements, from first to last, to all places that need some of them."""
 
     def __init__(self, entry: TensorEntry, pieces: list[_Piece], target: Target, cast_to: DType | None) -> None:
         self.entry = entry

@@ -50,7 +50,7 @@ def test_a_folder_stands_for_the_only_checkpoint_in_it(tmp_path, state_dict, hol
     torch.save(state_dict, tmp_path / "latest")
     holds(tmp_path, state_dict)
     torch.save(state_dict, tmp_path / "other.pth")
-    with pytest.raises(Refusal, match=r"holds 2 checkpoints, such as latest and other.pth; give the file"):
+    with pytest.raises(Refusal, match=r"holds 2 checkpoints, such as latest and other.pth; give the path of one file"):
         open_checkpoint(tmp_path)
 
 

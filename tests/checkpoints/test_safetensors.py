@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 
 from muggle_convert.checkpoints import open_checkpoint
-from muggle_convert.checkpoints.dtypes import DType
+from muggle_convert.checkpoints.element_types import DType
 from muggle_convert.errors import Refusal
 
 

@@ -47,7 +47,7 @@ def test_nesting_is_taken_off_level_by_level(path, state_dict, holds) -> None:
     assert checkpoint.ignored == ("epoch: 1",)
 
 
-def test_a_loss_beside_the_model_is_no_weight(path, state_dict, holds) -> None:
+def test_a_loss_beside_the_model_is_not_a_weight(path, state_dict, holds) -> None:
     torch.save({"model": state_dict, "loss": torch.tensor(0.5)}, path)
     assert holds(path, state_dict).ignored == ("loss: a tensor [] of F32",)
 
@@ -77,7 +77,7 @@ def test_a_name_is_never_taken_off_altogether(path, holds) -> None:
     holds(path, {"module.": tensors["model.module."]})
 
 
-def test_pretrained_model_of_midas_is_no_prefix(path, holds) -> None:
+def test_pretrained_model_of_midas_is_not_removed_as_a_prefix(path, holds) -> None:
     tensors = {"pretrained.model.blocks.0.norm1.weight": torch.ones(1)}
     torch.save(tensors, path)
     holds(path, tensors)

@@ -57,7 +57,7 @@ def test_a_target_of_another_kind_is_refused(checkpoint: Path, muggle_convert: C
     assert done.returncode == 1 and r"o\x1bt.pth does not end in .safetensors" in done.stderr and "\x1b" not in done.stderr
 
 
-def test_standard_output_is_no_target(checkpoint: Path, muggle_convert: Command) -> None:
+def test_standard_output_is_refused_as_a_target(checkpoint: Path, muggle_convert: Command) -> None:
     done = muggle_convert(checkpoint, "-o", "-")
     assert done.returncode == 1 and "cannot go to standard output; name a file" in done.stderr
 
@@ -67,12 +67,12 @@ def test_a_target_without_a_name_is_refused_in_one_line(checkpoint: Path, muggle
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "name it model.safetensors" in done.stderr
 
 
-def test_a_file_that_is_not_there_is_refused_in_one_line(tmp_path: Path, muggle_convert: Command) -> None:
+def test_a_missing_file_is_refused_in_one_line(tmp_path: Path, muggle_convert: Command) -> None:
     done = muggle_convert(tmp_path / "nothing.pt", "-o", tmp_path / "out.safetensors")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "nothing.pt" in done.stderr
 
 
-def test_what_is_only_assumed_is_said(tmp_path: Path, muggle_convert: Command) -> None:
+def test_assumptions_are_reported(tmp_path: Path, muggle_convert: Command) -> None:
     path = CASE.save(tmp_path, "latest.pth")
     target = tmp_path / "out.safetensors"
     for more in (["--dry-run"], ["-o", target]):

@@ -64,7 +64,7 @@ def test_the_size_is_that_of_the_file_at_hand(checkpoint: Path, muggle_convert: 
     assert json.loads(muggle_convert("inspect", target, "--json").stdout)["size"] == target.stat().st_size
 
 
-def test_a_drawing_is_told_of_and_never_replaced_unasked(checkpoint: Path, muggle_convert: Command) -> None:
+def test_a_drawing_is_announced_and_never_replaced_without_force(checkpoint: Path, muggle_convert: Command) -> None:
     drawing = checkpoint.with_name("network.svg")
     assert f"drew {drawing}" in muggle_convert("inspect", checkpoint, "--picture", drawing).stderr
     drawing.write_text("mine")

@@ -121,7 +121,7 @@ def zipped(
 ) -> bytes:
     """`before` the first entry, `between` the last entry and the directory, `after` the end record; `end` replaces what that says."""
     body = bytearray(before)
-    directory = b""
+    directory = bytearray()
     for entry in entries:
         body += entry.before
         place = len(body)

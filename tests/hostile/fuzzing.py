@@ -24,7 +24,7 @@ import numpy as np
 import safetensors.numpy
 import torch
 
-from muggle_convert.checkpoints.torch_values import DTYPES
+from muggle_convert.checkpoints.torch_globals import DTYPES
 from tests.hostile.mutate import INDEX, Damaged, Mutator
 from tests.hostile.tiny import tiny_arrays
 

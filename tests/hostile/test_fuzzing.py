@@ -19,12 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muggle_convert.checkpoints import open_checkpoint
-from muggle_convert.checkpoints.knots import refuse_knots
+from muggle_convert.checkpoints.container_checks import check_containers
 from muggle_convert.checkpoints.limits import DEFAULT_LIMITS
 from muggle_convert.checkpoints.pickle_machine import PickleMachine
+from muggle_convert.checkpoints.pickle_values import Pairs
 from muggle_convert.checkpoints.strict_json import parse_object
-from muggle_convert.checkpoints.torch_values import TorchMeaning
-from muggle_convert.checkpoints.values import Pairs
+from muggle_convert.checkpoints.torch_globals import TorchGlobals
 from muggle_convert.errors import Refusal
 from tests.hostile import forge
 from tests.hostile.damage import opcode
@@ -74,9 +74,9 @@ def test_what_was_found_once_stays_found(fuzzer, file) -> None:
 
 
 def run(data: bytes) -> object:
-    machine = PickleMachine(data, TorchMeaning(lambda storage: None), DEFAULT_LIMITS)
+    machine = PickleMachine(data, TorchGlobals(lambda storage: None), DEFAULT_LIMITS)
     root = machine.run()
-    refuse_knots(root)
+    check_containers(root)
     return root
 
 

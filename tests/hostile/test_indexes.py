@@ -51,7 +51,7 @@ def test_shards_in_order_convert(hostile, shards) -> None:
         "\x1b[31m/x",
     ],
 )
-def test_a_shard_that_is_no_plain_name_is_refused(hostile, shards, shard) -> None:
+def test_a_shard_that_is_not_a_plain_name_is_refused(hostile, shards, shard) -> None:
     save_file({"x": np.zeros(1)}, hostile.folder.parent / "outside.safetensors")
     shards["pretrained.cls_token"] = shard
     message = hostile.refused(source=index(hostile, {"weight_map": shards}))
@@ -79,7 +79,7 @@ def test_a_link_within_the_folder_is_followed(hostile, shards) -> None:
     assert hostile.convert().status == 0
 
 
-def test_a_shard_that_is_not_there_is_refused(hostile, shards) -> None:
+def test_a_missing_shard_is_refused(hostile, shards) -> None:
     (hostile.folder / "second.safetensors").unlink()
     assert "second.safetensors" in hostile.refused(source=index(hostile, {"weight_map": shards}))
 

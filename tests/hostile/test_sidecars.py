@@ -53,7 +53,7 @@ def test_a_file_beside_the_weights_never_stands_in_the_way(hostile, what, name) 
 
 
 @pytest.mark.parametrize("what", ["a pipe", "a folder", "a link to a device", "a link to itself", "a link to nothing"])
-def test_what_is_no_file_beside_the_weights_is_left_alone(hostile, what) -> None:
+def test_special_files_beside_the_weights_are_left_alone(hostile, what) -> None:
     hostile.source.write_bytes(hostile.file())
     beside = hostile.folder / "config.json"
     if what == "a pipe":

@@ -97,7 +97,7 @@ def test_folders_without_weights_are_refused(hostile) -> None:
     assert "holds no checkpoint" in hostile.refused(source=folder)
 
 
-def test_what_is_no_file_is_refused_without_waiting(hostile) -> None:
+def test_special_files_are_refused_without_waiting(hostile) -> None:
     pipe = hostile.folder / "pipe"
     os.mkfifo(pipe)
     before = set(os.listdir(hostile.folder))  # noqa: PTH208
@@ -109,7 +109,7 @@ def test_what_is_no_file_is_refused_without_waiting(hostile) -> None:
 
 
 @pytest.mark.parametrize("what", ["a device", "a pipe", "a socket", "a folder", "nothing", "itself"])
-def test_a_link_to_what_is_no_file_is_refused_without_waiting(hostile, monkeypatch, what) -> None:
+def test_a_link_to_a_special_file_is_refused_without_waiting(hostile, monkeypatch, what) -> None:
     there = hostile.folder / "there"
     if what == "a pipe":
         os.mkfifo(there)
@@ -156,7 +156,7 @@ HUGE = {
 
 
 @pytest.mark.parametrize("beginning", HUGE)
-def test_a_file_of_ten_terabytes_is_refused_in_no_time(hostile, beginning) -> None:
+def test_a_file_of_ten_terabytes_is_refused_at_once(hostile, beginning) -> None:
     """All of it a hole, which takes no room on the disk and gives zeros for as long as anyone reads."""
     with open(hostile.source, "wb") as file:
         file.write(HUGE[beginning])
@@ -169,7 +169,7 @@ def test_a_file_of_ten_terabytes_is_refused_in_no_time(hostile, beginning) -> No
     assert outcome.err.count("\n") == 1
 
 
-def test_a_source_that_is_not_there_is_refused(hostile) -> None:
+def test_a_missing_source_is_refused(hostile) -> None:
     assert "No such file" in hostile.refused(source=hostile.folder / "nothing.pth")
     assert hostile.refused(source=hostile.folder / ("x" * 300))
 
@@ -222,10 +222,10 @@ def test_weights_in_whole_numbers_are_refused(hostile) -> None:
     hostile.arrays["pretrained.cls_token"] = hostile.arrays["pretrained.cls_token"].astype(np.int32)
     state = hostile.state() | {"pretrained.cls_token": forge.tensor(forge.storage("0", 64, forge.glob("torch", "IntStorage")), [1, 1, 64])}
     said = hostile.refused(forge.torch_zip(forge.mapping(state), hostile.records))
-    assert "pretrained.cls_token holds I32, and weights are floating-point numbers" in said
+    assert "pretrained.cls_token holds I32, but weights must be floating-point numbers" in said
 
 
-def test_weights_that_are_no_numbers_convert_with_a_warning_that_counts_and_names_them(hostile) -> None:
+def test_nans_in_weights_convert_with_a_warning_that_counts_and_names_them(hostile) -> None:
     hostile.arrays["pretrained.norm.weight"][3:5] = np.nan
     hostile.arrays["pretrained.norm.bias"][7] = -np.inf
     hostile.source.write_bytes(hostile.file())
@@ -235,7 +235,7 @@ def test_weights_that_are_no_numbers_convert_with_a_warning_that_counts_and_name
     assert "3 elements are NaN or infinite: 2 in pretrained.norm.weight, 1 in pretrained.norm.bias" in said
 
 
-def test_weights_that_are_no_numbers_are_refused_on_request(hostile) -> None:
+def test_nans_in_weights_are_refused_on_request(hostile) -> None:
     hostile.arrays["pretrained.norm.weight"][3:5] = np.nan
     assert "pretrained.norm.weight" in hostile.refused(hostile.file(), "--strict-finite")
 

@@ -8,9 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +68,11 @@ def test_a_target_behind_a_link_is_refused_unless_it_may_be_replaced(ready, lead
     ready.target.symlink_to("target.safetensors" if leads_to == "itself" else "old.safetensors")
     ready.refused()
     outcome = ready.convert(None, "--force")
+    assert outcome.status == (1 if leads_to == "a folder" else 0)
     if leads_to == "an old file":
-        assert old.read_text() in ("old",) or tensors_in(old) == ready.reference
-    assert outcome.status == 1 or tensors_in(ready.target) == ready.reference
+        assert old.read_text() == "old", "the link is replaced, not what it leads to"
+    if leads_to != "a folder":
+        assert not ready.target.is_symlink() and tensors_in(ready.target) == ready.reference
     assert {path.name for path in ready.folder.iterdir()} <= {"source.pth", "target.safetensors", "old.safetensors"}
 
 
@@ -82,7 +82,7 @@ def test_a_target_that_is_a_folder_is_refused(ready) -> None:
     assert "is a folder" in ready.refused(None, "--force")
 
 
-def test_a_target_in_a_folder_that_is_not_there_is_refused(ready) -> None:
+def test_a_target_in_a_missing_folder_is_refused(ready) -> None:
     ready.target = ready.folder / "missing" / "target.safetensors"
     assert "does not exist" in ready.refused()
 
@@ -108,7 +108,7 @@ def test_an_existing_target_is_kept_unless_it_may_be_replaced(ready) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_disk_that_is_full_at_any_byte_leaves_the_old_target(ready, force) -> None:
+def test_a_disk_that_fills_up_at_any_byte_leaves_the_old_target(ready, force) -> None:
     """The system refuses to let a file grow beyond a size, wherever within the target that lies."""
     ready.converted()
     size = ready.target.stat().st_size
@@ -149,13 +149,13 @@ def open_folder(ready) -> Path:
     shutil.rmtree(folder)
 
 
-def test_a_folder_that_may_not_be_written_to_is_refused(ready, open_folder) -> None:
+def test_a_read_only_folder_is_refused(ready, open_folder) -> None:
     open_folder.chmod(0o555)
     ready.folder, ready.source, ready.target = open_folder, open_folder / "source.pth", open_folder / "target.safetensors"
     assert "Permission denied" in ready.refused(user=NOBODY)
 
 
-def test_a_source_that_may_not_be_read_is_refused(ready, open_folder) -> None:
+def test_an_unreadable_source_is_refused(ready, open_folder) -> None:
     open_folder.chmod(0o777)
     ready.folder, ready.source, ready.target = open_folder, open_folder / "source.pth", open_folder / "target.safetensors"
     ready.source.chmod(0)
@@ -196,11 +196,11 @@ def test_a_kill_at_any_event_of_the_system_leaves_the_old_target_or_the_new_one(
 
 
 def test_a_kill_at_fifty_random_moments_leaves_the_old_target_or_the_new_one(ready) -> None:
-    """From outside, at moments spread over the time that it takes; 16 MB, so that most fall into the copy."""
+    """From outside, at moments spread over the time that it takes; 6 MB, so that many fall into the copy."""
     for block in range(4):
-        ready.arrays[f"pretrained.blocks.{block}.mlp.fc1.weight"] = np.ones((8_000, 64), np.float32)
-        ready.arrays[f"pretrained.blocks.{block}.mlp.fc1.bias"] = np.ones(8_000, np.float32)
-        ready.arrays[f"pretrained.blocks.{block}.mlp.fc2.weight"] = np.ones((64, 8_000), np.float32)
+        ready.arrays[f"pretrained.blocks.{block}.mlp.fc1.weight"] = np.ones((3_000, 64), np.float32)
+        ready.arrays[f"pretrained.blocks.{block}.mlp.fc1.bias"] = np.ones(3_000, np.float32)
+        ready.arrays[f"pretrained.blocks.{block}.mlp.fc2.weight"] = np.ones((64, 3_000), np.float32)
     ready.source.write_bytes(ready.file())
     source = digest(ready.source)
     whole = ready.convert().seconds
@@ -223,17 +223,22 @@ def refuse_halves(ready: Hostile, source: str, old: bytes | None) -> None:
         assert old is None
 
 
-def test_an_interrupt_from_the_keyboard_leaves_the_whole_file_or_nothing(ready) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "muggle_convert", ready.source, "-o", ready.target, *FAMILY], stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    process.communicate()
-    assert process.returncode in (0, 1, 130, -signal.SIGINT)
-    assert {path.name for path in ready.folder.iterdir()} <= {ready.source.name, ready.target.name}
-    if process.returncode == 0 or ready.target.exists():  # an interrupt can also come when all is written and only to be told
-        assert tensors_in(ready.target) == ready.reference
+@pytest.mark.parametrize("force", [False, True])
+def test_an_interrupt_at_any_event_of_the_system_leaves_the_whole_file_or_nothing(ready, force) -> None:
+    touched = [str(ready.folder), ready.target.name, ".partial"]
+    interrupted = 0
+    for number in range(1, 100):
+        ready.target.unlink(missing_ok=True)
+        if force:
+            ready.target.write_bytes(b"old")
+        arguments = ["convert", ready.source, "-o", ready.target, *FAMILY, *(["--force"] if force else [])]
+        outcome = ready.command_line.run(*arguments, event={"paths": touched, "number": number, "action": "interrupt"})
+        refuse_halves(ready, digest(ready.source), b"old" if force else None)
+        if outcome.status == 0:
+            break
+        assert outcome.status == 130 and outcome.err.strip() == "muggle-convert: interrupted."
+        interrupted += 1
+    assert outcome.status == 0 and interrupted > 3
 
 
 def test_the_forged_files_are_what_torch_writes_too(ready) -> None:

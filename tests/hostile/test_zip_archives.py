@@ -50,7 +50,7 @@ def test_names_that_torch_would_not_write_are_refused(hostile, name) -> None:
     hostile.refused(zipped([*hostile.entries(), Entry(name, b"")]))
 
 
-def test_a_name_that_is_no_text_is_refused(hostile) -> None:
+def test_a_name_that_is_not_text_is_refused(hostile) -> None:
     content = zipped([*hostile.entries(), Entry("archive/é", b"")])
     hostile.refused(content.replace("é".encode(), b"\xff\xfe"))
     hostile.refused(zipped([*hostile.entries(), Entry("archive/é", b"", flags=0)]))
@@ -308,7 +308,7 @@ def test_a_bomb_of_zeros_is_refused(hostile) -> None:
     assert "does not inflate to the 256 bytes" in hostile.refused(liar)
 
 
-def test_bytes_behind_the_end_of_a_compressed_stream_are_refused(hostile) -> None:
+def test_bytes_after_the_end_of_a_compressed_stream_are_refused(hostile) -> None:
     entries = hostile.entries()
     for place in (0, 5):
         plain, packed = entries[place], replace(entries[place], deflated=True).packed + b"hidden"

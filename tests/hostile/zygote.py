@@ -30,6 +30,7 @@ import muggle_convert.converting
 import muggle_convert.inspecting  # noqa: F401
 from muggle_convert.cli import main
 
+PER_MEBIBYTE = 1 << 20 if sys.platform == "darwin" else 1 << 10  # macOS counts bytes, Linux kibibytes
 LONGEST = 120  # seconds by the clock, which also counts what the disk takes, after which a child is ended
 
 
@@ -52,7 +53,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     _, status, usage = os.wait4(child, 0)
     seconds, busy = time.perf_counter() - start, usage.ru_utime + usage.ru_stime
     code = os.waitstatus_to_exitcode(status)
-    return {"status": code, "out": texts[0], "err": texts[1], "seconds": seconds, "busy": busy, "mebibytes": usage.ru_maxrss / 1024}
+    return {"status": code, "out": texts[0], "err": texts[1], "seconds": seconds, "busy": busy, "mebibytes": usage.ru_maxrss / PER_MEBIBYTE}
 
 
 def everything(descriptor: int) -> str:
@@ -85,7 +86,7 @@ def run(request: dict[str, Any]) -> None:
 
 
 def watch(paths: list[str], number: int, action: str) -> None:
-    """At the n-th event with an argument that ends like one of these paths: kill this process, or change the first path's file."""
+    """At the n-th event with an argument that ends like one of these paths: kill or interrupt this process, or change the first path's file."""
     seen = 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -100,6 +101,8 @@ def watch(paths: list[str], number: int, action: str) -> None:
         file = Path(paths[0])
         if action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif action == "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
         elif action == "touch":
             os.utime(file, ns=(1, 1))
         elif action == "shrink":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from muggle_convert import convert
 from tests.conftest import Command
 from tests.goldens import golden
 from tests.hub.server import TOKEN, Hub, running
@@ -21,7 +22,8 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def run(hub: Hub, tmp_path: Path, muggle_convert: Command) -> Iterator[Command]:
-    """The command line in a process whose Hub is the one on loopback; no token is ever shown."""
+    """The command line in a process whose Hub is the one on loopback and which does not wait before it asks that again; no token is
+    ever shown."""
     shown: list[str] = []
 
     def command(*arguments: object, **environment: str) -> object:
@@ -32,7 +34,7 @@ def run(hub: Hub, tmp_path: Path, muggle_convert: Command) -> Iterator[Command]:
             "HF_TOKEN": TOKEN,
             "HF_HUB_ETAG_TIMEOUT": "5",
         }
-        done = muggle_convert(*arguments, env={**around, **environment}, cwd=tmp_path)
+        done = muggle_convert(*arguments, env={**around, **environment}, cwd=tmp_path, patient=False)
         shown.extend([done.stdout, done.stderr])
         return done
 
@@ -42,10 +44,9 @@ def run(hub: Hub, tmp_path: Path, muggle_convert: Command) -> Iterator[Command]:
 
 
 @pytest.fixture
-def converted(tmp_path: Path, muggle_convert: Command) -> Path:
+def converted(tmp_path: Path) -> Path:
     target = tmp_path / "converted.safetensors"
-    done = muggle_convert(CASE.save(tmp_path, "depth_anything_v2_vits.pth"), "-o", target)
-    assert done.returncode == 0, done.stderr
+    convert(CASE.save(tmp_path, "depth_anything_v2_vits.pth"), target, sync=False)
     return target
 
 

@@ -144,7 +144,7 @@ def test_a_branch_that_moved_meanwhile_is_not_overwritten(hub: Hub, run: Command
     hub.repositories["me/model"] = Repository()
     hub.move_before_commit = True
     done = run("push", converted, "me/model", *MIT)
-    assert done.returncode == 1 and "was changed by somebody else meanwhile" in done.stderr
+    assert done.returncode == 1 and "was changed by somebody else in the meantime" in done.stderr
     assert set(hub.repositories["me/model"].branches["main"][-1][1]) == {"by-somebody-else.txt"}
     assert run("push", converted, "me/model", *MIT).returncode == 0
 
@@ -153,9 +153,9 @@ def test_a_branch_that_moved_meanwhile_is_not_overwritten(hub: Hub, run: Command
     ("fault", "sentence"),
     [
         (Fault("POST", "/commit/", 500, times=99), "the Hub answers 500"),
-        (Fault("POST", "/preupload/", 429, times=99), "the Hub asks to wait"),
+        (Fault("POST", "/preupload/", 429, times=99), "the Hub asks you to wait"),
         (Fault("POST", "/api/repos/create", 401), "does not accept the token"),
-        (Fault("POST", "/commit/", 403), "no right to push to"),
+        (Fault("POST", "/commit/", 403), "does not permit you to push to"),
         (Fault("PUT", "/store/", 400, times=99), "the Hub answers 400"),
     ],
 )
@@ -185,10 +185,10 @@ def test_a_passing_fault_is_not_even_noticed(hub: Hub, run: Command, converted: 
 def test_without_the_right_to_write_nothing_changes(hub: Hub, run: Command, converted: Path) -> None:
     hub.forbidden = True
     done = run("push", converted, "me/model", *MIT)
-    assert done.returncode == 1 and "no right to push to me/model" in done.stderr
+    assert done.returncode == 1 and "does not permit you to push to me/model" in done.stderr
 
 
-def test_without_any_token_that_is_said(hub: Hub, run: Command, converted: Path) -> None:
+def test_without_a_token_the_push_is_refused(hub: Hub, run: Command, converted: Path) -> None:
     done = run("push", converted, "me/model", *MIT, HF_TOKEN="")
     assert done.returncode == 1 and "there is no token to push to me/model with" in done.stderr and hub.requests == []
 

@@ -60,7 +60,7 @@ def test_addresses_have_lines_of_their_own_and_are_never_broken(run: Command, te
     assert {entry.place for entry in entries()} | {entry.name for entry in entries()} <= set(lines)
 
 
-def test_the_json_says_of_what_its_numbers_are_and_nothing_that_is_not_known(run: Command) -> None:
+def test_the_json_names_its_units_and_leaves_out_unknown_values(run: Command) -> None:
     rows = json.loads(run("zoo", "--json").stdout)
     assert len(rows) == len(entries())
     assert rows[0]["million_parameters"] == 345 and None not in rows[0].values()
@@ -88,10 +88,10 @@ def test_every_command_takes_the_name_of_a_published_checkpoint(run: Command, ow
     assert run("verify", "back.pth", "kept.safetensors").stdout.startswith("239 tensors")
 
 
-def test_an_interrupted_download_goes_on_where_it_ended(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
+def test_an_interrupted_download_resumes_where_it_stopped(hub: Hub, run: Command, own: dict[str, str], tmp_path: Path) -> None:
     hub.faults = [Fault("GET", "/releases/", after=1_500_000)]
     first = run("zoo", "get", own["name"], "-o", tmp_path / "out", MUGGLE_CONVERT_ZOO=own["table"])
-    assert first.returncode == 1 and "run it again to go on" in first.stderr
+    assert first.returncode == 1 and "run it again to resume" in first.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{own['name']}.pt.part", f"{own['name']}.pt.part.etag"}
     kept = (tmp_path / "out" / f"{own['name']}.pt.part").stat().st_size
     assert kept > 0
@@ -170,7 +170,7 @@ ROW = {
         (b"\xff", "it is not UTF-8"),
     ],
 )
-def test_an_own_table_that_is_none_is_refused(table: str | bytes, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_table_of_ones_own_is_refused(table: str | bytes, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "zoo.json").write_bytes(table if isinstance(table, bytes) else table.encode())
     monkeypatch.setenv("MUGGLE_CONVERT_ZOO", str(tmp_path / "zoo.json"))
     with pytest.raises(Refusal, match="is not a table of checkpoints") as refusal:

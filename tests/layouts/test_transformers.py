@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file
 
 from muggle_convert import convert, export, inspect, load_any_dpt, verify
@@ -17,8 +18,6 @@ from muggle_convert.identify.read import ReadOptions, read
 from tests.goldens import TOLERANCE
 from tests.layouts.cases import CASES, Files, files
 from tests.same import assert_same
-
-transformers = pytest.importorskip("transformers")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.files.replacing import replacing
+from muggle_convert.files.atomic import replacing
 from muggle_convert.predict.jobs import plan_jobs
 from muggle_convert.predict.photographs import read_picture
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from muggle_convert import Refusal, convert, export
 from tests.conftest import Command
 from tests.goldens import Golden, golden, goldens
+from tests.roundtrip.conftest import Prepare
 from tests.same import assert_same
 
 CASE = golden("depth_anything_v2")
@@ -22,15 +23,15 @@ def converted(case: Golden, folder: Path, **options: object) -> Path:
 
 
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
-def test_every_case_comes_back_exactly_from_a_file_that_kept_what_is_unused(case: Golden, tmp_path: Path) -> None:
-    export(converted(case, tmp_path, keep_unused=True), tmp_path / "back.pth", sync=False)
+def test_every_case_comes_back_exactly_from_a_file_that_kept_unused_tensors(case: Golden, prepare: Prepare, tmp_path: Path) -> None:
+    export(prepare(case, True).converted, tmp_path / "back.pth", sync=False)
     assert_same(torch.load(tmp_path / "back.pth", weights_only=True), case.state_dict())
 
 
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
-def test_every_case_comes_back_exactly_with_the_help_of_the_original(case: Golden, tmp_path: Path) -> None:
-    source = converted(case, tmp_path)
-    export(source, tmp_path / "back.safetensors", keeper=tmp_path / case.manifest["file"], sync=False)
+def test_every_case_comes_back_exactly_with_the_help_of_the_original(case: Golden, prepare: Prepare, tmp_path: Path) -> None:
+    files = prepare(case, False)
+    export(files.converted, tmp_path / "back.safetensors", keeper=files.original, sync=False)
     assert_same(load_file(tmp_path / "back.safetensors"), case.state_dict())
 
 
@@ -46,7 +47,7 @@ def test_of_an_original_with_several_models_the_one_that_was_converted_helps(tmp
 
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
-def test_another_checkpoint_of_the_same_shapes_is_no_help(tmp_path: Path, ending: str) -> None:
+def test_another_checkpoint_of_the_same_shapes_is_refused_as_a_helper(tmp_path: Path, ending: str) -> None:
     source = converted(CASE, tmp_path)
     other = tmp_path / f"other.{ending}"
     weights = {**CASE.state_dict(), "pretrained.norm.bias": torch.ones(64)}
@@ -64,15 +65,15 @@ def test_the_original_in_another_container_helps_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
-def test_every_case_comes_back_with_zeros_for_what_is_unused_and_nothing_else(case: Golden, tmp_path: Path) -> None:
-    exported = export(converted(case, tmp_path), tmp_path / "back.pth", fill_unused=True, sync=False)
+def test_every_case_comes_back_with_zeros_for_what_is_unused_and_nothing_else(case: Golden, prepare: Prepare, tmp_path: Path) -> None:
+    exported = export(prepare(case, False).converted, tmp_path / "back.pth", fill_unused=True, sync=False)
     expected: dict[str, Tensor] = case.state_dict()
     for name in exported.restored.zeros:
         expected[name] = torch.zeros_like(expected[name])
     assert_same(torch.load(tmp_path / "back.pth", weights_only=True), expected)
 
 
-def test_what_nobody_kept_is_not_made_up_unasked(tmp_path: Path) -> None:
+def test_tensors_that_were_not_kept_are_not_invented_without_being_asked(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"5 tensors.*resConfUnit1.*--with ORIGINAL.*--fill-unused"):
         export(converted(CASE, tmp_path), tmp_path / "back.pth")
     assert not (tmp_path / "back.pth").exists()
@@ -104,7 +105,7 @@ def test_an_original_is_exported_without_being_converted_first(tmp_path: Path) -
     assert_same(load_file(tmp_path / "same.safetensors"), CASE.state_dict())
 
 
-def test_what_the_user_left_out_is_said_and_not_made_up(tmp_path: Path) -> None:
+def test_tensors_that_the_user_left_out_are_reported_and_not_invented(tmp_path: Path) -> None:
     state = {**CASE.state_dict(), "auxiliary.0.weight": torch.ones(3)}
     torch.save(state, tmp_path / "depth_anything_v2_vits.pth")
     target = tmp_path / "converted.safetensors"
@@ -124,7 +125,7 @@ def test_a_key_bias_that_the_original_has_no_place_for_is_refused(tmp_path: Path
         export(source, tmp_path / "back.pth")
 
 
-def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_file_is_left_alone(tmp_path: Path) -> None:
     source = converted(CASE, tmp_path, keep_unused=True)
     (tmp_path / "back.pth").write_bytes(b"precious")
     with pytest.raises(Refusal, match="exists already"):

@@ -25,7 +25,7 @@ def test_sizes_are_counted_as_the_hub_does(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "GB", "-1GB", "0MB", "5 parsecs"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_an_invalid_size_is_refused(text: str) -> None:
     with pytest.raises(Refusal, match="write one such as 5GB"):
         size_in_bytes(text)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from muggle_convert import Refusal
 from muggle_convert.checkpoints import DType, open_checkpoint, read_tensor
-from muggle_convert.exporting.contents import Content, computed, copied
-from muggle_convert.exporting.files import TorchFile, write_files
+from muggle_convert.exporting.exported_tensor import ExportedTensor, computed, copied
+from muggle_convert.exporting.file_formats import TorchFile, write_files
 from muggle_convert.identify.translation import Made
 from muggle_convert.rules.operations import Run
 from tests.same import assert_same
@@ -24,14 +24,14 @@ TYPES = {
 }  # fmt: skip
 
 
-def content(name: str, dtype: DType, *shape: int, seed: int = 0) -> tuple[Content, Tensor]:
+def content(name: str, dtype: DType, *shape: int, seed: int = 0) -> tuple[ExportedTensor, Tensor]:
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 50
     tensor = (drawn > 0) if dtype is DType.BOOL else drawn.abs().to(TYPES[dtype]) if dtype is DType.U8 else drawn.to(TYPES[dtype])
     elements = bytes(tensor.reshape(-1).view(torch.uint8).tolist()) if tensor.numel() else b""
     return computed(name, dtype, shape, lambda: elements), tensor
 
 
-def write(path: Path, *contents: Content) -> Path:
+def write(path: Path, *contents: ExportedTensor) -> Path:
     write_files({path: TorchFile(contents)}, force=False, sync=False)
     return path
 

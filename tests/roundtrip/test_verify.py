@@ -16,6 +16,7 @@ from muggle_convert import Refusal, convert, export, verify
 from muggle_convert.verifying import Fared, Verification
 from tests.conftest import Command
 from tests.goldens import Golden, golden, goldens
+from tests.roundtrip.conftest import Prepare
 
 CASE = golden("depth_anything_v2")
 
@@ -47,16 +48,16 @@ def fared(verification: Verification, how: Fared) -> list[str]:
 
 @pytest.mark.parametrize("keep_unused", [False, True], ids=["without unused", "with unused"])
 @pytest.mark.parametrize("case", goldens(), ids=lambda case: case.name)
-def test_every_case_is_what_it_was(case: Golden, keep_unused: bool, tmp_path: Path) -> None:
-    source = case.save(tmp_path)
-    verification = verify(source, converted(source, **case.told, keep_unused=keep_unused))
+def test_every_case_is_what_it_was(case: Golden, keep_unused: bool, prepare: Prepare) -> None:
+    files = prepare(case, keep_unused)
+    verification = verify(files.original, files.converted)
     assert verification.holds
     assert len(verification.verdicts) == len(case.state_dict())
     assert not fared(verification, Fared.COMPUTED_CLOSELY), "buffers are made again to the last bit"
     assert not (fared(verification, Fared.UNUSED) if keep_unused else fared(verification, Fared.KEPT))
 
 
-def test_a_single_bit_is_missed(original: Path) -> None:
+def test_a_single_flipped_bit_is_noticed(original: Path) -> None:
     def flip(tensors: dict[str, Tensor]) -> None:
         tensors["imgencoder.blocks.7.mlp.fc2.weight"].view(torch.int32)[3, 5] ^= 1
 
@@ -65,16 +66,14 @@ def test_a_single_bit_is_missed(original: Path) -> None:
     assert fared(verification, Fared.DIFFERENT) == ["pretrained.blocks.7.mlp.fc2.weight"]
 
 
-def test_a_converted_file_is_no_original(original: Path, tmp_path: Path) -> None:
+def test_a_converted_file_is_not_accepted_as_an_original(original: Path, tmp_path: Path) -> None:
     first = converted(original)
     convert(first, tmp_path / "half.safetensors", dtype="float16", sync=False)
-    with pytest.raises(
-        Refusal, match=r"converted\.safetensors is a file that muggle-convert wrote, too; give .*depth_anything_v2_vits\.pth"
-    ):
+    with pytest.raises(Refusal, match=r"converted\.safetensors was also written by muggle-convert; give .*depth_anything_v2_vits\.pth"):
         verify(first, tmp_path / "half.safetensors")
 
 
-def test_predictions_that_are_no_numbers_prove_nothing(original: Path) -> None:
+def test_predictions_that_are_nan_prove_nothing(original: Path) -> None:
     torch.save({**CASE.state_dict(), "pretrained.norm.bias": torch.full((64,), torch.nan)}, original)
     target = converted(original)
     assert verify(original, target).holds
@@ -101,14 +100,14 @@ def test_another_original_is_told_apart(original: Path, tmp_path: Path) -> None:
     assert len(fared(verification, Fared.DIFFERENT)) == len(CASE.state_dict()) - 5
 
 
-def test_a_tensor_that_was_not_there_to_be_left_out_is_lost_unsaid(original: Path, tmp_path: Path) -> None:
+def test_a_tensor_that_the_converted_file_never_mentions_is_missing(original: Path, tmp_path: Path) -> None:
     target = converted(original)
     torch.save({**CASE.state_dict(), "auxiliary.weight": torch.ones(3)}, tmp_path / "larger.pth")
     verification = verify(tmp_path / "larger.pth", target)
     assert not verification.holds and fared(verification, Fared.MISSING) == ["auxiliary.weight"]
 
 
-def test_a_tensor_that_the_user_left_out_is_said(tmp_path: Path) -> None:
+def test_a_tensor_that_the_user_left_out_is_reported_as_such(tmp_path: Path) -> None:
     source = tmp_path / "depth_anything_v2_vits.pth"
     torch.save({**CASE.state_dict(), "auxiliary.weight": torch.ones(3)}, source)
     verification = verify(source, converted(source, drops=("auxiliary.weight",)))
@@ -175,7 +174,7 @@ def test_the_command_tells_by_its_exit_status(original: Path, muggle_convert: Co
     target = converted(original)
     good = muggle_convert("verify", original, target)
     assert good.returncode == 0 and "234 equal, bit for bit" in good.stdout and "5 left out: the network never reads it" in good.stdout
-    assert "holds the original, but for the 5 left out" in good.stdout
+    assert "holds the original, except for the 5 left out" in good.stdout
     complete = muggle_convert("verify", original, converted(original, keep_unused=True, force=True))
     assert complete.returncode == 0 and "holds all of the original" in complete.stdout
     converted(original, force=True)

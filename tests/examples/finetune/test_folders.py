@@ -33,7 +33,7 @@ def test_another_layout_than_kittis_is_told_what_kittis_is(pairs: Path) -> None:
         kitti_below(pairs)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="nowhere is not a folder"):
         kitti_below(tmp_path / "nowhere")
 

@@ -1,17 +1,17 @@
-"""What is wrong with a value that a pickle built, although each instruction was right: knots, and names that are there twice."""
+"""Checks of the containers that a pickle builds: cycles, deep nesting and repeated names, which valid instructions can produce."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from muggle_convert.checkpoints.names import printable
-from muggle_convert.checkpoints.values import Pairs, Value
+from muggle_convert.checkpoints.pickle_values import Pairs, Value
+from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal
 
 
-def refuse_knots(root: Value, deepest: int = 100) -> None:
-    """Plain containers must be shallow and free of cycles, so that whoever walks them comes to an end, and say nothing twice."""
-    walked: dict[int, bool] = {}  # by identity; True while the container is above the one that is walked
+def check_containers(root: Value, deepest: int = 100) -> None:
+    """Plain containers must be shallow, free of cycles and without repeated names, so that every walk over them ends."""
+    walked: dict[int, bool] = {}  # by identity; True while the container encloses the current one
     path = [(root, iter(_children(root)))]
     walked[id(root)] = True
     _refuse_repeated_names(root)

@@ -1,19 +1,20 @@
-"""What a pickle's instructions become here: plain values, descriptions of tensors, and things that do nothing."""
+"""The values that a pickle's instructions produce here: plain values, descriptions of tensors, and inert objects."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
-from muggle_convert.checkpoints.dtypes import DType
+from muggle_convert.checkpoints.element_types import DType
 
 Value = Any  # None, bool, int, float, str, bytes, list, tuple, or one of the classes below
 
 
 @dataclass(eq=False, slots=True)
 class Global:
-    """A pair of names. Nothing is ever imported for it."""
+    """A pair of names, which are never imported."""
 
     module: str
     name: str
@@ -24,16 +25,16 @@ class Global:
 
 @dataclass(eq=False, slots=True)
 class Pairs:
-    """A dictionary as the list of its entries: hashing a stranger's keys is an attack surface, and nobody needs it."""
+    """A dictionary as the list of its entries: hashing a stranger's keys is an attack surface that is not needed."""
 
     items: list[tuple[Value, Value]] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)
 class Inert:
-    """An object that the pickle wanted to build or a function it wanted to call; it was not."""
+    """An object that the pickle wanted to build, or a function that it wanted to call, and that was neither built nor called."""
 
-    kind: Global | None  # None where what was called is itself the result of a call
+    kind: Global | None  # None if the callee is itself the result of a call
     arguments: tuple[Value, ...] = ()
     state: Value = None
     items: list[Value] = field(default_factory=list)  # appended values, or pairs where it was used like a dictionary
@@ -43,7 +44,7 @@ LONGEST_KEY = 16  # values of a tuple that is a dictionary key
 
 
 def is_key(key: Value) -> bool:
-    """A name or a number, or a short flat tuple of them. Python would also hash nested tuples, for as long as their maker likes."""
+    """A name or a number, or a short flat tuple of them. Hashing nested tuples could take as long as an attacker likes."""
     if type(key) is tuple:
         return len(key) <= LONGEST_KEY and all(type(part) is not tuple and is_key(part) for part in key)
     return key is None or type(key) in (str, int, float, bool, bytes, Global, Inert)
@@ -58,7 +59,7 @@ class Storage:
     dtype: DType | None  # None for element types that safetensors does not have
     element_size: int
     count: int
-    record: Record | None = None  # None until a legacy file, which has its storages last, was read to the end
+    record: Record | None = None  # None until a legacy file, where storages come last, has been read to the end
 
 
 @dataclass(eq=False, slots=True)
@@ -78,6 +79,16 @@ class Tensor:
 
 @dataclass(eq=False, slots=True)
 class Unsupported:
-    """A tensor that no safetensors file can hold; it matters only if somebody needs it."""
+    """A tensor that no safetensors file can hold; it matters only if the model needs it."""
 
     what: str
+
+
+@dataclass(frozen=True)
+class FileContents:
+    """What one file holds, before it is known which part of it is the model. The root of a safetensors file is a dictionary."""
+
+    container: str
+    root: Value
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

@@ -1,32 +1,23 @@
-"""The SHA-256 of whole files: of those that are there, and of one that is being written."""
+"""The SHA-256 of a file that others are still writing."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
 from collections.abc import Callable
-from pathlib import Path
 from threading import Condition
 
 CHUNK = 1 << 20
 
 
-def sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 class FollowingHash:
-    """Hashes a file from its beginning, as far as others have written it; they may write its parts in any order."""
+    """Hashes a file from its beginning as it is being written, whatever the order of the writes."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
-        self._read = read  # so many bytes from a position
+        self._read = read  # a number of bytes from a position
         self._size = size
-        self._there = 0  # bytes from the beginning without a gap
-        self._beyond: list[tuple[int, int]] = []  # a heap of what lies behind the first gap, as begin and end
+        self._there = 0  # bytes written without a gap from the beginning
+        self._beyond: list[tuple[int, int]] = []  # a heap of the ranges after the first gap, as begin and end
         self._changed = Condition()
         self._abandoned = False
 
@@ -44,7 +35,7 @@ class FollowingHash:
             self._changed.notify()
 
     def sha256(self) -> str:
-        """Waits until the file is whole; of one that was abandoned, the hash of what there is of it."""
+        """Waits until the file is complete; for an abandoned one, the hash of what had been written."""
         digest = hashlib.sha256()
         done = 0
         while done < self._size:

@@ -1,4 +1,4 @@
-"""What the few names that torch.save writes mean. Every other name means nothing here."""
+"""The few names that torch.save writes, and what they stand for. All other names are inert here."""
 
 from __future__ import annotations
 
@@ -7,27 +7,18 @@ import re
 from collections.abc import Callable
 
 from muggle_convert.checkpoints.checkpoint import Record
-from muggle_convert.checkpoints.dtypes import DType
-from muggle_convert.checkpoints.harm import is_harmful
-from muggle_convert.checkpoints.names import printable, shown
-from muggle_convert.checkpoints.values import Global, Inert, Pairs, Storage, Tensor, Unsupported, Value, is_key
+from muggle_convert.checkpoints.element_types import DType
+from muggle_convert.checkpoints.malicious_names import is_harmful
+from muggle_convert.checkpoints.pickle_values import Global, Inert, Pairs, Storage, Tensor, Unsupported, Value, is_key
+from muggle_convert.checkpoints.safe_text import printable, shown
 from muggle_convert.errors import Refusal
 
 STORAGES: dict[str, DType] = {
-    "DoubleStorage": DType.F64,
-    "FloatStorage": DType.F32,
-    "HalfStorage": DType.F16,
-    "BFloat16Storage": DType.BF16,
-    "ComplexFloatStorage": DType.C64,
-    "LongStorage": DType.I64,
-    "IntStorage": DType.I32,
-    "ShortStorage": DType.I16,
-    "CharStorage": DType.I8,
-    "ByteStorage": DType.U8,
-    "BoolStorage": DType.BOOL,
-    "UntypedStorage": DType.U8,
-}
-STORAGES_NOBODY_ELSE_HAS = {  # and the bytes of an element
+    "DoubleStorage": DType.F64, "FloatStorage": DType.F32, "HalfStorage": DType.F16, "BFloat16Storage": DType.BF16,
+    "ComplexFloatStorage": DType.C64, "LongStorage": DType.I64, "IntStorage": DType.I32, "ShortStorage": DType.I16, "CharStorage":
+    DType.I8, "ByteStorage": DType.U8, "BoolStorage": DType.BOOL, "UntypedStorage": DType.U8,
+}  # fmt: skip
+STORAGES_WITHOUT_DTYPE = {  # bytes of an element, for types that safetensors lacks
     "ComplexDoubleStorage": 16,
     "QInt8Storage": 1,
     "QUInt8Storage": 1,
@@ -36,26 +27,11 @@ STORAGES_NOBODY_ELSE_HAS = {  # and the bytes of an element
     "QUInt2x4Storage": 1,
 }
 DTYPES: dict[str, DType] = {
-    "float64": DType.F64,
-    "float32": DType.F32,
-    "float16": DType.F16,
-    "bfloat16": DType.BF16,
-    "float8_e4m3fn": DType.F8_E4M3,
-    "float8_e5m2": DType.F8_E5M2,
-    "float8_e4m3fnuz": DType.F8_E4M3FNUZ,
-    "float8_e5m2fnuz": DType.F8_E5M2FNUZ,
-    "float8_e8m0fnu": DType.F8_E8M0,
-    "complex64": DType.C64,
-    "int64": DType.I64,
-    "int32": DType.I32,
-    "int16": DType.I16,
-    "int8": DType.I8,
-    "uint64": DType.U64,
-    "uint32": DType.U32,
-    "uint16": DType.U16,
-    "uint8": DType.U8,
-    "bool": DType.BOOL,
-}
+    "float64": DType.F64, "float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF16, "float8_e4m3fn": DType.F8_E4M3,
+    "float8_e5m2": DType.F8_E5M2, "float8_e4m3fnuz": DType.F8_E4M3FNUZ, "float8_e5m2fnuz": DType.F8_E5M2FNUZ, "float8_e8m0fnu":
+    DType.F8_E8M0, "complex64": DType.C64, "int64": DType.I64, "int32": DType.I32, "int16": DType.I16, "int8": DType.I8, "uint64":
+    DType.U64, "uint32": DType.U32, "uint16": DType.U16, "uint8": DType.U8, "bool": DType.BOOL,
+}  # fmt: skip
 NO_VIEW_OF_BYTES = {
     "_rebuild_sparse_tensor": "a sparse tensor",
     "_rebuild_sparse_csr_tensor": "a sparse tensor",
@@ -74,9 +50,9 @@ MOST_NAMED = 8
 LARGEST = 1 << 62
 
 
-class TorchMeaning:
-    """The functions and storages of one torch file. `find_record` says where the bytes of a storage lie, and None while
-    nobody can know yet."""
+class TorchGlobals:
+    """The functions and storages of one torch file. `find_record` locates the bytes of a storage; None means that this is not
+    known yet."""
 
     def __init__(self, find_record: Callable[[Storage], Record | None]) -> None:
         self.find_record = find_record
@@ -88,19 +64,19 @@ class TorchMeaning:
     def warnings(self) -> tuple[str, ...]:
         names = [printable(name) for name in sorted(self.harmful)[:MOST_NAMED]]
         more = f" and {len(self.harmful) - MOST_NAMED} more" if len(self.harmful) > MOST_NAMED else ""
-        said = f"torch.load or pickle would call {', '.join(names)}{more}, as malicious files do; nothing was run here, but load it nowhere else."
+        said = f"torch.load or pickle would call {', '.join(names)}{more}, as malicious files do; nothing was run here, but do not load this file with anything else."
         return (said,) if names else ()
 
     def persistent(self, identity: Value) -> Value:
         if type(identity) is not tuple or not identity:
             raise Refusal("its pickle refers to something outside that is not described by a tuple, as torch.save would")
         if identity[0] == "module" and len(identity) > 1 and type(identity[1]) is Global:
-            return identity[1]  # a class, which torch before 1.6 wrote along with its source code
+            return identity[1]  # a class, which torch before 1.6 stored with its source code
         if identity[0] != "storage" or len(identity) not in (5, 6) or type(identity[1]) is not Global:
             raise Refusal("its pickle refers to something outside that is not a storage, as torch.save would")
         _, kind, key, _, count, *view = identity
         if type(key) is not str or not STORAGE_KEY.fullmatch(key):
-            raise Refusal(f"its pickle names a storage {shown(key)!r}, which is not a key that torch.save gives")
+            raise Refusal(f"its pickle names a storage {shown(key)!r}, which is not a key that torch.save uses")
         if not _is_count(count):
             raise Refusal(f"its storage {key} claims {shown(count)} elements")
         if view and view[0] is not None:
@@ -119,7 +95,7 @@ class TorchMeaning:
                 )
             return known
         dtype = STORAGES.get(kind.name)
-        size = dtype.size if dtype else STORAGES_NOBODY_ELSE_HAS.get(kind.name)
+        size = dtype.size if dtype else STORAGES_WITHOUT_DTYPE.get(kind.name)
         if size is None or kind.module.partition(".")[0] != "torch":
             raise Refusal(f"its storage {key} is of the unknown kind {printable(kind)}")
         storage = Storage(key, kind.name, dtype, size, count)
@@ -145,7 +121,7 @@ class TorchMeaning:
         return Inert(function, arguments)
 
     def _dictionary(self, arguments: tuple[Value, ...]) -> Pairs:
-        """An empty one whose entries follow, or, from Python 2, one made from a list of pairs."""
+        """An empty one whose entries follow, or one that Python 2 made from a list of pairs."""
         if not arguments:
             return Pairs()
         entries = arguments[0].items if type(arguments[0]) is Pairs else arguments[0]
@@ -160,15 +136,15 @@ class TorchMeaning:
             raise Refusal("its pickle makes a dictionary from something other than pairs")
         made = Pairs([(key, value) for key, value in entries])
         if not all(is_key(key) for key, _ in made.items):
-            raise Refusal("its pickle makes a dictionary with something as a key that is no name")
+            raise Refusal("its pickle makes a dictionary with a key that is not a name")
         return made
 
 
-# Rebuilding. Each function takes the arguments that torch's function of that name takes; None where they do not fit.
+# Rebuilding. Each function takes the arguments of torch's function of that name; None if they do not fit.
 
 
-def _rebuild_typed(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value:
-    """Storage, offset, shape, stride, and from the second version on requires_grad, hooks and what else is special."""
+def _rebuild_typed(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
+    """Storage, offset, shape, stride, and from the second version on requires_grad, hooks and further notes."""
     if not 4 <= len(arguments) <= 7 or type(arguments[0]) is not Storage:
         return None
     storage = arguments[0]
@@ -179,8 +155,8 @@ def _rebuild_typed(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value
     return _view(storage, storage.dtype, *arguments[1:4])
 
 
-def _rebuild_untyped(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value:
-    """The third version names the element type, as newer ones have no storage class."""
+def _rebuild_untyped(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
+    """The third version names the element type, as newer types have no storage class."""
     if not 7 <= len(arguments) <= 8 or type(arguments[0]) is not Storage or type(arguments[6]) is not Global:
         return None
     if len(arguments) == 8 and arguments[7] is not None:
@@ -191,13 +167,13 @@ def _rebuild_untyped(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Val
     return _view(arguments[0], dtype, *arguments[1:4])
 
 
-def _rebuild_parameter(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value:
+def _rebuild_parameter(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
     """A parameter is a tensor with notes about training: requires_grad, hooks and perhaps other attributes."""
     fits = 3 <= len(arguments) <= 4 and type(arguments[0]) in (Tensor, Unsupported)
     return arguments[0] if fits else None
 
 
-def _rebuild_from_type(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> Value:
+def _rebuild_from_type(functions: TorchGlobals, arguments: tuple[Value, ...]) -> Value:
     """A tensor that carries attributes or is of a subclass: the function that makes it, the class, arguments, state."""
     if len(arguments) != 4 or type(arguments[0]) is not Global or type(arguments[1]) is not Global or type(arguments[2]) is not tuple:
         return None
@@ -205,10 +181,10 @@ def _rebuild_from_type(meaning: TorchMeaning, arguments: tuple[Value, ...]) -> V
         return Unsupported(f"a tensor of the class {printable(arguments[1])}")
     if str(arguments[0]) not in REBUILDING or str(arguments[0]).startswith("torch._tensor."):
         return Unsupported(f"a tensor that {printable(arguments[0])} makes")
-    return meaning.call(arguments[0], arguments[2])
+    return functions.call(arguments[0], arguments[2])
 
 
-REBUILDING: dict[str, Callable[[TorchMeaning, tuple[Value, ...]], Value]] = {
+REBUILDING: dict[str, Callable[[TorchGlobals, tuple[Value, ...]], Value]] = {
     "torch._utils._rebuild_tensor": _rebuild_typed,
     "torch._utils._rebuild_tensor_v2": _rebuild_typed,
     "torch._utils._rebuild_tensor_v3": _rebuild_untyped,
@@ -226,7 +202,7 @@ DICTIONARIES = {  # and how many arguments come before the entries
 
 
 def _view(storage: Storage, dtype: DType, offset: Value, shape: Value, stride: Value) -> Tensor | None:
-    """The tensor that lies in the storage as described, once that is known to be true."""
+    """The described view of the storage, after checking that it lies within."""
     if type(shape) is not tuple or type(stride) is not tuple or not _is_count(offset) or not all(map(_is_count, shape + stride)):
         raise Refusal(
             f"its pickle has a tensor in storage {storage.key} whose offset {shown(offset)}, shape {shown(shape)} or stride "

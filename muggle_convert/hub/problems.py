@@ -1,4 +1,4 @@
-"""What can go wrong with the Hub, in one sentence each; no answer of the server and no token is ever repeated."""
+"""What can go wrong with the Hub, in one sentence each; no server response and no token is ever repeated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def hub_problems(repository: str, doing: str) -> Iterator[None]:
 
     logger = logging.getLogger("huggingface_hub")
     verbosity = logger.level
-    if verbosity == logging.WARNING:  # the client's own choice: a line for each retry, before the sentence that says it all
+    if verbosity == logging.WARNING:  # the client's default prints a line for each retry, which the one sentence replaces
         logger.setLevel(logging.ERROR)
     try:
         yield
@@ -43,18 +43,18 @@ def hub_problems(repository: str, doing: str) -> Iterator[None]:
             raise
         cause = problem.__cause__ if isinstance(problem.__cause__, errors.HfHubHTTPError) else None
         status = getattr(cause.response, "status_code", None) if cause is not None else None
-        lost = f"cannot {doing} {repository}: a file did not get through; run it again."
+        lost = f"cannot {doing} {repository}: a file could not be transferred; run it again."
         raise Refusal(_sentence(repository, doing, status) if status else lost) from None
     except Exception as problem:
         if not is_of_transport(problem):
             raise
-        raise Refusal(f"cannot {doing} {repository}: no connection ({type(problem).__name__}); it can be tried again.") from None
+        raise Refusal(f"cannot {doing} {repository}: no connection ({type(problem).__name__}); try again later.") from None
     finally:
         logger.setLevel(verbosity)
 
 
 def is_of_transport(problem: Exception) -> bool:
-    """Whether it is one of the connection's own errors, whose package differs from version to version of the client."""
+    """Whether the connection itself failed; the package of such errors depends on the client's version."""
     return type(problem).__module__.startswith(("httpx", "httpcore", "requests", "urllib3", "hf_xet"))
 
 
@@ -62,9 +62,9 @@ def _sentence(repository: str, doing: str, status: int | None) -> str:
     if status == 401:
         return f"the Hub does not accept the token; log in again with `hf auth login` to {doing} {repository}."
     if status == 403:
-        return f"the token has no right to {doing} {repository}; use one that may write there."
+        return f"the token does not permit you to {doing} {repository}; use one that may write there."
     if status == 412:
-        return f"{repository} was changed by somebody else meanwhile; nothing was overwritten, run it again."
+        return f"{repository} was changed by somebody else in the meantime; nothing was overwritten, run it again."
     if status == 429:
-        return f"the Hub asks to wait before you {doing} {repository}; try again in a while."
+        return f"the Hub asks you to wait before you {doing} {repository}; try again in a while."
     return f"cannot {doing} {repository}: the Hub answers {status}; try again later."

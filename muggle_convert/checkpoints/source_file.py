@@ -1,41 +1,27 @@
-"""Opening a file so that what is read last is still what was looked at first."""
+"""Opening a file so that any change while it is read is noticed."""
 
 from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import final
 
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.checkpoint import FileStamp
+from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal, about
-
-
-@dataclass(frozen=True)
-class FileStamp:
-    """What tells one state of a file from another."""
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> FileStamp:
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @final
 class SourceFile:
-    """A regular file, open for reading. Leaving its `with` block checks that it is still the same file and says of
-    which file it is what was refused inside."""
+    """A regular file, open for reading. Leaving its `with` block checks that the file has not changed, and adds its name to
+    any refusal raised inside."""
 
     def __init__(self, path: Path, stamp: FileStamp | None = None) -> None:
         self.path = path
         try:
-            # Before opening: a named pipe would block, and a device could give bytes for ever.
+            # Before opening: a named pipe would block, and a device could supply bytes for ever.
             if not stat.S_ISREG(path.stat().st_mode):
                 raise Refusal(f"{printable(path)} is not a regular file; give a checkpoint file, or a folder that holds one")
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - __exit__ closes it
@@ -45,20 +31,20 @@ class SourceFile:
         self.size = self.stamp.size
         if stamp is not None and stamp != self.stamp:
             self._file.close()
-            raise Refusal(f"{printable(path)} changed after it was first read; start again when nothing writes to it")
+            raise Refusal(f"{printable(path)} changed after it was first read; start again once nothing writes to it")
 
     def fileno(self) -> int:
         return self._file.fileno()
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
-        """Fill the buffer from the given place, or refuse: there is no such thing as a short read here."""
+        """Fill the buffer from the given offset, or refuse; there are no short reads."""
         self._file.seek(offset)
         done = 0
         while done < len(buffer):
             count = self._file.readinto(buffer[done:])
             if not count:
                 raise Refusal(
-                    f"the file ends at byte {offset + done}, {len(buffer) - done} bytes too early; it is cut off or was changed meanwhile"
+                    f"the file ends at byte {offset + done}, {len(buffer) - done} bytes too early; it is cut off or has been changed"
                 )
             done += count
 
@@ -69,7 +55,7 @@ class SourceFile:
 
     def refuse_if_changed(self) -> None:
         if FileStamp.of(os.fstat(self._file.fileno())) != self.stamp:
-            raise Refusal("the file changed while it was read; start again when nothing writes to it")
+            raise Refusal("the file changed while it was read; start again once nothing writes to it")
 
     def __enter__(self) -> SourceFile:
         return self

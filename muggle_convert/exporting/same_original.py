@@ -1,4 +1,4 @@
-"""Whether the checkpoint that is to help with an export is the one that was converted: many have tensors of the same names and shapes."""
+"""Whether the checkpoint that helps with an export is the one that was converted; many share names and shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from muggle_convert.identify.match import Match
 
 
 def refuse_another_original(matched: Match, keeper: Match) -> None:
-    """By the fingerprint in the converted file; in another layout the same weights have another one, so that nothing can be told."""
+    """Compares fingerprints; the same weights in another layout have a different one, so nothing can be said about those."""
     document = matched.document
     if document is None or keeper.layout != document.layout:
         return
@@ -25,7 +25,7 @@ def refuse_another_original(matched: Match, keeper: Match) -> None:
 
 
 def _fingerprint(checkpoint: Checkpoint) -> str:
-    """As its container promises it, or from all its bytes."""
+    """From the container's checksums, or else from all bytes."""
     if (promised := promised_fingerprint(checkpoint)) is not None:
         return promised
     return fingerprint(checkpoint.tensors, {name: _checksum(entry) for name, entry in checkpoint.tensors.items()})

@@ -96,7 +96,7 @@ def test_a_file_that_shrinks_while_a_record_is_read_is_refused(opened) -> None:
     chunks = record_chunks(record, 512)
     next(chunks)
     os.truncate(opened.path, record.offset + 1000)
-    with pytest.raises(Refusal, match="cut off or was changed meanwhile"):
+    with pytest.raises(Refusal, match="cut off or has been changed"):
         list(chunks)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from muggle_convert.checkpoints.hashing import FollowingHash
-from muggle_convert.files.target import Target
+from muggle_convert.files.atomic import Target
+from muggle_convert.files.following_hash import FollowingHash
 
 CONTENT = random.Random(1).randbytes(100_000)
 
@@ -33,7 +33,7 @@ def test_parts_in_any_order_give_the_hash_of_the_whole(seed: int) -> None:
         assert digest.result(timeout=10) == hashlib.sha256(CONTENT).hexdigest()
 
 
-def test_nothing_is_read_that_is_not_written() -> None:
+def test_nothing_is_read_before_it_is_written() -> None:
     read: list[int] = []
     following = FollowingHash(lambda begin, count: read.append(begin) or bytes(count), 30)
     with ThreadPoolExecutor(1) as pool:
@@ -46,7 +46,7 @@ def test_nothing_is_read_that_is_not_written() -> None:
         assert digest.result(timeout=10) == hashlib.sha256(bytes(30)).hexdigest()
 
 
-def test_whoever_waits_for_a_file_that_failed_is_let_go(tmp_path: Path) -> None:
+def test_waiting_for_the_hash_of_a_failed_file_ends(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(KeyError), Target(tmp_path / "a", 10, force=False, sync=False) as target:
             digest = pool.submit(target.hash.sha256)

@@ -1,4 +1,4 @@
-"""The bytes of tensors: in order and checked for a copy, small ones at once, or mapped for a model."""
+"""The bytes of tensors: streamed and checked for copying, read at once if small, or mapped for a model."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
-from muggle_convert.checkpoints.files import FileStamp, SourceFile
-from muggle_convert.checkpoints.names import printable
+from muggle_convert.checkpoints.checkpoint import FileStamp, Record, TensorEntry
+from muggle_convert.checkpoints.element_types import NUMPY_KINDS, DType
+from muggle_convert.checkpoints.element_values import decode
+from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
     import numpy
 
-CHUNK = 1 << 20  # stays in a core's own cache from reading to writing, and in memory that need not be asked for each time
+CHUNK = 1 << 20  # fits a core's own cache from reading to writing, and avoids a new allocation each time
 COMPRESSED_CHUNK = 64 << 10
 WORD = 8  # bytes of the largest element; tensors of a record begin at elements, so chunks of whole words cut none
 
 
 def record_chunks(record: Record, chunk_size: int = CHUNK) -> Iterator[memoryview]:
-    """All bytes of a record in order, in chunks of whole words but for the last. Each chunk is valid until the next is asked
-    for. After the last one the checksum and the file itself were found unchanged, or a `Refusal` was raised."""
+    """All bytes of a record in order, in chunks of whole words except for the last. Each chunk is valid until the next one is
+    requested. After the last one, either checksum and file have proved unchanged or a `Refusal` has been raised."""
     with SourceFile(record.file, record.stamp) as file:
         yield from chunks_within(file, record, chunk_size)
 
 
 def chunks_within(file: SourceFile, record: Record, chunk_size: int = CHUNK) -> Iterator[memoryview]:
-    """`record_chunks` for who has the file open."""
+    """`record_chunks` for callers that have the file open."""
     checksum = 0
     for chunk in _inflated(file, record, chunk_size) if record.deflated else _stored(file, record, chunk_size):
         if record.crc32 is not None:
@@ -52,11 +54,11 @@ def _stored(file: SourceFile, record: Record, chunk_size: int) -> Iterator[memor
 
 
 def _inflated(file: SourceFile, record: Record, chunk_size: int) -> Iterator[memoryview]:
-    """Never more at once than a chunk, never more in all than the archive promised, however much the data inflates to."""
+    """Never more than a chunk at once nor more in total than the archive promised, however far the data inflates."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     done = 0
     fed = 0
-    rest = b""  # what is left of a word that inflated data ended in
+    rest = b""  # the incomplete word at the end of the inflated data
     try:
         while not inflater.eof:
             compressed = inflater.unconsumed_tail
@@ -83,12 +85,19 @@ def _inflated(file: SourceFile, record: Record, chunk_size: int) -> Iterator[mem
 
 
 def read_tensor(entry: TensorEntry) -> bytes:
-    """The elements of one small tensor in row-major order and little endian, whatever way they are stored."""
+    """The elements of one small tensor in row-major order and little endian, however they are stored."""
     return bytes(gathered(tensor_chunks(entry)))
 
 
+def as_array(entry: TensorEntry) -> numpy.ndarray:
+    """All of a small tensor as numbers, where its values are evidence."""
+    if entry.dtype is not DType.BF16 and entry.dtype not in NUMPY_KINDS:
+        raise Refusal(f"{printable(entry.name)} is a {entry.dtype.code} tensor where numbers were expected; get the file again.")
+    return decode(entry.dtype, read_tensor(entry)).reshape(entry.shape)
+
+
 def same_bytes(one: Iterable[bytes | memoryview], other: Iterable[bytes | memoryview]) -> bool:
-    """Whether two streams hold the same, however each is cut into chunks."""
+    """Whether two streams hold the same bytes, however each is cut into chunks."""
     ours, theirs = iter(one), iter(other)
     mine, yours = memoryview(b""), memoryview(b"")
     while True:
@@ -103,7 +112,7 @@ def same_bytes(one: Iterable[bytes | memoryview], other: Iterable[bytes | memory
 
 
 def gathered(chunks: Iterable[bytes | memoryview]) -> bytearray:
-    """All chunks in one piece. (`join` would take them all before it copies the first, and they share a buffer.)"""
+    """All chunks in one piece. (`join` would collect them all before copying the first, but they share a buffer.)"""
     whole = bytearray()
     for chunk in chunks:
         whole += chunk
@@ -111,8 +120,8 @@ def gathered(chunks: Iterable[bytes | memoryview]) -> bytearray:
 
 
 def tensor_chunks(entry: TensorEntry, chunk_size: int = CHUNK) -> Iterator[bytes | memoryview]:
-    """Like `record_chunks` for the elements of one tensor, row-major and little endian, and none of them cut. Only a tensor
-    that is stored in another order holds its part of the record in memory."""
+    """Like `record_chunks` for the elements of one tensor, row-major and little endian, none of them split. Only a tensor
+    stored in another order needs its span of the record in memory."""
     if not entry.count:
         return
     if entry.is_in_order:
@@ -122,7 +131,7 @@ def tensor_chunks(entry: TensorEntry, chunk_size: int = CHUNK) -> Iterator[bytes
 
 
 def element_chunks(entry: TensorEntry, start: int, count: int) -> Iterator[bytes | memoryview]:
-    """Like `tensor_chunks` for some elements in a row."""
+    """Like `tensor_chunks` for a run of elements."""
     size = entry.dtype.size
     begin, end = start * size, (start + count) * size
     if entry.is_in_order and count:
@@ -132,7 +141,7 @@ def element_chunks(entry: TensorEntry, start: int, count: int) -> Iterator[bytes
 
 
 def _part(record: Record, begin: int, end: int, chunk_size: int) -> Iterator[bytes | memoryview]:
-    """Some bytes of a record; where a checksum covers the whole record, the whole record is read for it."""
+    """Some bytes of a record; if a checksum covers the record, all of it is read to verify that."""
     if record.crc32 is None and not record.deflated:
         yield from record_chunks(replace(record, offset=record.offset + begin, stored_size=end - begin, size=end - begin), chunk_size)
     else:
@@ -140,7 +149,7 @@ def _part(record: Record, begin: int, end: int, chunk_size: int) -> Iterator[byt
 
 
 def _between(chunks: Iterable[bytes | memoryview], begin: int, end: int) -> Iterator[bytes | memoryview]:
-    """Some bytes of a stream, which is read to its end all the same: only then its checksum is known to hold."""
+    """Some bytes of a stream, which is still read to its end, as only then its checksum is verified."""
     position = 0
     for chunk in chunks:
         wanted = chunk[max(begin - position, 0) : max(end - position, 0)]
@@ -150,7 +159,7 @@ def _between(chunks: Iterable[bytes | memoryview], begin: int, end: int) -> Iter
 
 
 def _elements(entry: TensorEntry) -> numpy.ndarray:
-    """The tensor as an array of opaque elements over its part of the record, in the order of its dimensions."""
+    """The tensor as an array of opaque elements over its span of the record, in the order of its dimensions."""
     import numpy
 
     kind = numpy.dtype(f"V{entry.dtype.size}")
@@ -177,8 +186,8 @@ def _rows(elements: numpy.ndarray, chunk_size: int) -> Iterator[bytes]:
 
 
 class MappedFiles:
-    """The bytes of records as memory that may be written to without touching the file: mapped where the file has them
-    as they are, so that a model uses them without a copy, inflated otherwise."""
+    """The bytes of records as memory that can be written to without touching the file: mapped if the file stores them
+    uncompressed, so that a model needs no copy, and inflated otherwise."""
 
     def __init__(self) -> None:
         self._maps: dict[Path, mmap.mmap] = {}
@@ -199,7 +208,7 @@ def _map(path: Path, stamp: FileStamp | None) -> mmap.mmap:
 
 
 def verify_checksums(records: Iterable[Record], threads: int = 2) -> None:
-    """Read every record that promises a checksum, and refuse by name the first that breaks it."""
+    """Read every record that has a checksum, and refuse by name the first that does not match it."""
     from concurrent.futures import ThreadPoolExecutor
 
     promising = sorted((record for record in records if record.crc32 is not None), key=lambda record: -record.size)

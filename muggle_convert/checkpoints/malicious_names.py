@@ -1,10 +1,10 @@
-"""Names that malicious pickles call. Nothing is ever called here; knowing them is for the sake of what users are told."""
+"""Names that malicious pickles call. Nothing is ever called here; the names only make warnings specific."""
 
 from __future__ import annotations
 
 import re
 
-from muggle_convert.checkpoints.values import Global
+from muggle_convert.checkpoints.pickle_values import Global
 
 _HARMFUL = re.compile(
     r"(os|posix|nt|subprocess|pty|runpy|socket|shutil|ctypes|importlib|webbrowser|code|pip|sys)(\..*)?"

@@ -1,4 +1,4 @@
-"""Several files that belong together: all laid out first, all filled, and only then named, the ones that point at others last."""
+"""Files that belong together: all are laid out, then filled, and only then named, with those that refer to others last."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from muggle_convert.exporting.contents import Content
+from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.torch_zip_writer import lay_out_archive, write_archive
+from muggle_convert.files.atomic import Target
 from muggle_convert.files.safetensors_header import header
-from muggle_convert.files.target import Target
 
 
 class FileOut(Protocol):
-    """A file whose length is known before it is written."""
+    """A file of known length."""
 
     @property
     def size(self) -> int: ...
@@ -26,7 +26,7 @@ class FileOut(Protocol):
 
 @dataclass(frozen=True)
 class TextFile:
-    """A small one, such as a config.json."""
+    """A small file, such as a config.json."""
 
     text: bytes
 
@@ -40,9 +40,9 @@ class TextFile:
 
 @dataclass(frozen=True)
 class SafetensorsFile:
-    """Tensors in the order of the file."""
+    """A safetensors file, its tensors in order."""
 
-    contents: Sequence[Content]
+    contents: Sequence[ExportedTensor]
 
     @cached_property
     def header(self) -> bytes:
@@ -64,7 +64,7 @@ class SafetensorsFile:
 class TorchFile:
     """What torch.save would write."""
 
-    def __init__(self, contents: Sequence[Content]) -> None:
+    def __init__(self, contents: Sequence[ExportedTensor]) -> None:
         self.archive = lay_out_archive(contents)
         self.size = self.archive.size
 
@@ -73,7 +73,7 @@ class TorchFile:
 
 
 def write_files(files: Mapping[Path, FileOut], *, force: bool, sync: bool) -> None:
-    """The first is named last, so that whoever finds it finds everything."""
+    """The first gets its name last, so that once it exists everything does."""
     with ExitStack() as stack:
         targets = [stack.enter_context(Target(path, file.size, force=force, sync=sync)) for path, file in files.items()]
         for target, file in zip(targets, files.values(), strict=True):

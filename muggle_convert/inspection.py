@@ -1,0 +1,89 @@
+"""What there is to say about a checkpoint: a value that commands, tables and model cards share."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from model_defs.plain_values import to_dict
+from muggle_convert.checkpoints.fingerprint import promised_fingerprint
+from muggle_convert.families.shared.evidence import as_json_value
+from muggle_convert.identify.licences import Licence, licence_of
+from muggle_convert.identify.match import Match
+from muggle_convert.plan import Plan
+
+PARTS = ("patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")  # in the order of the paper
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A match and the fate of its tensors, ready to be shown."""
+
+    plan: Plan
+
+    @property
+    def match(self) -> Match:
+        return self.plan.match
+
+    @cached_property
+    def parts(self) -> dict[str, tuple[int, int]]:
+        """Tensors and parameters of each part of the network; parts that only some families have come last."""
+        counts: dict[str, tuple[int, int]] = {}
+        for name, shape in self.match.inventory.items():
+            part = name.partition(".")[0]
+            tensors, parameters = counts.get(part, (0, 0))
+            counts[part] = (tensors + 1, parameters + math.prod(shape))
+        known = [part for part in PARTS if part in counts]
+        return {part: counts[part] for part in [*known, *(part for part in counts if part not in PARTS)]}
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameters for _, parameters in self.parts.values())
+
+    @cached_property
+    def dtypes(self) -> dict[str, int]:
+        """Element types by how many tensors have them, the most frequent first."""
+        return dict(Counter(entry.dtype.code for entry in self.match.checkpoint.tensors.values()).most_common())
+
+    @cached_property
+    def source(self) -> dict[str, Any]:
+        """The file at hand, or for a converted file the original it was made from."""
+        if self.match.document is not None:
+            return dict(self.match.document.source)
+        checkpoint = self.match.checkpoint
+        size = checkpoint.stored_size
+        return {"file": checkpoint.name, "size": size, "fingerprint": promised_fingerprint(checkpoint)}
+
+    @cached_property
+    def licence(self) -> Licence | None:
+        return licence_of(self.match)
+
+    def to_dict(self) -> dict[str, Any]:
+        released, exact = self.match.released
+        checkpoint = self.match.checkpoint
+        return {
+            "file": str(checkpoint.path),
+            "size": checkpoint.stored_size,
+            "container": checkpoint.container,
+            "family": self.match.family.name,
+            "layout": self.match.layout,
+            "released": released if exact else None,
+            "nearest": released or None,
+            "config": to_dict(self.match.config),
+            "evidence": as_json_value(self.match.evidence),
+            "tensors": self.plan.counts(),
+            "parameters": self.parameters,
+            "parts": {part: {"tensors": tensors, "parameters": parameters} for part, (tensors, parameters) in self.parts.items()},
+            "dtypes": self.dtypes,
+            "dropped": {dropped.entry.name: dropped.reason for dropped in self.plan.dropped},
+            "aliases": self.plan.aliases,
+            "unwrapped": list(checkpoint.unwrapped),
+            "ignored": list(checkpoint.ignored),
+            "warnings": list(checkpoint.warnings),
+            "source": self.source,
+            "licence": self.licence.name if self.licence else None,
+            "converted_by": dict(self.match.document.versions) if self.match.document else None,
+        }
