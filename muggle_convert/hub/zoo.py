@@ -1,4 +1,4 @@
-"""The published checkpoints, listed in zoo.json and in a file of the user's own."""
+"""The published checkpoints: those that the families list, and those in a file of the user's own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.families import FAMILIES
+from muggle_convert.families.shared.published import Published
 
-TABLE = Path(__file__).with_name("zoo.json")
-OWN_TABLE = "MUGGLE_CONVERT_ZOO"  # names a file like zoo.json, whose entries come first
+OWN_TABLE = "MUGGLE_CONVERT_ZOO"  # names a JSON file with a list of entries, which come first
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # torch.hub's convention: the first digits of the file's SHA-256
 
 
@@ -28,20 +29,10 @@ _NEEDED = ("name", "family", "licence", "predicts", "million_parameters")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One published checkpoint: at an address, or as a file in a repository on the Hub."""
+class Entry(Published):
+    """One published checkpoint, and the family it is of."""
 
-    name: str
-    family: str
-    licence: str  # as its card says; "unknown" where that says nothing
-    predicts: str
-    million_parameters: int  # as published
-    url: str | None = None
-    repository: str | None = None
-    file: str | None = None
-    size: int | None = None  # bytes, where known
-    sha256: str | None = None  # where known
-    fingerprint: str | None = None  # as `inspect` shows it, where known: tells these weights under any name
+    family: str = ""
 
     @property
     def place(self) -> str:
@@ -66,11 +57,10 @@ class Entry:
 def entries() -> list[Entry]:
     """All known checkpoints, the user's own first; those replace built-in ones of the same name."""
     own = os.environ.get(OWN_TABLE)
-    tables = [*([Path(own)] if own else []), TABLE]
+    built_in = (Entry(**vars(published), family=family.name) for family in FAMILIES for published in family.published)
     found: dict[str, Entry] = {}
-    for table in tables:
-        for entry in _read(table):
-            found.setdefault(entry.name, entry)
+    for entry in (*(_read(Path(own)) if own else ()), *built_in):
+        found.setdefault(entry.name, entry)
     return list(found.values())
 
 
@@ -106,7 +96,7 @@ def _read(table: Path) -> list[Entry]:
         reason = str(problem)
     except ValueError:
         reason = "it holds a number that is too long"
-    raise Refusal(f"{printable(table)} is not a table of checkpoints like {TABLE.name}: {reason}.")
+    raise Refusal(f"{printable(table)} is not a table of checkpoints, such as `muggle-convert zoo --json` prints: {reason}.")
 
 
 def _entry(number: int, row: object) -> Entry:

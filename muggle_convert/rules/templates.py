@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 
 WORDS: Mapping[str, tuple[str, ...]] = {
@@ -148,6 +148,7 @@ class Template:
         return re.compile("".join(re.escape(literal) + pattern for literal, pattern in zip(literals, patterns, strict=True)))
 
 
+@lru_cache(maxsize=1 << 16)  # every layout of every family asks for that of the same names
 def skeleton(name: str) -> str:
     """A name with every number replaced by #."""
     return _DIGITS.sub("#", name)
