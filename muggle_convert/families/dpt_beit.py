@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import BEiTConfig
+from model_defs.config import BEiTConfig, DPTConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS, depth_and_segmentation, head_inventory

@@ -6,8 +6,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from model_defs.config import SCALES, DPTConfig, HeadConfig, ImageConfig, OutputConfig
-from model_defs.encoder_config import HYBRID_STRIDE, HybridConfig
+from model_defs.config import HYBRID_STRIDE, SCALES, DPTConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families import papers
 from muggle_convert.families.efficient_attention import (

@@ -10,8 +10,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import SCALES, DPTConfig, ImageConfig
-from model_defs.encoder_config import LeViTConfig
+from model_defs.config import SCALES, DPTConfig, ImageConfig, LeViTConfig
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families import papers
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from model_defs.config import DPTConfig, ImageConfig
-from model_defs.encoder_config import NextViTConfig
+from model_defs.config import DPTConfig, ImageConfig, NextViTConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families import papers
 from muggle_convert.families.ends import DEPTH_HEAD_RULES, OUTPUT_SETTINGS, read_output

@@ -6,8 +6,7 @@ import math
 import re
 from dataclasses import replace
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import SwinConfig
+from model_defs.config import DPTConfig, SwinConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS

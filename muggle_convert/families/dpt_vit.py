@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import ViTConfig
+from model_defs.config import DPTConfig, ViTConfig
 from muggle_convert.families import papers
 from muggle_convert.families.efficient_attention import blocks_inventory, full_attention
 from muggle_convert.families.ends import (

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from model_defs.config import SCALES, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import CroCoConfig
+from model_defs.config import SCALES, CroCoConfig, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families import papers
 from muggle_convert.families.evidence import Evidence, Findings, Source, Told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_defs.encoder_config import (
+from model_defs.config import (
     AttentionConfig,
     DINOv2Config,
     FullAttentionConfig,

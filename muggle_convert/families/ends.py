@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from model_defs.config import DPTConfig, HeadConfig, ImageConfig, OutputConfig
-from model_defs.encoder_config import EncoderConfig
+from model_defs.config import DPTConfig, EncoderConfig, HeadConfig, ImageConfig, OutputConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.evidence import Findings, Source
 from muggle_convert.families.family import Reading, Setting

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig, FusionConfig
-from model_defs.encoder_config import ResNeXtConfig
+from model_defs.config import DPTConfig, FusionConfig, ResNeXtConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS, read_output

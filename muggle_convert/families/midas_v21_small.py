@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import EfficientNetLiteConfig
+from model_defs.config import DPTConfig, EfficientNetLiteConfig
 from muggle_convert.families import papers
 from muggle_convert.families.ends import OUTPUT_SETTINGS, read_output
 from muggle_convert.families.evidence import Findings, Source

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_defs.config import SCALES, DPTConfig, ReassembleConfig
-from model_defs.encoder_config import BEiTConfig, HybridConfig, ViTConfig
+from model_defs.config import SCALES, BEiTConfig, DPTConfig, HybridConfig, ReassembleConfig, ViTConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.ends import read_head, read_image, read_output
 from muggle_convert.families.evidence import Findings, Source

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ReassembleConfig
-from model_defs.encoder_config import CroCoConfig
+from model_defs.config import CroCoConfig, DPTConfig, FusionConfig, HeadConfig, ReassembleConfig
 from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
-
 from model_defs.arithmetic import LONG, Convolution, Linear, LinearGELU, attention, goes_through_onednn
+from torch import Tensor
 
 
 def _random(*shape: int) -> Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-
-from model_defs import bands
 from model_defs.arithmetic import attention
 from model_defs.bands import enlarged
-from model_defs.patch_embed import Grid
+
+from model_defs import bands
+from model_defs.config import Grid
 
 SIZES = [
     ((7, 9), (14, 18)),  # doubled

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from model_defs.convolution import NormalizedConvolution
-from model_defs.encoders.resnetv2 import StandardizedConvolution
+from model_defs.encoders.hybrid import StandardizedConvolution
+from model_defs.parts.convolution import NormalizedConvolution
 
 
 def _learned(layer: nn.Module) -> nn.Module:

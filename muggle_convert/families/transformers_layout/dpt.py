@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import EncoderConfig
+from model_defs.config import DPTConfig, EncoderConfig
 from muggle_convert.families.parts import Inventory, batch_norm, convolution
 from muggle_convert.families.transformers_layout.neck import (
     FUSION_NORM_RULES,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import Swin2Config
+from model_defs.config import DPTConfig, Swin2Config
 from muggle_convert.families.family import Transformers
 from muggle_convert.families.transformers_layout.dpt import dpt_config, dpt_layouts
 from muggle_convert.families.transformers_layout.neck import require

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import HYBRID_STRIDE, HybridConfig, ViTConfig
+from model_defs.config import HYBRID_STRIDE, DPTConfig, HybridConfig, ViTConfig
 from muggle_convert.families.family import Transformers
 from muggle_convert.families.parts import Inventory, norm
 from muggle_convert.families.transformers_layout.dpt import dpt_config, dpt_layouts

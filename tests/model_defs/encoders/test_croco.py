@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import CroCoConfig, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.dpt import DPT
-from model_defs.dust3r import points
-from model_defs.encoder_config import CroCoConfig
 from model_defs.encoders.croco import rotate, rotation
+from model_defs.networks.dust3r import points
 
 CONFIG = DPTConfig(
     family="dust3r",
