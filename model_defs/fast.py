@@ -55,25 +55,23 @@ def remove(network: nn.Module) -> None:
 
 
 def freeze(network: nn.Module) -> None:
-    """Make constants of a network's parameters, so that what follows from them is computed once instead of once for every image.
+    """Make constants of a network's parameters and buffers, so that what follows from them is computed once and not for every image.
 
-    Until `thaw`, torch refuses to write to the parameters, also through `.data`, and to compute gradients with them. Loading or
-    assigning other weights, moving the network and casting it are right at any time, but slower from then on. A copy is not frozen.
-    What no library can see is writing to the memory itself: through a NumPy array, or in place inside `torch.inference_mode()`.
+    Until `thaw` they refuse to be written to, and torch to compute gradients with them. Other parameters may take their place, and the
+    network may be moved or cast: what was kept is then not used again. A copy is not frozen.
     """
     kernels = [(module, kernel) for module, kernel in _installed(network) if kernel.function in CONSTANTS]
-    # Nobody else may hold these: whoever wrote to a tensor that shares their memory would write behind the constants' back.
+    # Nobody else may hold these: whoever wrote to a tensor that shares their memory would change them unnoticed.
     alone = {id(tensor) for module, _ in kernels for tensor in _sources(module)}
-    constants: dict[int, Tensor] = {}  # so that tied parameters stay tied
+    constants: dict[int, Constant] = {}  # so that tied parameters stay tied
     with torch.inference_mode():
         for tensors, name, tensor in _tensors(network):
-            if not tensor.is_inference() and not tensor.is_meta:
+            if not isinstance(tensor, Constant) and not tensor.is_meta:
                 if id(tensor) not in constants:
-                    constants[id(tensor)] = _constant(tensor, copied=id(tensor) in alone)
+                    constants[id(tensor)] = Constant.of(tensor, copied=id(tensor) in alone)
                 tensors[name] = constants[id(tensor)]
         for module, kernel in kernels:
             kernel.keep(_sources(module), CONSTANTS[kernel.function](module))
-            module.register_load_state_dict_pre_hook(_forget)
 
 
 def thaw(network: nn.Module) -> None:
@@ -81,16 +79,73 @@ def thaw(network: nn.Module) -> None:
     ordinary: dict[int, Tensor] = {}
     with torch.inference_mode(False):
         for tensors, name, tensor in _tensors(network):
-            if tensor.is_inference():
-                if id(tensor) not in ordinary:
-                    value = _sharing(tensor)
-                    learned = getattr(tensor, "learned", False)
-                    ordinary[id(tensor)] = nn.Parameter(value, learned) if isinstance(tensor, nn.Parameter) else value
-                tensors[name] = ordinary[id(tensor)]
-            elif getattr(tensor, "learned", False):  # was moved or cast while it was frozen
-                tensor.requires_grad_()
+            if isinstance(tensor, Constant):
+                tensors[name] = ordinary.setdefault(id(tensor), tensor.ordinary(_sharing(tensor)))
     for _, kernel in _installed(network):
         kernel.forget()
+
+
+class Constant(nn.Parameter):
+    """A parameter or buffer that refuses to be written to, and so do its `data`, what `detach()` gives, and NumPy's view of it.
+
+    It is also an inference tensor, so that torch itself objects where its memory is reached in other ways, such as through a slice.
+    """
+
+    learned: bool | None = None  # whether it required gradients; None: it is no parameter
+
+    @classmethod
+    def of(cls, tensor: Tensor, copied: bool) -> Constant:
+        constant = cls(tensor.detach().clone() if copied else _sharing(tensor), requires_grad=False)
+        constant.learned = tensor.requires_grad if isinstance(tensor, nn.Parameter) else None
+        return constant
+
+    def ordinary(self, value: Tensor) -> Tensor:
+        """What this was before, with this value."""
+        return value if self.learned is None else nn.Parameter(value, self.learned)
+
+    @property
+    def data(self) -> Tensor:
+        return self.as_subclass(Constant)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        """What moving and casting a network do: from here on this is no constant."""
+        if value is not self:
+            with torch.inference_mode(False):
+                torch.utils.swap_tensors(self, self.ordinary(_sharing(value)))
+
+    def detach(self) -> Tensor:
+        return self.data
+
+    def numpy(self, *, force: bool = False) -> Any:
+        array = super().numpy(force=force)
+        array.flags.writeable = False
+        return array
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if id(self) not in memo:
+            with torch.inference_mode(False):
+                memo[id(self)] = self.ordinary(_sharing(self).clone())
+        copied: Tensor = memo[id(self)]
+        return copied
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        with torch.inference_mode(False):
+            return self.ordinary(_sharing(self)).__reduce_ex__(protocol)
+
+    def __repr__(self) -> str:  # type: ignore[override]
+        return f"Constant containing:\n{self.view_as(self)!r}"
+
+
+def _refuse(constant: Constant, *_: object, **__: object) -> None:
+    raise RuntimeError("this tensor is a constant of a frozen network; call model_defs.fast.thaw(network) before writing to it")
+
+
+HARMLESS = {"requires_grad_", "share_memory_", "detach_"}  # these change no value
+for method in dir(Tensor):
+    is_named_as_writing = method.endswith("_") and not method.endswith("__") and method not in HARMLESS
+    if is_named_as_writing or method == "__setitem__" or (method.startswith("__i") and hasattr(int, f"__{method[3:]}")):
+        setattr(Constant, method, _refuse)
 
 
 class Kernel:
@@ -165,7 +220,8 @@ def has_onednn() -> bool:
 def _is_plain(*tensors: Tensor | None) -> bool:
     """Float32 on a CPU, and no subclass such as quantised or sharded weights."""
     return all(
-        tensor is None or (type(tensor) in (Tensor, nn.Parameter) and tensor.dtype is torch.float32 and tensor.device.type == "cpu")
+        tensor is None
+        or (type(tensor) in (Tensor, nn.Parameter, Constant) and tensor.dtype is torch.float32 and tensor.device.type == "cpu")
         for tensor in tensors
     )
 
@@ -351,13 +407,14 @@ def _installed(network: nn.Module) -> Iterator[tuple[nn.Module, Kernel]]:
             yield module, kernel
 
 
-def _sources(layer: nn.Module) -> tuple[Tensor, ...]:
+def _sources(layer: Any) -> tuple[Tensor, ...]:
     """What constants are computed from."""
     if isinstance(layer, NormalizedConvolution):
         norm = layer.norm
         tensors = (layer.weight, layer.bias, norm.weight, norm.bias, norm.running_mean, norm.running_var)
         return tuple(tensor for tensor in tensors if tensor is not None)
-    return (layer.get_parameter("weight"),)
+    weight: Tensor = layer.weight  # which is no parameter where it is pruned
+    return (weight,)
 
 
 def _tensors(network: nn.Module) -> Iterator[tuple[dict[str, Any], str, Tensor]]:
@@ -369,26 +426,10 @@ def _tensors(network: nn.Module) -> Iterator[tuple[dict[str, Any], str, Tensor]]
                     yield tensors, name, tensor
 
 
-def _constant(tensor: Tensor, copied: bool) -> Tensor:
-    """An inference tensor, which is what torch calls those it refuses to write to."""
-    value = tensor.detach().clone() if copied else _sharing(tensor)
-    if not isinstance(tensor, nn.Parameter):
-        return value
-    parameter = nn.Parameter(value, requires_grad=False)
-    parameter.learned = tensor.requires_grad  # type: ignore[attr-defined]  # for `thaw`
-    return parameter
-
-
 def _sharing(tensor: Tensor) -> Tensor:
     """A tensor on the same memory: an inference tensor in inference mode, and else an ordinary one."""
     empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
     return empty.set_(tensor.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride())
-
-
-def _forget(layer: nn.Module, *_: object) -> None:
-    kernel = vars(layer).get("forward")
-    if isinstance(kernel, Kernel):
-        kernel.forget()
 
 
 # What is replaced, where the kernel suits, and the kernel, which may return None to leave a call to the plain path.
