@@ -141,11 +141,14 @@ def _makings(form: str, matches: list[Match], known: Known, fov: float | None, f
 def _seer(form: str, matches: list[Match], compare: str | None, known: Known, *, model: str, **more: Any) -> Seer:
     from PIL import Image
 
+    from model_defs.fast import freeze
     from muggle_convert.building import load
     from muggle_convert.predict.seeing import Seer
 
     Image.MAX_IMAGE_PIXELS = None  # reading has a limit of its own, and refuses where Pillow would warn
     models = tuple(to_device(load(matched), more["device"]) for matched in matches)
+    for network in models:
+        freeze(network)
     names = tuple(Path(name).name for name in (model, compare) if name)
     seer = Seer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"])
     seer.check(form)
