@@ -32,7 +32,6 @@ SWITCH = "MUGGLE_CONVERT_PLAIN"  # an environment variable; where it is set, not
 BAND = 16 << 20  # bytes: what a processor's last cache holds, and the system's allocator keeps instead of asking for it again
 QUERIES = 1024  # at a time, so that memory does not grow with the square of the tokens
 LONG = 256  # tokens from which on attention is worth taking apart into matrix products
-FOLDING = 20_000  # numbers a batch norm's pass over a map may touch in the time that folding it takes to begin
 
 # torch's own compiler calls these. They are not promised to users: a torch without them takes the plain path.
 HAS_OPERATORS = all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_convolution_pointwise"))
@@ -85,18 +84,22 @@ def thaw(network: nn.Module) -> None:
         kernel.forget()
 
 
-class Constant(nn.Parameter):
-    """A parameter or buffer that refuses to be written to, and so do its `data`, what `detach()` gives, and NumPy's view of it.
+class Constant(Tensor):
+    """A tensor of a frozen network, which refuses to be written to, and so do its `data`, what `detach()` gives, and NumPy's view of it.
 
     It is also an inference tensor, so that torch itself objects where its memory is reached in other ways, such as through a slice.
     """
 
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # what is computed from constants is none
     learned: bool | None = None  # whether it required gradients; None: it is no parameter
 
     @classmethod
     def of(cls, tensor: Tensor, copied: bool) -> Constant:
-        constant = cls(tensor.detach().clone() if copied else _sharing(tensor), requires_grad=False)
-        constant.learned = tensor.requires_grad if isinstance(tensor, nn.Parameter) else None
+        value = tensor.detach().clone() if copied else _sharing(tensor)
+        if not isinstance(tensor, nn.Parameter):
+            return value.as_subclass(cls)
+        constant = ConstantParameter(value, requires_grad=False)
+        constant.learned = tensor.requires_grad
         return constant
 
     def ordinary(self, value: Tensor) -> Tensor:
@@ -135,6 +138,10 @@ class Constant(nn.Parameter):
 
     def __repr__(self) -> str:  # type: ignore[override]
         return f"Constant containing:\n{self.view_as(self)!r}"
+
+
+class ConstantParameter(Constant, nn.Parameter):
+    """The same where a module looks for a parameter."""
 
 
 def _refuse(constant: Constant, *_: object, **__: object) -> None:
@@ -221,7 +228,7 @@ def _is_plain(*tensors: Tensor | None) -> bool:
     """Float32 on a CPU, and no subclass such as quantised or sharded weights."""
     return all(
         tensor is None
-        or (type(tensor) in (Tensor, nn.Parameter, Constant) and tensor.dtype is torch.float32 and tensor.device.type == "cpu")
+        or (type(tensor) in (Tensor, nn.Parameter, ConstantParameter) and tensor.dtype is torch.float32 and tensor.device.type == "cpu")
         for tensor in tensors
     )
 
@@ -267,28 +274,34 @@ def _convolved(layer: nn.Conv2d, feature_map: Tensor, weight: Tensor, bias: Tens
 
 
 def _normalized_convolution(layer: NormalizedConvolution, feature_map: Tensor) -> Tensor | None:
-    """One convolution that does both: what a batch norm has learned is a factor and a summand for each channel."""
+    """What a batch norm has learned is a factor and a summand for each channel: of the weights where they are fewer, else of the map."""
     if not _untouched(layer.norm, nn.BatchNorm2d) or layer.norm.training or layer.norm.running_var is None:
         return None
     feature_map = layer.before(feature_map)
+    by_onednn = through_onednn(feature_map) and _is_plain(layer.weight, layer.bias)
     folded = vars(layer)["forward"].kept(_sources(layer))
-    by_onednn = through_onednn(feature_map)
-    if folded is None:
+    if folded is None and by_onednn:
         pixels = feature_map.shape[0] * feature_map.shape[2] * feature_map.shape[3] // (layer.stride[0] * layer.stride[1])
-        if by_onednn and layer.weight.numel() + FOLDING < pixels * layer.out_channels:
+        if layer.weight.numel() < pixels * layer.out_channels:
             folded = _folded(layer)
-    if folded is not None:
-        weight, bias = folded
-        result = _convolved(layer, feature_map, weight, bias) if by_onednn else None
-        return layer._conv_forward(feature_map, weight, bias) if result is None else result
-    result = _convolution(layer, feature_map) if by_onednn else None
-    return layer.norm(layer._conv_forward(feature_map, layer.weight, layer.bias) if result is None else result)
+    weight, bias = (layer.weight, layer.bias) if folded is None else folded
+    result = _convolved(layer, feature_map, weight, bias) if by_onednn else None
+    if result is None:
+        result = layer._conv_forward(feature_map, weight, bias)
+        return layer.norm(result) if folded is None else result
+    if folded is None:
+        factor, summand = _scaling(layer.norm)
+        torch.addcmul(summand[:, None, None], result, factor[:, None, None], out=result)
+    return result
+
+
+def _scaling(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    factor = norm.weight * torch.rsqrt(norm.get_buffer("running_var") + norm.eps)
+    return factor, norm.bias - norm.get_buffer("running_mean") * factor
 
 
 def _folded(layer: NormalizedConvolution) -> tuple[Tensor, Tensor]:
-    norm = layer.norm
-    factor = norm.weight * torch.rsqrt(norm.get_buffer("running_var") + norm.eps)
-    bias = norm.bias - norm.get_buffer("running_mean") * factor
+    factor, bias = _scaling(layer.norm)
     if layer.bias is not None:
         bias = bias + layer.bias * factor
     return layer.weight * factor[:, None, None, None], bias
