@@ -129,7 +129,7 @@ def test_without_a_second_decoder_the_first_serves_both_views(tmp_path: Path) ->
     both.load_state_dict(state | {name.replace("first", "second"): state[name] for name in state if name.startswith("decoder.first")})
     views = torch.randn(2, 1, 3, 32, 48)
     with torch.inference_mode():
-        assert all(torch.equal(one, other) for one, other in zip(model(*views).values(), both(*views).values(), strict=True))
+        assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(model(*views).values(), both(*views).values(), strict=True))
 
 
 def test_a_call_is_read_and_not_run() -> None:

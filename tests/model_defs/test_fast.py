@@ -27,6 +27,12 @@ from tests.configurations import SMALL
 needs_onednn = pytest.mark.skipif(not fast.has_onednn(), reason="this torch is built without oneDNN, so that there is no fast path to take")
 
 
+@pytest.fixture(autouse=True)
+def kernels_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where all other tests run without them."""
+    monkeypatch.delenv(fast.SWITCH, raising=False)
+
+
 def _random(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 

@@ -20,6 +20,12 @@ IMAGE = torch.randn(1, 8, 12, 12, generator=torch.Generator().manual_seed(2))
 LARGE_IMAGE = torch.randn(1, 8, 60, 60, generator=torch.Generator().manual_seed(2))  # for which folding a batch norm takes less time
 
 
+@pytest.fixture(autouse=True)
+def kernels_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where all other tests run without them."""
+    monkeypatch.delenv(fast.SWITCH, raising=False)
+
+
 def _learned(layer: nn.Module) -> nn.Module:
     """As after training: every parameter and every statistic has a value of its own."""
     generator = torch.Generator().manual_seed(1)
