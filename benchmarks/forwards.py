@@ -16,6 +16,7 @@ from benchmarks.cases import chosen, drawn
 from benchmarks.measure import in_turn, run
 from benchmarks.originals import muggled_dpt, original
 from benchmarks.table import Row
+from model_defs.fast import freeze
 from tests.goldens import RELEASED, Golden
 
 Predict = Callable[[torch.Tensor], torch.Tensor]
@@ -41,6 +42,8 @@ def forward(arguments: argparse.Namespace) -> Iterator[Row]:
 
 def _prepared(model: nn.Module, arguments: argparse.Namespace) -> Predict:
     model = model.to(arguments.device, getattr(torch, arguments.dtype))
+    if not arguments.compile:  # nothing here writes weights; of a peer, whose modules have no kernels, this keeps nothing
+        freeze(model)
     return torch.compile(model) if arguments.compile else model
 
 

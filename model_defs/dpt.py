@@ -12,12 +12,16 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from model_defs.config import Grid
 from model_defs.network import Network
-from model_defs.patch_embed import Grid
 
 
 class DPT(Network):
-    """Any encoder of images under a convolutional decoder. The kinds differ in how an image becomes what the decoder takes."""
+    """Any image encoder under a convolutional decoder.
+
+    The kinds differ in how an image becomes what the decoder takes. A network that needs more than the prediction runs the same
+    steps itself: `fusion.paths(maps)` gives every path, and `head.features(path, size)` the activation before the last convolution.
+    """
 
     patch_embed: nn.Module
     imgencoder: nn.Module
@@ -29,18 +33,16 @@ class DPT(Network):
         """(B, 3, H, W), normalised -> (B, H, W), or (B, channels, H, W) where there is more than one."""
         self.check(image)
         path = self.decode(*self.encode(image))
-        prediction: Tensor = self.head(path, (image.shape[2], image.shape[3]))
-        return prediction
+        return self.head(path, (image.shape[2], image.shape[3]))
 
     @abstractmethod
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         """What the encoder hands over at four depths, and the grid of patches it belongs to."""
 
     def decode(self, taps: Sequence[Tensor], grid: Grid) -> Tensor:
-        """One map of all four. What it was made of is let go here, before the head needs room for the largest maps."""
+        """One map, twice as large as the finest of the four it is made from."""
         maps = self.reassemble(taps, grid)  # four maps, finest first, each half as large as the one before
-        path: Tensor = self.fusion(maps)  # twice as large as the finest map
-        return path
+        return self.fusion(maps)
 
 
 class PlainDPT(DPT):

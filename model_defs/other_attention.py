@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from model_defs.build import build
-from model_defs.encoder_config import AttentionConfig, DINOv2Config, HybridConfig, ViTConfig
+from model_defs.config import AttentionConfig, DINOv2Config, HybridConfig, ViTConfig
 from model_defs.network import Network
 
 JOINT, APART = "qkv.weight", ("queries.weight", "keys.weight", "values.weight")

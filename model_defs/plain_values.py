@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union
 
-from model_defs.config import DPTConfig
+from model_defs.config import DPTConfig, OfSeveralKinds
 
 
 class ConfigError(ValueError):
@@ -21,7 +21,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any]) -> DPTConfig:
-    """The way back; nothing unknown is overlooked and nothing missing is made up."""
+    """The way back. A field with a default may be absent; nothing else may be missing, and nothing unknown is overlooked."""
     config: DPTConfig = _decode(DPTConfig, data, "config")
     return config
 
@@ -45,12 +45,14 @@ def _decode(kind: Any, value: Any, path: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if is_dataclass(kind):
         return _decode_dataclass(kind, value, path)
+    if isinstance(kind, type) and issubclass(kind, OfSeveralKinds):
+        return _decode_dataclass(_kind_named(kind, value, path), value, path)
     if origin is Literal:
         if value not in arguments:
             raise ConfigError(f"{path} is {value!r}; expected one of {', '.join(map(repr, arguments))}")
         return value
-    if origin in (Union, types.UnionType):
-        return _decode_union(arguments, value, path)
+    if origin in (Union, types.UnionType):  # of something and None
+        return None if value is None else _decode(next(one for one in arguments if one is not type(None)), value, path)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ConfigError(f"{path} is {value!r}; expected a list")
@@ -65,25 +67,19 @@ def _decode(kind: Any, value: Any, path: str) -> Any:
     return value
 
 
-def _decode_union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
-    if value is None and type(None) in kinds:
-        return None
-    by_name = {kind.__dataclass_fields__["kind"].default: kind for kind in kinds if is_dataclass(kind)}
-    if not by_name:
-        return _decode(next(kind for kind in kinds if kind is not type(None)), value, path)
+def _kind_named(base: type[OfSeveralKinds], value: Any, path: str) -> type[Any]:
     name = value.get("kind") if isinstance(value, Mapping) else None
-    if name not in by_name:
-        raise ConfigError(f"{path}.kind is {name!r}; expected one of {', '.join(map(repr, by_name))}")
-    return _decode(by_name[name], value, path)
+    if not isinstance(name, str) or name not in base.kinds:
+        raise ConfigError(f"{path}.kind is {name!r}; expected one of {', '.join(map(repr, base.kinds))}")
+    return base.kinds[name]
 
 
 def _decode_dataclass(kind: Any, value: Any, path: str) -> Any:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{path} is {value!r}; expected a table of values")
-    kinds = typing.get_type_hints(kind)
-    if unknown := sorted(set(value) - set(kinds)):
-        raise ConfigError(f"{path} has {unknown[0]!r}, which this version does not know; expected {', '.join(kinds)}")
-    needed = [field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING]
-    if missing := [name for name in needed if name not in value]:
-        raise ConfigError(f"{path} lacks {missing[0]!r}")
-    return kind(**{name: _decode(kinds[name], value[name], f"{path}.{name}") for name in kinds if name in value})
+    known, hints = {field.name: field for field in fields(kind)}, typing.get_type_hints(kind)
+    if unknown := sorted(set(value) - set(known)):
+        raise ConfigError(f"{path} has {unknown[0]!r}, which this version does not know; expected {', '.join(known)}")
+    if missing := [name for name, field in known.items() if name not in value and field.default is MISSING]:
+        raise ConfigError(f"{path} lacks {missing[0]!r}, which has no default")
+    return kind(**{name: _decode(hints[name], value[name], f"{path}.{name}") for name in known if name in value})

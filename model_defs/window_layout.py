@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_defs.encoder_config import Swin2Config, SwinConfig
-
-Grid = tuple[int, int]  # rows and columns
+from model_defs.config import Grid, Swin2Config, SwinConfig
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from model_defs.build import build
+from model_defs.fast import install
 from model_defs.network import Network
 from muggle_convert.checkpoints import DType, MappedFiles, TensorEntry, printable, tensor_chunks, verify_checksums
 from muggle_convert.errors import Refusal
@@ -37,6 +38,7 @@ def load(matched: Match) -> Network:
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
     _assign(model, weights, matched)
+    install(model)
     return with_predict(model.eval())
 
 

@@ -10,23 +10,28 @@ import torch
 from torch import Tensor, nn
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.dpt import DPT
-from model_defs.encoder_config import (
+from model_defs.config import (
     BEiTConfig,
     DINOv2Config,
+    DPTConfig,
     EfficientNetLiteConfig,
     EncoderConfig,
+    FusionConfig,
+    HeadConfig,
     HybridConfig,
+    ImageConfig,
     LeViTConfig,
     MemoryCompressedConfig,
     NextViTConfig,
+    OutputConfig,
     PerformerConfig,
+    ReassembleConfig,
     ResNeXtConfig,
     Swin2Config,
     SwinConfig,
     ViTConfig,
 )
+from model_defs.dpt import DPT
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALVES = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import CroCoConfig, DINOv2Config, HybridConfig
+from model_defs.config import (
+    CroCoConfig,
+    DINOv2Config,
+    DPTConfig,
+    FusionConfig,
+    HeadConfig,
+    HybridConfig,
+    ImageConfig,
+    OutputConfig,
+    ReassembleConfig,
+)
 from muggle_convert.draw.diagrams.measure import measure
 from muggle_convert.draw.diagrams.model import draw_network
 

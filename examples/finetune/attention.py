@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.config import AttentionConfig, FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
 from model_defs.network import Network
 from model_defs.other_attention import with_attention
 from model_defs.plain_values import leaves

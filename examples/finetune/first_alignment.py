@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from model_defs.config import OutputConfig
-from model_defs.head import activation
 from model_defs.network import Network
+from model_defs.parts.head import activation
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.alignment import aligner
 from muggle_convert.evaluation.datasets import Dataset, Pair

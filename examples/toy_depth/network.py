@@ -8,9 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from model_defs.build import build
-from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    DINOv2Config,
+    DPTConfig,
+    FusionConfig,
+    HeadConfig,
+    ImageConfig,
+    OutputConfig,
+    ReassembleConfig,
+)
 from model_defs.dpt import DPT
-from model_defs.encoder_config import DINOv2Config
 
 PATCH, GRID = 14, 10
 CONFIG = DPTConfig(

@@ -9,9 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.encoder_config import BEiTConfig
+from model_defs.config import BEiTConfig, DPTConfig, Grid
+from model_defs.dpt import RelativeDPT
 from model_defs.encoders.transformer import MLP, Attention, ScaledBlock
-from model_defs.patch_embed import Grid
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.patch_embed import PatchEmbedding
+from model_defs.parts.reassemble import reassemble_tokens
 
 
 class RelativePositionBias(nn.Module):
@@ -69,3 +73,15 @@ class BEiT(nn.Module):
             if number in self.taps:
                 tapped.append(tokens)
         return tapped
+
+
+def network(config: DPTConfig, encoder: BEiTConfig) -> RelativeDPT:
+    return RelativeDPT(
+        config,
+        patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        imgencoder=BEiT(encoder),
+        reassemble=reassemble_tokens(config, [encoder.width] * len(encoder.taps)),
+        fusion=fusion(config.fusion),
+        head=head(config),
+        multiple=encoder.patch_size,
+    )

@@ -12,9 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.encoder_config import CroCoConfig
+from model_defs.config import CroCoConfig, DPTConfig, Grid
 from model_defs.encoders.transformer import MLP, Block, SelfAttention
-from model_defs.patch_embed import Grid
+from model_defs.networks.dust3r import DensePoints, DUSt3R
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.reassemble import reassemble_tokens
 
 
 class ViewEmbedding(nn.Module):
@@ -143,3 +146,18 @@ class TwoViewDecoder(nn.Module):
 
 def _decoder_blocks(config: CroCoConfig) -> Iterable[nn.Module]:
     return (DecoderBlock(config.decoder_width, config.decoder_heads, config.decoder_mlp_width) for _ in range(config.decoder_depth))
+
+
+def network(config: DPTConfig, encoder: CroCoConfig) -> DUSt3R:
+    return DUSt3R(
+        config,
+        patch_embed=ViewEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        imgencoder=ViewEncoder(encoder),
+        decoder=TwoViewDecoder(encoder),
+        views=nn.ModuleDict({view: _points(config, encoder) for view in ("first", "second")}),
+    )
+
+
+def _points(config: DPTConfig, encoder: CroCoConfig) -> DensePoints:
+    tapped = [encoder.decoder_width if tap else encoder.width for tap in encoder.taps]
+    return DensePoints(reassemble_tokens(config, tapped), fusion(config.fusion), head(config))

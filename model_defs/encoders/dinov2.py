@@ -6,8 +6,15 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from model_defs.encoder_config import DINOv2Config
+from model_defs.config import DINOv2Config, DPTConfig
+from model_defs.dpt import PlainDPT
+from model_defs.encoders.efficient_attention import attention
 from model_defs.encoders.transformer import MLP, ScaledBlock, SwiGLU
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.patch_embed import PatchEmbedding
+from model_defs.parts.positions import BicubicPositionEncoding
+from model_defs.parts.reassemble import reassemble_tokens
 
 
 class DINOv2(nn.Module):
@@ -30,3 +37,15 @@ class DINOv2(nn.Module):
             if number in self.taps:
                 tapped.append(self.outnorm(tokens))
         return tapped
+
+
+def network(config: DPTConfig, encoder: DINOv2Config) -> PlainDPT:
+    return PlainDPT(
+        config,
+        patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        posenc=BicubicPositionEncoding(encoder.width, encoder.grid),
+        imgencoder=DINOv2(encoder, attention(encoder.attention)),
+        reassemble=reassemble_tokens(config, [encoder.width] * len(encoder.taps)),
+        fusion=fusion(config.fusion),
+        head=head(config),
+    )

@@ -1,12 +1,17 @@
-"""Attention whose cost does not grow with the square of the tokens, for the place of the ordinary one in a block."""
+"""Attention whose cost does not grow with the square of the number of tokens, to take the place of the ordinary one in a block."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from model_defs.config import AttentionConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.encoders.transformer import Attention
 
 
 class PerformerAttention(nn.Module):
@@ -27,7 +32,7 @@ class PerformerAttention(nn.Module):
         self.directions: Tensor
 
     def forward(self, tokens: Tensor) -> Tensor:
-        queries, keys, values = (self._apart(part(tokens)) for part in (self.queries, self.keys, self.values))  # (B, heads, N, C')
+        queries, keys, values = (self._apart(layer(tokens)) for layer in (self.queries, self.keys, self.values))  # (B, heads, N, C')
         seen = self._features(queries, over=(-1,))  # (B, heads, N, features)
         kept = self._features(keys, over=(-2, -1))
         total = seen @ kept.sum(dim=-2).unsqueeze(-1)  # (B, heads, N, 1)
@@ -86,3 +91,12 @@ class MemoryCompressedAttention(nn.Module):
         lacking = -tokens.shape[1] % self.rate
         padded = F.pad(tokens, (0, 0, lacking, 0))  # zeros before the first token
         return self.compress(padded.transpose(1, 2)).transpose(1, 2)
+
+
+def attention(config: AttentionConfig) -> Callable[[int, int], nn.Module]:
+    """What makes attention of this kind from a width and a number of heads."""
+    if isinstance(config, PerformerConfig):
+        return partial(PerformerAttention, head_width=config.head_width, features=config.features)
+    if isinstance(config, MemoryCompressedConfig):
+        return partial(MemoryCompressedAttention, rate=config.rate)
+    return Attention

@@ -9,8 +9,12 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.convolution import HalvingPadding, NormalizedConvolution
-from model_defs.encoder_config import EfficientNetLiteConfig
+from model_defs.config import DPTConfig, EfficientNetLiteConfig
+from model_defs.dpt import HierarchicalDPT
+from model_defs.parts.convolution import HalvingPadding, NormalizedConvolution
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.reassemble import reassemble_maps
 
 EPSILON = 1e-3  # of every batch norm, as in TensorFlow, where the weights come from
 
@@ -19,13 +23,8 @@ class PaddedConvolution(NormalizedConvolution):
     """Normalised, and padded the way TensorFlow does where it halves the map."""
 
     def __init__(self, inputs: int, outputs: int, kernel_size: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(
-            inputs, outputs, kernel_size, stride=stride, padding=kernel_size // 2 if stride == 1 else 0, groups=groups, eps=EPSILON
-        )
-        self.pad = HalvingPadding(kernel_size) if stride == 2 else nn.Identity()
-
-    def forward(self, feature_map: Tensor) -> Tensor:
-        return super().forward(self.pad(feature_map))
+        padding, before = (kernel_size // 2, None) if stride == 1 else (0, HalvingPadding(kernel_size))
+        super().__init__(inputs, outputs, kernel_size, stride=stride, padding=padding, groups=groups, eps=EPSILON, before=before)
 
 
 class EfficientNetLiteStem(nn.Module):
@@ -91,3 +90,14 @@ class EfficientNetLite(nn.Module):
             if number in self.taps:
                 maps.append(feature_map)
         return maps
+
+
+def network(config: DPTConfig, encoder: EfficientNetLiteConfig) -> HierarchicalDPT:
+    return HierarchicalDPT(
+        config,
+        patch_embed=EfficientNetLiteStem(config.image.channels, encoder.stem_width),
+        imgencoder=EfficientNetLite(encoder),
+        reassemble=reassemble_maps(config, [encoder.widths[stage] for stage in encoder.taps]),
+        fusion=fusion(config.fusion),
+        head=head(config),
+    )

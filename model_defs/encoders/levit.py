@@ -12,9 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.arithmetic import Linear
-from model_defs.convolution import NormalizedConvolution
-from model_defs.encoder_config import LeViTConfig
+from model_defs.config import DPTConfig, LeViTConfig
+from model_defs.networks.levit import LeViTDPT, TransposedStem
+from model_defs.parts.convolution import NormalizedConvolution
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.reassemble import reassemble_maps
 
 
 class LeViTStem(nn.Sequential):
@@ -27,7 +30,7 @@ class LeViTStem(nn.Sequential):
         super().__init__(*layers[:-1])
 
 
-class NormalizedLinear(Linear):
+class NormalizedLinear(nn.Linear):
     """A linear layer with batch normalisation after it, as everywhere in LeViT in place of layer norms before."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -35,8 +38,10 @@ class NormalizedLinear(Linear):
         self.norm = nn.BatchNorm1d(outputs)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        mixed = super().forward(tokens)
-        return self.norm(mixed.flatten(0, 1)).view_as(mixed)  # (B, N, C), normalised as (B * N, C)
+        return self.normalized(super().forward(tokens))
+
+    def normalized(self, tokens: Tensor) -> Tensor:
+        return self.norm(tokens.flatten(0, 1)).view_as(tokens)  # (B, N, C), normalised as (B * N, C)
 
 
 class Attention(nn.Module):
@@ -159,3 +164,15 @@ def distances(side: int, step: int, device: torch.device) -> Tensor:
     places = torch.arange(side, device=device)
     apart = (places[::step, None] - places).abs()  # (side / step, side), along one axis
     return (side * apart[:, None, :, None] + apart[None, :, None, :]).flatten(2).flatten(0, 1)  # queries by row and column, and keys
+
+
+def network(config: DPTConfig, encoder: LeViTConfig) -> LeViTDPT:
+    return LeViTDPT(
+        config,
+        patch_embed=LeViTStem(config.image.channels, encoder.stem_widths),
+        imgencoder=LeViT(encoder),
+        reassemble=reassemble_maps(config, encoder.widths),
+        fusion=fusion(config.fusion),
+        transposed_stem=TransposedStem(config.fusion.widths[0], encoder.transposed_stem_widths),
+        head=head(config, encoder.transposed_stem_widths[-1]),
+    )

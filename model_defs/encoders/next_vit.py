@@ -11,8 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.convolution import NormalizedConvolution
-from model_defs.encoder_config import NextViTConfig
+from model_defs.config import DPTConfig, NextViTConfig
+from model_defs.networks.next_vit import NextViTDPT
+from model_defs.parts.convolution import NormalizedConvolution
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.reassemble import reassemble_maps
 
 
 class NextViTStem(nn.Sequential):
@@ -28,15 +32,15 @@ class NextViTStem(nn.Sequential):
 class Embedding(NormalizedConvolution):
     """To another number of channels, pixel by pixel."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 1)
+    def __init__(self, inputs: int, outputs: int, before: nn.Module | None = None) -> None:
+        super().__init__(inputs, outputs, 1, before=before)
 
 
 class HalvingEmbedding(Embedding):
-    """The same for the mean of every two by two pixels; an odd side keeps its last row, whose pixels are fewer to a mean."""
+    """The same for the mean of every two by two pixels; an odd side keeps its last row, where a mean is of fewer pixels."""
 
-    def forward(self, feature_map: Tensor) -> Tensor:
-        return super().forward(F.avg_pool2d(feature_map, kernel_size=2, ceil_mode=True, count_include_pad=False))
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, before=nn.AvgPool2d(kernel_size=2, ceil_mode=True, count_include_pad=False))
 
 
 class ConvolutionalAttention(nn.Module):
@@ -168,3 +172,15 @@ def embedding(inputs: int, outputs: int, stride: int) -> nn.Module:
     if stride == 2:
         return HalvingEmbedding(inputs, outputs)
     return nn.Identity() if inputs == outputs else Embedding(inputs, outputs)
+
+
+def network(config: DPTConfig, encoder: NextViTConfig) -> NextViTDPT:
+    return NextViTDPT(
+        config,
+        patch_embed=NextViTStem(config.image.channels, encoder.stem_widths),
+        imgencoder=NextViT(encoder),
+        reassemble=reassemble_maps(config, encoder.handed_on),
+        fusion=fusion(config.fusion),
+        head=head(config),
+        multiple=4,  # the stem's stride; later maps may have odd sides
+    )

@@ -8,8 +8,12 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.convolution import NormalizedConvolution
-from model_defs.encoder_config import ResNeXtConfig
+from model_defs.config import DPTConfig, ResNeXtConfig
+from model_defs.dpt import HierarchicalDPT
+from model_defs.networks.midas_v21 import MidasV21Fusion
+from model_defs.parts.convolution import NormalizedConvolution
+from model_defs.parts.head import head
+from model_defs.parts.reassemble import reassemble_maps
 
 
 class ResNeXtStem(nn.Module):
@@ -62,3 +66,14 @@ class ResNeXt(nn.Module):
             feature_map = stage(feature_map)  # (B, C, H / 4, W / 4), then / 8, / 16, / 32
             maps.append(feature_map)
         return maps
+
+
+def network(config: DPTConfig, encoder: ResNeXtConfig) -> HierarchicalDPT:
+    return HierarchicalDPT(
+        config,
+        patch_embed=ResNeXtStem(config.image.channels, encoder.stem_width),
+        imgencoder=ResNeXt(encoder),
+        reassemble=reassemble_maps(config, encoder.widths),
+        fusion=MidasV21Fusion(config.fusion),
+        head=head(config),
+    )

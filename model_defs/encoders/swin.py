@@ -8,9 +8,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model_defs.encoder_config import SwinConfig
+from model_defs.config import DPTConfig, SwinConfig
+from model_defs.dpt import HierarchicalDPT
 from model_defs.encoders.transformer import MLP
-from model_defs.encoders.windows import WindowEncoder, WindowStage, apart_by_head, attend, cut, join, neighbours_joined, score_bias
+from model_defs.encoders.windows import (
+    WindowEncoder,
+    WindowStage,
+    apart_by_head,
+    attend,
+    cut,
+    join,
+    neighbours_joined,
+    score_bias,
+    windowed,
+)
 from model_defs.window_layout import Windows
 
 
@@ -75,3 +86,7 @@ def _stage(config: SwinConfig, number: int) -> WindowStage:
     width, sizes = config.width << number, (config.heads[number], config.mlp_widths[number], config.windows[number])
     downsample = PatchMerging(width // 2) if number else None
     return WindowStage((SwinBlock(width, *sizes) for _ in range(config.depths[number])), downsample)
+
+
+def network(config: DPTConfig, encoder: SwinConfig) -> HierarchicalDPT:
+    return windowed(config, encoder, Swin(encoder))

@@ -11,9 +11,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.encoder_config import Swin2Config
+from model_defs.config import DPTConfig, Swin2Config
+from model_defs.dpt import HierarchicalDPT
 from model_defs.encoders.transformer import MLP
-from model_defs.encoders.windows import WindowEncoder, WindowStage, apart_by_head, attend, cut, join, neighbours_joined, score_bias
+from model_defs.encoders.windows import (
+    WindowEncoder,
+    WindowStage,
+    apart_by_head,
+    attend,
+    cut,
+    join,
+    neighbours_joined,
+    score_bias,
+    windowed,
+)
 from model_defs.window_layout import Windows
 
 
@@ -94,3 +105,7 @@ def _stage(config: Swin2Config, number: int) -> WindowStage:
         for _ in range(config.depths[number])
     ]
     return WindowStage(blocks, PatchMerging2(width // 2) if number else None)
+
+
+def network(config: DPTConfig, encoder: Swin2Config) -> HierarchicalDPT:
+    return windowed(config, encoder, Swin2(encoder))

@@ -1,4 +1,4 @@
-"""The block every plain vision transformer is a stack of, and the parts that can be plugged into it."""
+"""The block that every plain vision transformer is a stack of, and the parts that are plugged into it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.arithmetic import LinearGELU, attention
-
 
 class SelfAttention(nn.Module):
-    """Many heads, whose queries, keys and values come from one matrix product; kinds differ in how tokens are compared."""
+    """Many heads, whose queries, keys and values come from one matrix; the kinds differ in how they compare tokens."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -28,11 +26,11 @@ class SelfAttention(nn.Module):
 
 
 class Attention(SelfAttention):
-    """By what tokens are; and where a bias for every pair is given, also by where they are."""
+    """Tokens are compared by what they are and, where there is a bias for every pair of them, by where they are."""
 
     def forward(self, tokens: Tensor, bias: Tensor | None = None) -> Tensor:
         queries, keys, values = self.apart(tokens)
-        return self.together(attention(queries, keys, values, bias))
+        return self.together(F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias))
 
 
 class MLP(nn.Module):
@@ -40,11 +38,11 @@ class MLP(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = LinearGELU(width, hidden)
+        self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(self.fc1(tokens))
+        return self.fc2(F.gelu(self.fc1(tokens)))
 
 
 class SwiGLU(nn.Module):
@@ -63,7 +61,7 @@ class SwiGLU(nn.Module):
 class Block(nn.Module):
     """Attention, then an MLP, each on normalised tokens and added to what came in.
 
-    What is said of the tokens' places, if anything, goes to the attention: biases, or a rotation.
+    What tells the tokens' places, if anything does, goes to the attention: biases, or a rotation.
     """
 
     def __init__(self, width: int, attention: nn.Module, mlp: nn.Module) -> None:

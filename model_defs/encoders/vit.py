@@ -6,8 +6,15 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from model_defs.encoder_config import HybridConfig, ViTConfig
+from model_defs.config import DPTConfig, HybridConfig, ViTConfig
+from model_defs.dpt import PlainDPT
+from model_defs.encoders.efficient_attention import attention
 from model_defs.encoders.transformer import MLP, Block
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.patch_embed import PatchEmbedding
+from model_defs.parts.positions import PositionEncoding
+from model_defs.parts.reassemble import reassemble_tokens
 
 
 class ViT(nn.Module):
@@ -27,3 +34,16 @@ class ViT(nn.Module):
             if number in self.taps:
                 tapped.append(tokens)
         return tapped
+
+
+def network(config: DPTConfig, encoder: ViTConfig) -> PlainDPT:
+    return PlainDPT(
+        config,
+        patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        posenc=PositionEncoding(encoder.width, encoder.grid),
+        imgencoder=ViT(encoder, attention(encoder.attention)),
+        reassemble=reassemble_tokens(config, [encoder.width] * len(encoder.taps)),
+        fusion=fusion(config.fusion),
+        head=head(config),
+        multiple=encoder.patch_size,
+    )

@@ -10,8 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.encoder_config import Swin2Config, SwinConfig
-from model_defs.patch_embed import Grid
+from model_defs.config import DPTConfig, Grid, Swin2Config, SwinConfig
+from model_defs.dpt import HierarchicalDPT
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.patch_embed import NormalizedPatchEmbedding
+from model_defs.parts.reassemble import reassemble_maps
 from model_defs.window_layout import Windows, largest_windows, window_layout, windows_fit
 
 
@@ -125,3 +129,15 @@ class WindowEncoder(nn.Module):
             f"expected an image that windows of {', '.join(map(str, sides))} patches fit in the {len(sides)} stages, "
             f"got {got[0]} x {got[1]}; {right[0]} x {right[1]} is near"
         )
+
+
+def windowed(config: DPTConfig, encoder: SwinConfig | Swin2Config, imgencoder: WindowEncoder) -> HierarchicalDPT:
+    """The network around either encoder."""
+    return HierarchicalDPT(
+        config,
+        patch_embed=NormalizedPatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        imgencoder=imgencoder,
+        reassemble=reassemble_maps(config, [encoder.width << stage for stage in range(len(encoder.depths))]),
+        fusion=fusion(config.fusion),
+        head=head(config),
+    )

@@ -142,11 +142,14 @@ def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fp
 def _viewer(form: str, matches: list[Match], compare: str | None, known: Known, *, model: str, **more: Any) -> Viewer:
     from PIL import Image
 
+    from model_defs.fast import freeze
     from muggle_convert.building import load
     from muggle_convert.predict.viewer import Viewer
 
     Image.MAX_IMAGE_PIXELS = None  # read_picture has its own limit, and refuses where Pillow would warn
     models = tuple(to_device(load(matched), more["device"]) for matched in matches)
+    for network in models:
+        freeze(network)
     names = tuple(Path(name).name for name in (model, compare) if name)
     viewer = Viewer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"])
     viewer.check(form)

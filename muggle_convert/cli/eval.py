@@ -140,13 +140,16 @@ def _row(
     size: int | None,
     device: str | None,
 ) -> Row:
+    from model_defs.fast import freeze
     from muggle_convert.building import load
     from muggle_convert.evaluation.results import Row
     from muggle_convert.evaluation.running import Evaluation
     from muggle_convert.inspection import Inspection
     from muggle_convert.plan import plan
 
-    evaluation = Evaluation(to_device(load(matched), device), how, rules, dataset, size)
+    network = to_device(load(matched), device)
+    freeze(network)
+    evaluation = Evaluation(network, how, rules, dataset, size)
     scores = _run(evaluation, pairs, over_the_set, name)
     inspection = Inspection(plan(matched))
     row = Row(

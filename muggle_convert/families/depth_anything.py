@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import DINOv2Config
+from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DINOv2Config, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.attention import full, full_attention, told_heads

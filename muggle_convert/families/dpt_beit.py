@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import BEiTConfig
+from model_defs.config import BEiTConfig, DPTConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import CLASSIFIER, scratch
 from muggle_convert.families.shared.family import Family, Glance, Released

@@ -6,8 +6,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from model_defs.config import DPTConfig, HeadConfig, ImageConfig, OutputConfig
-from model_defs.encoder_config import HYBRID_STRIDE, HybridConfig
+from model_defs.config import HYBRID_STRIDE, DPTConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.attention import full, memory_compressed, performer, told_attention

@@ -9,8 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from model_defs.config import DPTConfig, ImageConfig
-from model_defs.encoder_config import LeViTConfig
+from model_defs.config import DPTConfig, ImageConfig, LeViTConfig
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import (

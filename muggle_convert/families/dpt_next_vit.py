@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from model_defs.config import DPTConfig, ImageConfig
-from model_defs.encoder_config import NextViTConfig
+from model_defs.config import DPTConfig, ImageConfig, NextViTConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import (

@@ -6,8 +6,7 @@ import math
 import re
 from dataclasses import replace
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import SwinConfig
+from model_defs.config import DPTConfig, SwinConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS

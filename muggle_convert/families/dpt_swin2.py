@@ -7,8 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import Swin2Config
+from model_defs.config import DPTConfig, Swin2Config
 from model_defs.window_layout import windows_fit
 from muggle_convert.checkpoints import TensorEntry, as_array
 from muggle_convert.errors import Contradiction, Refusal

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import ViTConfig
+from model_defs.config import DPTConfig, ViTConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.attention import full, full_attention, told_heads
 from muggle_convert.families.shared.decoder import scratch

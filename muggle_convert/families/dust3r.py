@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from model_defs.config import DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import CroCoConfig
+from model_defs.config import CroCoConfig, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head, enlarged, scratch

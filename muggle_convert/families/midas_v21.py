@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import ResNeXtConfig
+from model_defs.config import DPTConfig, ResNeXtConfig
 from muggle_convert.errors import Contradiction
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import fused, fusion

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import EfficientNetLiteConfig
+from model_defs.config import DPTConfig, EfficientNetLiteConfig
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import scratch
 from muggle_convert.families.shared.family import Family, Glance, Released

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import EncoderConfig
+from model_defs.config import DPTConfig, EncoderConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.families import BY_NAME
 from muggle_convert.rules import Drop
 from tests.originals import original_state

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, ReassembleConfig
-from model_defs.encoder_config import BEiTConfig
+from model_defs.config import BEiTConfig, DPTConfig, ReassembleConfig
 from model_defs.encoders.beit import relative_position_index
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME

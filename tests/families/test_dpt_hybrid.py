@@ -10,8 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, HybridConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.config import (
+    AttentionConfig,
+    DPTConfig,
+    FullAttentionConfig,
+    HybridConfig,
+    MemoryCompressedConfig,
+    OutputConfig,
+    PerformerConfig,
+    ReassembleConfig,
+)
 from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import SwinConfig
+from model_defs.config import DPTConfig, SwinConfig
 from muggle_convert import Refusal
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.shared.evidence import Source

@@ -8,8 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from model_defs.build import build
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import Swin2Config
+from model_defs.config import DPTConfig, Swin2Config
 from muggle_convert import Refusal, convert
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_swin2 import LAYOUTS

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, ReassembleConfig
-from model_defs.encoder_config import ViTConfig
+from model_defs.config import DPTConfig, ReassembleConfig, ViTConfig
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_vit import LAYOUTS

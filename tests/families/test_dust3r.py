@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ReassembleConfig
-from model_defs.encoder_config import CroCoConfig
+from model_defs.config import CroCoConfig, DPTConfig, FusionConfig, HeadConfig, ReassembleConfig
 from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
@@ -130,7 +129,7 @@ def test_without_a_second_decoder_the_first_serves_both_views(tmp_path: Path) ->
     both.load_state_dict(state | {name.replace("first", "second"): state[name] for name in state if name.startswith("decoder.first")})
     views = torch.randn(2, 1, 3, 32, 48)
     with torch.inference_mode():
-        assert all(torch.equal(one, other) for one, other in zip(model(*views).values(), both(*views).values(), strict=True))
+        assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(model(*views).values(), both(*views).values(), strict=True))
 
 
 def test_a_call_is_read_and_not_run() -> None:

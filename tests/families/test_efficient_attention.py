@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_defs.build import build
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.config import DPTConfig, FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
 from muggle_convert import Refusal, convert, export, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.dpt_hybrid import LAYOUTS

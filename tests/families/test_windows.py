@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_defs.encoder_config import Swin2Config, SwinConfig
+from model_defs.config import Swin2Config, SwinConfig
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.shared.evidence import Source

@@ -1,15 +1,15 @@
-"""A map that is enlarged in bands is the map that is enlarged at once."""
+"""A map that is enlarged in bands is the map that is enlarged at once, with oneDNN and without it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from model_defs import bands
-from model_defs.arithmetic import attention
-from model_defs.bands import enlarged
-from model_defs.patch_embed import Grid
+from model_defs import fast
+from model_defs.config import Grid
 
 SIZES = [
     ((7, 9), (14, 18)),  # doubled
@@ -22,42 +22,48 @@ SIZES = [
 ]
 
 
+@pytest.fixture(autouse=True, params=[True, False], ids=["oneDNN where there is one", "without oneDNN"])
+def inference(request: pytest.FixtureRequest) -> Iterator[None]:
+    with torch.inference_mode(), torch.backends.mkldnn.flags(enabled=request.param):
+        yield
+
+
 @pytest.mark.parametrize("rows", [1, 11, 1 << 20], ids=["smallest bands", "some bands", "one band"])
 @pytest.mark.parametrize("align_corners", [True, False], ids=["corners aligned", "pixels as areas"])
 @pytest.mark.parametrize(("small", "large"), SIZES)
 def test_bands_give_what_the_whole_map_gives(
     small: Grid, large: Grid, align_corners: bool, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bands, "BAND", rows * 4 * large[1] * 5)
-    generator = torch.Generator().manual_seed(1)
-    feature_map = torch.randn(2, 5, *small, generator=generator)
+    monkeypatch.setattr(fast, "BAND", rows * 4 * large[1] * 5)
+    feature_map = torch.randn(2, 5, *small, generator=torch.Generator().manual_seed(1))
     convolution = torch.nn.Conv2d(5, 3, kernel_size=3, padding=1)
-    whole = convolution(F.interpolate(feature_map, size=large, mode="bilinear", align_corners=align_corners)).detach()
-    with torch.inference_mode():
-        torch.testing.assert_close(enlarged(feature_map, large, convolution, align_corners), whole, rtol=1e-5, atol=2e-6)
+    whole = convolution(F.interpolate(feature_map, size=large, mode="bilinear", align_corners=align_corners))
+    torch.testing.assert_close(fast.in_bands(convolution, feature_map, large, align_corners), whole, rtol=1e-5, atol=2e-6)
 
 
 def test_no_band_is_as_large_as_the_map() -> None:
     seen: list[int] = []
 
-    def look(band: torch.Tensor) -> torch.Tensor:
+    def project(band: torch.Tensor) -> torch.Tensor:
         seen.append(band.shape[2])
         return band[:, :1]
 
-    with torch.inference_mode():
-        assert enlarged(torch.zeros(1, 64, 128, 128), (1024, 1024), look, True).shape == (1, 1, 1024, 1024)
+    assert fast.in_bands(project, torch.zeros(1, 64, 128, 128), (1024, 1024), True).shape == (1, 1, 1024, 1024)
     assert max(seen) * 8 < 1024
 
 
-def test_what_torch_makes_by_default_changes_nothing() -> None:
+def test_the_type_and_the_device_that_torch_makes_tensors_of_by_default_change_nothing() -> None:
     feature_map, queries = torch.randn(1, 5, 7, 9), torch.randn(1, 2, 300, 8)
-    with torch.inference_mode():
-        expected = enlarged(feature_map, (14, 18), torch.relu, True), attention(queries, queries, queries)
-        torch.set_default_dtype(torch.float64)
-        try:
-            with torch.device("meta"):
-                found = enlarged(feature_map, (14, 18), torch.relu, True), attention(queries, queries, queries)
-        finally:
-            torch.set_default_dtype(torch.float32)
+
+    def computed() -> tuple[torch.Tensor, torch.Tensor]:
+        return fast.in_bands(torch.relu, feature_map, (14, 18), True), fast.attend(queries, queries, queries)
+
+    expected = computed()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            found = computed()
+    finally:
+        torch.set_default_dtype(torch.float32)
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one, other)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import pytest
 
+from model_defs.config import DINOv2Config, EncoderConfig, FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
 from model_defs.plain_values import ConfigError, from_dict, leaves, to_dict
 from tests.families.test_depth_anything import configuration
 
@@ -45,3 +47,38 @@ def test_a_missing_value_is_not_made_up() -> None:
     del data["fusion"]["widths"]
     with pytest.raises(ConfigError, match=r"config\.fusion lacks 'widths'"):
         from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("path", "default"),
+    [
+        (("image", "size_across"), None),
+        (("fusion", "bias"), True),
+        (("output", "resize"), "bicubic"),
+        (("encoder", "attention"), FullAttentionConfig()),
+    ],
+)
+def test_a_value_with_a_default_may_be_absent(path: tuple[str, str], default: object) -> None:
+    data = to_dict(configuration())
+    del data[path[0]][path[1]]
+    assert getattr(getattr(from_dict(data), path[0]), path[1]) == default
+
+
+def test_every_kind_is_written_down_with_its_values_and_read_back() -> None:
+    for kind in (PerformerConfig(32, 40), MemoryCompressedConfig(3)):
+        assert isinstance(configuration().encoder, DINOv2Config)
+        config = replace(configuration(), encoder=replace(configuration().encoder, attention=kind))  # type: ignore[call-arg]
+        assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_a_new_kind_of_encoder_is_one_dataclass() -> None:
+    @dataclass(frozen=True)
+    class InventedConfig(EncoderConfig):
+        width: int
+        kind: Literal["invented"] = "invented"
+
+    try:
+        config = replace(configuration(), encoder=InventedConfig(8))
+        assert from_dict(to_dict(config)) == config
+    finally:
+        del EncoderConfig.kinds["invented"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import CroCoConfig
+from model_defs.config import CroCoConfig, DPTConfig
 from muggle_convert.draw.diagrams.elements import (
     BOX,
     COLOURS,

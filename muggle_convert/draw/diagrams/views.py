@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from model_defs.encoder_config import CroCoConfig
+from model_defs.config import CroCoConfig
 from muggle_convert.draw.diagrams.elements import (
     BOX,
     COLOURS,

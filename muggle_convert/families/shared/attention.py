@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_defs.encoder_config import (
+from model_defs.config import (
     AttentionConfig,
     FullAttentionConfig,
     MemoryCompressedConfig,

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import EncoderConfig
+from model_defs.config import DPTConfig, EncoderConfig
 from model_defs.plain_values import leaves
 from muggle_convert.families.shared.published import Published
 from muggle_convert.rules import RuleSet, Shape, Table

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from model_defs.config import DPTConfig, FusionResize, HeadConfig, HeadResize, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import EncoderConfig
+from model_defs.config import DPTConfig, EncoderConfig, FusionResize, HeadConfig, HeadResize, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head
 from muggle_convert.families.shared.evidence import Source

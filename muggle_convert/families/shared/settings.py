@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from model_defs.config import DPTConfig, OutputConfig
-from model_defs.encoder_config import BEiTConfig, DINOv2Config, EncoderConfig, HybridConfig, ViTConfig
+from model_defs.config import BEiTConfig, DINOv2Config, DPTConfig, EncoderConfig, HybridConfig, OutputConfig, ViTConfig
 from muggle_convert.checkpoints import shown
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.family import Setting

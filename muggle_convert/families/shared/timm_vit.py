@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from model_defs.config import DPTConfig, ReassembleConfig
-from model_defs.encoder_config import BEiTConfig, ViTConfig
+from model_defs.config import BEiTConfig, DPTConfig, ReassembleConfig, ViTConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.decoder import CLASSIFIER, compose_fusion, compose_head, enlarged, told_readout
 from muggle_convert.families.shared.family import Setting

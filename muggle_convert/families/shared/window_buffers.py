@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from model_defs.encoder_config import Swin2Config, SwinConfig
+from model_defs.config import Swin2Config, SwinConfig
 from model_defs.window_layout import Windows, window_layout
 from muggle_convert.errors import Refusal
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import DINOv2Config
+from model_defs.config import DINOv2Config, DPTConfig
 from muggle_convert.draw.diagrams.measure import Part, measure
 from muggle_convert.identify.read import ReadOptions, read
 from tests.goldens import golden

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from examples.finetune.attention import plugged
-from model_defs.encoder_config import DINOv2Config, MemoryCompressedConfig, PerformerConfig
+from model_defs.config import DINOv2Config, MemoryCompressedConfig, PerformerConfig
 from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.predict.predictor import with_predict
 from tests.configurations import SMALL

@@ -13,7 +13,7 @@ from PIL import Image
 
 from examples.finetune.folders import kitti_below
 from examples.finetune.train import main
-from model_defs.encoder_config import DINOv2Config
+from model_defs.config import DINOv2Config
 from muggle_convert import inspect, load_any_dpt
 from tests.configurations import SMALL
 from tests.same import assert_same

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import HybridConfig
+from model_defs.config import DPTConfig, FusionConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig, ReassembleConfig
 
 KITTI = OutputConfig("metric depth", "relu", scale=0.00006016, shift=0.00579, invert=True)
 NYU = OutputConfig("metric depth", "relu", scale=0.000305, shift=0.1378, invert=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import LeViTConfig
+from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, LeViTConfig, OutputConfig, ReassembleConfig
 
 
 def configuration(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import accumulate
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import NextViTConfig
+from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, NextViTConfig, OutputConfig, ReassembleConfig
 
 
 def configuration(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import (
+from model_defs.config import (
+    DPTConfig,
     HybridConfig,
     MemoryCompressedConfig,
     PerformerConfig,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
-from model_defs.encoder_config import (
+from model_defs.config import (
+    DPTConfig,
     EfficientNetLiteConfig,
+    FusionConfig,
+    HeadConfig,
+    ImageConfig,
+    OutputConfig,
+    ReassembleConfig,
     ResNeXtConfig,
 )
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import Swin2Config, SwinConfig
+from model_defs.config import DPTConfig, Swin2Config, SwinConfig
 from tests.families.swin_files import configuration
 
 SIZES = (8, (2, 2, 4, 2), (1, 2, 2, 4), (16, 32, 64, 128))  # width, depths, heads, widths of the MLPs

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import CroCoConfig, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.dpt import DPT
-from model_defs.dust3r import points
-from model_defs.encoder_config import CroCoConfig
 from model_defs.encoders.croco import rotate, rotation
+from model_defs.networks.dust3r import points
 
 CONFIG = DPTConfig(
     family="dust3r",
@@ -103,14 +102,14 @@ def test_it_compiles_as_one_graph(network: DPT) -> None:
     torch._dynamo.reset()
     pair = views(1, (32, 48), (32, 48))
     with torch.no_grad():
-        compiled = torch.compile(network, backend="aot_eager", fullgraph=True)(*pair)
+        compiled = torch.compile(network, backend="eager", fullgraph=True)(*pair)
         assert all(torch.allclose(compiled[name], maps, atol=1e-4) for name, maps in network(*pair).items())
 
 
 def test_it_is_exported_for_pairs_of_any_number(network: DPT) -> None:
     batch = {0: torch.export.Dim("batch")}
     with torch.no_grad():
-        exported = torch.export.export(network, tuple(views(2, (32, 48), (48, 32))), dynamic_shapes=(batch, batch)).module()
+        exported = torch.export.export(network, tuple(views(2, (32, 48), (48, 32))), dynamic_shapes=(batch, batch), strict=False).module()
         pairs = views(3, (32, 48), (48, 32))
         found = exported(*pairs)
         assert all(torch.allclose(found[name], maps, atol=1e-4) for name, maps in network(*pairs).items())

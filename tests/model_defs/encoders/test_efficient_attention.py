@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from model_defs.encoder_config import AttentionConfig, FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
+from model_defs.config import AttentionConfig, FullAttentionConfig, MemoryCompressedConfig, PerformerConfig
 from model_defs.encoders.efficient_attention import MemoryCompressedAttention, PerformerAttention, random_directions
 from model_defs.encoders.transformer import Attention
 from model_defs.other_attention import with_attention
-from model_defs.posenc import AlignedPositionEncoding
+from model_defs.parts.positions import AlignedPositionEncoding
 from muggle_convert.families import BY_NAME
 from tests.configurations import SMALL
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from model_defs.encoder_config import ResNeXtConfig
+from model_defs.config import ResNeXtConfig
 from model_defs.encoders.resnext import ResNeXt, ResNeXtBlock, ResNeXtStem
 
 CONFIG = ResNeXtConfig(8, (1, 2, 1, 2), (8, 16, 16, 24), (16, 24, 32, 40), 4)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import BEiTConfig
+from model_defs.config import BEiTConfig, DPTConfig
 from muggle_convert.families.shared.family import Transformers
 from muggle_convert.families.shared.transformers.dpt import dpt_config, dpt_layouts
 from muggle_convert.families.shared.transformers.neck import require

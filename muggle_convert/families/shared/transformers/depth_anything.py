@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_defs.config import DPTConfig
-from model_defs.encoder_config import DINOv2Config
+from model_defs.config import DINOv2Config, DPTConfig
 from muggle_convert.families.shared.family import Transformers
 from muggle_convert.families.shared.transformers.neck import (
     FUSION_RULES,

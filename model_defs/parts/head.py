@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.bands import enlarged
-from model_defs.config import HeadConfig, OutputConfig
-from model_defs.fusion import doubled
-from model_defs.patch_embed import Grid
+from model_defs.config import DPTConfig, Grid, HeadConfig, OutputConfig
+from model_defs.parts.fusion import doubled
 
 
 class DepthHead(nn.Module):
     """A convolution, enlarging to the image's size, and a projection to one channel (or as many as a fine-tune predicts)."""
+
+    align_corners = True
 
     def __init__(self, fusion_width: int, config: HeadConfig, output: OutputConfig) -> None:
         super().__init__()
@@ -25,19 +25,26 @@ class DepthHead(nn.Module):
         )
         self.activation = activation(output)
 
-    align_corners = True
-
     def forward(self, path: Tensor, image_size: Grid) -> Tensor:
+        logits = self.proj_1ch(self.enlarged(path, image_size))
+        return self.activation(logits).squeeze(1)  # (B, 1, H, W) -> (B, H, W); more channels stay as they are
+
+    def enlarged(self, path: Tensor, image_size: Grid) -> Tensor:
         feature_map = self.spatial_upsampler(path)
-        prediction: Tensor = self.activation(enlarged(feature_map, self.size(feature_map, image_size), self.proj_1ch, self.align_corners))
-        return prediction.squeeze(1)  # (B, 1, H, W) -> (B, H, W); more channels stay as they are
+        size = self.size(feature_map, image_size)
+        return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=self.align_corners)
+
+    def features(self, path: Tensor, image_size: Grid) -> Tensor:
+        """The activation before the last convolution, which heads for metric depth build on."""
+        return self.proj_1ch[:-1](self.enlarged(path, image_size))
 
     def size(self, feature_map: Tensor, image_size: Grid) -> Grid:
+        """What the map is enlarged to."""
         return image_size
 
 
 class DoublingDepthHead(DepthHead):
-    """The same, doubling the map's sides whatever the image's size is."""
+    """The same, but the map's sides are doubled, whatever the size of the image."""
 
     def size(self, feature_map: Tensor, image_size: Grid) -> Grid:
         return doubled(feature_map)
@@ -96,3 +103,14 @@ def activation(output: OutputConfig) -> nn.Module:
         assert output.scale is not None and output.shift is not None, "checked where the configuration is read"
         return nn.Sequential(last, DepthFromDisparity(output.scale, output.shift))
     return last
+
+
+DEPTH_HEADS: dict[str, type[DepthHead]] = {"to image": DepthHead, "double": DoublingDepthHead, "double unaligned": UnalignedDepthHead}
+
+
+def head(config: DPTConfig, width: int | None = None) -> nn.Module:
+    """The head on a path of this width, which is the fusion's unless something stands between them."""
+    width = width or config.fusion.widths[0]
+    if config.head.kind == "segmentation":
+        return SegmentationHead(width, config.head)
+    return DEPTH_HEADS[config.head.resize](width, config.head, config.output)

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from model_defs.config import Grid
 from model_defs.network import Network
-from model_defs.patch_embed import Grid
 
 
 class DensePoints(nn.Module):
@@ -61,7 +61,7 @@ class DUSt3R(Network):
         return {"pts3d_1": points_one, "conf_1": trust_one, "pts3d_2": points_other, "conf_2": trust_other}
 
     def _encoded(self, first: Tensor, second: Tensor) -> tuple[tuple[Tensor, Grid], tuple[Tensor, Grid]]:
-        """The tokens of each view; together where they are of one size, which is quicker."""
+        """The tokens of each view; views of one size are encoded as one batch."""
         if first.shape != second.shape:
             return self._tokens(first), self._tokens(second)
         tokens, grid = self._tokens(torch.cat([first, second]))

@@ -1,4 +1,6 @@
-"""The convolutional half of DPT's hybrid: stem and three stages of a ResNet with group norm and standardised weights.
+"""DPT's hybrid: a vision transformer whose patches come from the stem and three stages of a ResNet.
+
+The ResNet has group norms and standardised weights.
 
 "Big Transfer (BiT): General Visual Representation Learning", Kolesnikov et al., https://arxiv.org/abs/1912.11370
 "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization", Qiao et al., https://arxiv.org/abs/1903.10520
@@ -10,11 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.arithmetic import convolution
-from model_defs.convolution import HalvingPadding
-from model_defs.encoder_config import HybridConfig
-from model_defs.kept import Kept
-from model_defs.patch_embed import Grid
+from model_defs.config import HYBRID_STRIDE, SCALES, DPTConfig, Grid, HybridConfig
+from model_defs.dpt import HybridDPT
+from model_defs.encoders.efficient_attention import attention
+from model_defs.encoders.vit import ViT
+from model_defs.parts.convolution import HalvingPadding
+from model_defs.parts.fusion import fusion
+from model_defs.parts.head import head
+from model_defs.parts.positions import POSITION_ENCODINGS
+from model_defs.parts.reassemble import REASSEMBLE_TOKENS, Reassemble, ReassembleMap
 
 GROUPS = 32  # of every group norm
 
@@ -26,18 +32,18 @@ class StandardizedConvolution(nn.Conv2d):
         super().__init__(inputs, outputs, kernel_size, stride=stride, padding=kernel_size // 2 if stride == 1 else 0, bias=False)
         self.pad = HalvingPadding(kernel_size) if stride == 2 and kernel_size > 1 else nn.Identity()
         self.norm = nn.GroupNorm(GROUPS, outputs)
-        self.kept = Kept()
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        (weight,) = self.kept(lambda: (self.standardized(),), self.weight)
-        # With a pixel's channels side by side torch's group norm loses three times as much to rounding, and later stages multiply that.
-        return self.norm(convolution(self.pad(feature_map), weight, None, self.stride, self.padding).contiguous())
+        return self.normalized(F.conv2d(self.pad(feature_map), self.standardized(), None, self.stride, self.padding))
 
     def standardized(self) -> Tensor:
-        # The variance of a filter gets lost in half precision.
+        # In half precision the variance of a filter would be lost.
         weight = self.weight.to(torch.promote_types(self.weight.dtype, torch.float32))
-        variance, mean = torch.var_mean(weight, dim=(1, 2, 3), keepdim=True, correction=0)
-        return ((weight - mean) * torch.rsqrt(variance + 1e-8)).to(self.weight.dtype)
+        return F.layer_norm(weight, weight.shape[1:], eps=1e-8).to(self.weight.dtype)
+
+    def normalized(self, feature_map: Tensor) -> Tensor:
+        # Contiguous, for on a map in channels-last order torch's group norm rounds three times as coarsely, and later stages multiply that.
+        return self.norm(feature_map.contiguous())
 
 
 class Bottleneck(nn.Module):
@@ -73,7 +79,7 @@ class ResNetPatchEmbedding(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Grid, list[Tensor]]:
         feature_map = F.relu(self.stem(image), inplace=True)  # (B, 3, H, W) -> (B, C, H / 2, W / 2)
-        # Padded below and on the right; zeros never win, for nothing is below zero after a ReLU.
+        # Padded below and on the right; zeros never win, since nothing is below zero after a ReLU.
         feature_map = F.max_pool2d(F.pad(feature_map, (0, 1, 0, 1)), kernel_size=3, stride=2)  # (B, C, H / 4, W / 4)
         maps = []
         for stage in self.stages:
@@ -83,3 +89,21 @@ class ResNetPatchEmbedding(nn.Module):
         grid = (patches.shape[2], patches.shape[3])
         tokens = patches.flatten(2).transpose(1, 2)  # (B, h * w, C)
         return torch.cat([self.cls_token.expand(tokens.shape[0], -1, -1), tokens], dim=1), grid, maps[:-1]
+
+
+def network(config: DPTConfig, encoder: HybridConfig) -> HybridDPT:
+    # The maps of the first two stages take the place of the first two taps.
+    maps = [ReassembleMap(*widths) for widths in zip(encoder.stage_widths[:2], config.fusion.widths[:2], strict=True)]
+    kind = REASSEMBLE_TOKENS[config.reassemble.readout]
+    rows = zip(config.reassemble.features, config.fusion.widths[2:], SCALES[2:], strict=True)
+    tokens = [kind(encoder.width, features, fusion_width, scale) for features, fusion_width, scale in rows]
+    return HybridDPT(
+        config,
+        patch_embed=ResNetPatchEmbedding(config.image.channels, encoder),
+        posenc=POSITION_ENCODINGS[encoder.positions](encoder.width, encoder.grid),
+        imgencoder=ViT(encoder, attention(encoder.attention)),
+        reassemble=Reassemble([*maps, *tokens]),
+        fusion=fusion(config.fusion),
+        head=head(config),
+        multiple=HYBRID_STRIDE,
+    )

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import SCALES
-from model_defs.patch_embed import Grid
+from model_defs.config import SCALES, DPTConfig, Grid
 
 
 class Reassemble(nn.Module):
     """One part for each scale, finest first."""
 
-    def __init__(self, parts: Sequence[nn.Module]) -> None:
+    def __init__(self, scales: Sequence[nn.Module]) -> None:
         super().__init__()
-        for scale, part in zip(SCALES[: len(parts)], parts, strict=True):  # an encoder with three stages has no map of the fourth scale
-            self.add_module(scale, part)
+        for name, scale in zip(SCALES[: len(scales)], scales, strict=True):  # an encoder with three stages has no map of the fourth scale
+            self.add_module(name, scale)
 
     def forward(self, taps: Sequence[Tensor], grid: Grid) -> list[Tensor]:
-        return [part(tap, grid) for part, tap in zip(self.children(), taps, strict=True)]
+        return [scale(tap, grid) for scale, tap in zip(self.children(), taps, strict=True)]
 
 
 class ReassembleMap(nn.Module):
@@ -36,7 +35,7 @@ class ReassembleMap(nn.Module):
 
 
 class ReassembleTokens(nn.Module):
-    """Tokens, laid out as the grid of patches they came from and resampled to one scale; the class token is passed over."""
+    """Tokens, laid out as the grid of patches they came from and resampled to one scale; the class token is ignored."""
 
     def __init__(self, width: int, features: int, fusion_width: int, scale: str) -> None:
         super().__init__()
@@ -83,6 +82,18 @@ REASSEMBLE_TOKENS: dict[str, type[ReassembleTokens]] = {
     "project": ReassembleTokensProjectingReadout,
     "none": ReassembleTokensWithoutReadout,
 }
+
+
+def reassemble_maps(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
+    """For an encoder that hands over maps of these widths."""
+    return Reassemble([ReassembleMap(*pair) for pair in zip(widths, config.fusion.widths, strict=True)])
+
+
+def reassemble_tokens(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
+    """For an encoder that hands over tokens of these widths."""
+    kind = REASSEMBLE_TOKENS[config.reassemble.readout]
+    rows = zip(widths, config.reassemble.features, config.fusion.widths, SCALES, strict=True)
+    return Reassemble([kind(width, features, fusion_width, scale) for width, features, fusion_width, scale in rows])
 
 
 def _resampling(scale: str, features: int) -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-Grid = tuple[int, int]  # rows and columns of patches
+from model_defs.config import Grid
 
 
 class PatchEmbedding(nn.Module):

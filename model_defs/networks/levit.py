@@ -7,9 +7,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from model_defs.config import Grid, LeViTConfig
 from model_defs.dpt import HierarchicalDPT
-from model_defs.encoder_config import LeViTConfig
-from model_defs.patch_embed import Grid
 
 
 class LeViTDPT(HierarchicalDPT):
@@ -18,8 +17,7 @@ class LeViTDPT(HierarchicalDPT):
     transposed_stem: nn.Module
 
     def decode(self, taps: Sequence[Tensor], grid: Grid) -> Tensor:
-        path: Tensor = self.transposed_stem(super().decode(taps, grid))  # an eighth of the image's sides -> half of them
-        return path
+        return self.transposed_stem(super().decode(taps, grid))  # an eighth of the image's sides -> half of them
 
     def check_size(self, height: int, width: int) -> None:
         encoder = self.config.encoder

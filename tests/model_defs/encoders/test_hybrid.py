@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model_defs.encoders.resnetv2 import StandardizedConvolution
+from model_defs.encoders.hybrid import StandardizedConvolution
 
 
 def test_filters_have_mean_zero_and_deviation_one_when_they_are_applied() -> None:

@@ -1,4 +1,7 @@
-"""From maps of four scales to one: the coarsest is refined and enlarged, the next finer one added, and so on."""
+"""From maps of four scales to one: the coarsest is refined and enlarged, the next finer one is added, and so on.
+
+What comes after a block, such as attention over the frames of a film, is added to the blocks that `make_blocks` returns.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import FusionConfig
-from model_defs.convolution import NormalizedConvolution
-from model_defs.patch_embed import Grid
+from model_defs.config import FusionConfig, Grid
+from model_defs.parts.convolution import NormalizedConvolution
 
 
 class ResidualConvolution(nn.Module):
@@ -23,24 +25,22 @@ class ResidualConvolution(nn.Module):
         return feature_map + self.resconv_seq(feature_map)
 
 
+class Enlarge(nn.Module):
+    """Bilinear, with the corners of both maps on each other."""
+
+    def forward(self, feature_map: Tensor, size: Grid) -> Tensor:
+        return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=True)
+
+
 class RefineEnlargeProject(nn.Sequential):
-    """A residual unit, enlarging, and a convolution over each pixel's channels to the width of the next finer block."""
+    """A residual unit, enlarging, and a projection of each pixel to the width of the next finer block."""
 
     def __init__(self, width: int, next_width: int, config: FusionConfig) -> None:
         super().__init__(ResidualConvolution(width, config), Enlarge(), nn.Conv2d(width, next_width, kernel_size=1))
 
     def forward(self, feature_map: Tensor, size: Grid) -> Tensor:  # type: ignore[override]  # one more argument than a sequence takes
         refine, enlarge, project = self
-        # Projecting first gives the same: enlarging mixes pixels with weights that add up to one, projecting mixes channels.
-        enlarged: Tensor = enlarge(project(refine(feature_map)), size)
-        return enlarged
-
-
-class Enlarge(nn.Module):
-    """Bilinear, with the corners of both maps on each other."""
-
-    def forward(self, feature_map: Tensor, size: Grid) -> Tensor:
-        return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=True)
+        return project(enlarge(refine(feature_map), size))
 
 
 class TopFusionBlock(nn.Module):
@@ -51,8 +51,7 @@ class TopFusionBlock(nn.Module):
         self.scale_proj_seq = scale_proj_seq
 
     def forward(self, feature_map: Tensor, size: Grid) -> Tensor:
-        enlarged: Tensor = self.scale_proj_seq(feature_map, size)
-        return enlarged
+        return self.scale_proj_seq(feature_map, size)
 
 
 class FusionBlock(nn.Module):
@@ -64,12 +63,11 @@ class FusionBlock(nn.Module):
         self.scale_proj_seq = scale_proj_seq
 
     def forward(self, feature_map: Tensor, path: Tensor, size: Grid) -> Tensor:
-        enlarged: Tensor = self.scale_proj_seq(path + self.conv_reassembly(feature_map), size)
-        return enlarged
+        return self.scale_proj_seq(path + self.conv_reassembly(feature_map), size)
 
 
 class Fusion(nn.Module):
-    """All blocks, finest first, run from the coarsest on; each path is brought to the size of the next finer map."""
+    """Blocks, finest first, that run from the coarsest on; each path is brought to the size of the next finer map."""
 
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
@@ -82,15 +80,24 @@ class Fusion(nn.Module):
         return [*map(FusionBlock, units, finer), TopFusionBlock(coarsest)]
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        sizes = [doubled(maps[0]), *self.sizes(maps)]  # of the path that leaves each block
-        path: Tensor = self.blocks[-1](maps[-1], sizes[-1])
+        """The finest path, twice as large as the finest map."""
+        return self.paths(maps)[0]
+
+    def paths(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """What leaves every block, finest first."""
+        sizes = [doubled(maps[0]), *self.sizes(maps)]
+        paths = [self.blocks[-1](maps[-1], sizes[-1])]
         for number in reversed(range(len(maps) - 1)):
-            path = self.blocks[number](maps[number], path, sizes[number])
-        return path
+            paths.insert(0, self.blocks[number](maps[number], self.fitted(paths[0], maps[number]), sizes[number]))
+        return paths
 
     def sizes(self, maps: Sequence[Tensor]) -> list[Grid]:
-        """What the paths that leave every block but the finest are enlarged to."""
+        """What the paths of all blocks but the finest are enlarged to."""
         return [(finer.shape[2], finer.shape[3]) for finer in maps[:-1]]
+
+    def fitted(self, path: Tensor, feature_map: Tensor) -> Tensor:
+        """The path as the map it joins needs it."""
+        return path
 
 
 class DoublingFusion(Fusion):
@@ -101,17 +108,17 @@ class DoublingFusion(Fusion):
 
 
 class CroppingFusion(DoublingFusion):
-    """Each path is doubled, and loses the last row or column where the next map has an odd number of them."""
+    """Each path is doubled, and loses its last row or column where the next map has an odd number of them."""
 
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        path: Tensor = self.blocks[-1](maps[-1], doubled(maps[-1]))
-        for number in reversed(range(len(maps) - 1)):
-            feature_map = maps[number]
-            path = self.blocks[number](feature_map, path[..., : feature_map.shape[2], : feature_map.shape[3]], doubled(feature_map))
-        return path
+    def fitted(self, path: Tensor, feature_map: Tensor) -> Tensor:
+        return path[..., : feature_map.shape[2], : feature_map.shape[3]]
 
 
 FUSIONS: dict[str, type[Fusion]] = {"to next": Fusion, "double": DoublingFusion, "double and crop": CroppingFusion}
+
+
+def fusion(config: FusionConfig) -> Fusion:
+    return FUSIONS[config.resize](config)
 
 
 def doubled(feature_map: Tensor) -> Grid:

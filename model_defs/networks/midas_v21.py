@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import FusionConfig
-from model_defs.fusion import DoublingFusion, Enlarge, FusionBlock, ResidualConvolution, TopFusionBlock
-from model_defs.patch_embed import Grid
+from model_defs.config import FusionConfig, Grid
+from model_defs.parts.fusion import DoublingFusion, Enlarge, FusionBlock, ResidualConvolution, TopFusionBlock
 
 
 class RectifiedResidualConvolution(ResidualConvolution):
@@ -27,8 +26,7 @@ class RefineEnlarge(nn.Sequential):
 
     def forward(self, feature_map: Tensor, size: Grid) -> Tensor:  # type: ignore[override]  # one more argument than a sequence takes
         refine, enlarge = self
-        enlarged: Tensor = enlarge(refine(feature_map), size)
-        return enlarged
+        return enlarge(refine(feature_map), size)
 
 
 class MidasV21Fusion(DoublingFusion):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.patch_embed import Grid
+from model_defs.config import Grid
 
 
 class PositionEncoding(nn.Module):

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from model_defs.config import Grid
 from model_defs.dpt import HierarchicalDPT
-from model_defs.patch_embed import Grid
 
 RESOLVED = 2.0**20  # products of larger queries and keys differ by more than the whole numbers single precision can count
 
 
 class NextViTDPT(HierarchicalDPT):
-    """No norm bounds what goes into Next-ViT's attention, and a network may let its maps grow from block to block."""
+    """No norm bounds what goes into Next-ViT's attention, and maps may grow from block to block."""
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         maps, grid = super().encode(image)
@@ -25,7 +25,7 @@ class NextViTDPT(HierarchicalDPT):
         return maps, grid
 
 
-def _in_double_precision(part: nn.Module, value: Tensor) -> Tensor:
-    state = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in part.state_dict(keep_vars=True).items()}
-    result: Tensor = functional_call(part, state, (value,))
+def _in_double_precision(module: nn.Module, value: Tensor) -> Tensor:
+    state = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in module.state_dict(keep_vars=True).items()}
+    result: Tensor = functional_call(module, state, (value,))
     return result

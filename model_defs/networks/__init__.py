@@ -1,0 +1,1 @@
+"""Networks that are put together in another way than the paper's."""
