@@ -18,7 +18,11 @@ class Predictor(Protocol):
 
 
 class Network(nn.Module):
-    """Parts in the order they run. A kind of network says which it has; `build` says what they are."""
+    """A torch module whose parts stand in the order they run, and whose tensors have the names of the file.
+
+        model(batch)          # (B, 3, H, W), normalised as config.image says -> (B, H, W), or a dictionary by the names of `outputs`
+        model.config          # the frozen configuration
+    """
 
     inputs: tuple[str, ...] = ("image",)  # what `forward` takes
     outputs: tuple[str, ...] = ("depth",)  # what it returns: one tensor, or a dictionary of several by these names
@@ -32,7 +36,7 @@ class Network(nn.Module):
             self.add_module(name, part)
 
     def check(self, image: Tensor) -> None:
-        """A sentence, not a crash five layers down."""
+        """ValueError, with one sentence, where an input is not what the network takes."""
         expected = self.config.image
         if not isinstance(image, Tensor):
             raise ValueError(f"expected a tensor, got {type(image).__name__}; torch.as_tensor(image) makes one of an array")
@@ -58,11 +62,23 @@ class Network(nn.Module):
             )
 
     def predict(self, *pictures: Any, **options: Any) -> Any:
-        """Predictions at the size of the pictures themselves, by the predictor that the network was loaded with."""
+        """What the network sees in whole pictures, brought back to their own size; only a loaded network can do this.
+
+            depth = model.predict("photo.jpg")                 # (height, width), float32
+            several = model.predict(["one.jpg", "two.jpg"])    # a list
+            finer = model.predict("photo.jpg", size=756)       # the network sees more pixels than in training
+            left, right = model.predict("left.jpg", "right.jpg")  # DUSt3R: a View of each
+
+        A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. `config.output` says what the numbers are. A
+        segmentation model gives the number of the best class for each pixel, other models with several channels (height, width, channels).
+        """
         return self._loaded_predictor().predict(self, *pictures, **options)
 
     def to_metres(self, *predictions: Any, **options: Any) -> Any:
-        """Predictions in metres, by the predictor that the network was loaded with."""
+        """A prediction in metres: as it is from a metric model, from a relative one by two or more known distances.
+
+            metres = model.to_metres(depth, {(120, 340): 1.5, (600, 80): 8.0})  # by pixel (x, y), from the top left corner
+        """
         return self._loaded_predictor().to_metres(self, *predictions, **options)
 
     def _loaded_predictor(self) -> Predictor:
