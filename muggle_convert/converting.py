@@ -36,6 +36,9 @@ def convert(
 ) -> Report:
     """Write a checkpoint of any known family as one safetensors file in the model's own names.
 
+        report = convert("dpt_hybrid-midas-501f0c75.pt", "hybrid.safetensors")
+        report.plan.counts()  # how many tensors were renamed, split or joined, dropped
+
     Most keywords are options of the command line. `overrides` are the settings of `--set`, `drops` the templates of `--drop`; `revision` and
     `filename` select a file of a repository on the Hub; `sync=False` leaves it to the system when the file reaches the disk.
     """

@@ -23,9 +23,13 @@ def load_any_dpt(
 ) -> Network:
     """A network in evaluation mode, from a checkpoint in any layout known here, original or converted.
 
+        model = load_any_dpt("hybrid.safetensors")
+        model = load_any_dpt("latest.pth", family="depth_anything_v2", max_depth=20, state="ema")
+
     The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), or `zoo:NAME`. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
-    The network computes in the file's own element type, or in the widest one if the file mixes several.
+    The network computes in the file's own element type, or in the widest one if the file mixes several. `model_defs.fast.freeze(model)`
+    makes convolutional networks a little faster still: their weights are constants from then on.
     """
     options = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
     return load(read(path_or_repo, options))

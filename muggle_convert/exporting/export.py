@@ -57,6 +57,9 @@ def export(
 ) -> Exported:
     """Write `source` as the original code reads it (`to="original"`, a file) or as transformers does (`to="transformers"`, a folder).
 
+        export("hybrid.safetensors", "back.pth", keeper="dpt_hybrid-midas-501f0c75.pt")
+        export("hybrid.safetensors", "hybrid-hf", to="transformers")
+
     Tensors that the network never reads come from the converted file if it kept them, otherwise from `keeper`, another checkpoint;
     otherwise they are zeros, which the original layout gets only with `fill_unused`. The other keywords are those of `convert`; with a
     `keeper`, `state` applies to that, as a converted file holds only one state.

@@ -95,6 +95,8 @@ def push(
 ) -> Pushed:
     """Put a checkpoint on the Hub, converted first if it is not yet.
 
+        push("hybrid.safetensors", "user/hybrid", licence="mit", private=True)
+
     `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. The other keywords are named as in `hf upload`:
     `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote.
     """

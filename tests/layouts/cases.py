@@ -11,7 +11,8 @@ from torch import Tensor
 
 from muggle_convert import convert, load_any_dpt
 from muggle_convert.families import BY_NAME
-from tests.configurations import SMALL, Small
+from tests.configurations import SMALL
+from tests.families.small import Small
 from tests.originals import save_original
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from model_defs.dpt import DPT
-from tests.configurations import SMALL, Small
+from tests.configurations import SMALL
+from tests.families.small import Small
 
 SIZES = [(0, 64), (1, 1), (7, 9), (16, 16), (32, 32), (28, 42), (36, 44), (32, 96), (64, 80), (128, 128)]
 

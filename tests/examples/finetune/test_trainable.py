@@ -11,7 +11,8 @@ from examples.finetune.run import Recipe, Run
 from examples.finetune.trainable import adam, batch_norms, to_training, trainable
 from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.predict.predictor import with_predict
-from tests.configurations import SMALL, Small
+from tests.configurations import SMALL
+from tests.families.small import Small
 from tests.goldens import golden
 from tests.same import assert_same
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from model_defs.config import DINOv2Config, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from tests.families.small import BLOCKS, RELATIVE, TAPPED, Small, Variant, config_of
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -42,4 +44,20 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
     "another grid": lambda: configuration(grid=5),
     "four input channels": lambda: configuration(channels=4),
     "V1": lambda: configuration(family="depth_anything_v1", taps=(8, 9, 10, 11)),
+}
+
+ROWS = {f"Depth-Anything, {name}": Variant(make, told={"family": make().family}) for name, make in VARIANTS.items()}
+
+DINOV2 = DINOv2Config(64, 4, 1, "gelu", 128, 14, (3, 3), BLOCKS)
+DEPTH_ANYTHING = {
+    "reassemble": ReassembleConfig((8, 12, 16, 20), "ignore"),
+    "head": HeadConfig("depth", 8, 6, 1, "to image"),
+    "image": ImageConfig(3, 42, True, "at least", 14, *IMAGENET),
+    "output": replace(RELATIVE, resize="bilinear aligned"),
+}
+
+SMALL = {
+    "depth_anything_v1": Small(config_of("depth_anything_v1", DINOV2, 42, **DEPTH_ANYTHING), 42, 56),
+    "depth_anything_v2": Small(config_of("depth_anything_v2", DINOV2, 42, **DEPTH_ANYTHING), 42, 56, TAPPED),
+    "depth_anything_v2, gated": Small(config_of("depth_anything_v2", replace(DINOV2, mlp="swiglu"), 42, **DEPTH_ANYTHING), 42, 42, TAPPED),
 }

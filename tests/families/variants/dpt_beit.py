@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model_defs.config import BEiTConfig, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from tests.families.small import BLOCKS, FROM_TOKENS, TAPPED, Small, Variant, config_of
 
 
 def configuration(
@@ -39,4 +40,11 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
     "batch norm": lambda: configuration(batch_norm=True),
     "four input channels": lambda: configuration(channels=4),
     "three output channels": lambda: configuration(outputs=3),
+}
+
+ROWS = {f"BEiT, {name}": Variant(make) for name, make in VARIANTS.items()}
+
+
+SMALL = {
+    "dpt_beit": Small(config_of("dpt_beit", BEiTConfig(64, 4, 2, 128, 16, (3, 3), BLOCKS), 48, reassemble=FROM_TOKENS), 48, 64, TAPPED),
 }

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig, ReassembleConfig
+from tests.families.small import FROM_FEWER_TOKENS, Small, Variant, config_of
 
 KITTI = OutputConfig("metric depth", "relu", scale=0.00006016, shift=0.00579, invert=True)
 NYU = OutputConfig("metric depth", "relu", scale=0.000305, shift=0.1378, invert=True)
@@ -56,4 +57,12 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
     "four input channels": lambda: configuration(channels=4),
     "three output channels": lambda: configuration(outputs=3),
     "segmentation": lambda: segmentation(),
+}
+
+ROWS = {f"hybrid, {name}": Variant(make, "original" if make().head.kind == "depth" else "segmentation") for name, make in VARIANTS.items()}
+
+HYBRID = HybridConfig(32, (128, 128, 256), (1, 2, 1), 64, 4, 1, 128, (3, 3), (1, 3))
+
+SMALL = {
+    "dpt_hybrid": Small(config_of("dpt_hybrid", HYBRID, 48, reassemble=FROM_FEWER_TOKENS), 48, 64, {"taps": "1,3"}),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, LeViTConfig, OutputConfig, ReassembleConfig
+from tests.families.small import HALVES, WIDTHS, Small, Variant, config_of
 
 
 def configuration(
@@ -55,4 +56,36 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
     "four input channels": lambda: configuration(channels=4),
     "three output channels": lambda: configuration(outputs=3),
     "fewer blocks": lambda: configuration(depths=(1, 2, 1), taps=(0, 3, 5)),
+}
+
+ROWS = {f"LeViT, {name}": Variant(make) for name, make in VARIANTS.items()}
+
+
+SMALL = {
+    "dpt_levit": Small(
+        config_of(
+            "dpt_levit",
+            LeViTConfig(
+                stem_widths=(4, 8, 12, 16),
+                side=8,
+                widths=(16, 24, 32),
+                depths=(4, 4, 1),
+                heads=(1, 2, 2),
+                key_widths=(8, 8, 8),
+                value_widths=(16, 16, 16),
+                mlp_widths=(32, 48, 64),
+                shrinking_heads=(2, 2),
+                shrinking_key_widths=(8, 8),
+                shrinking_value_widths=(32, 32),
+                shrinking_mlp_widths=(48, 64),
+                taps=(1, 5, 10),
+                transposed_stem_widths=(6, 4),
+            ),
+            128,
+            fusion=FusionConfig(WIDTHS[:3], "to next"),
+            image=ImageConfig(3, 128, False, "closest", 16, *HALVES),
+        ),
+        128,
+        128,
+    ),
 }

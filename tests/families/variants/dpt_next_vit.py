@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import accumulate
 
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, NextViTConfig, OutputConfig, ReassembleConfig
+from tests.families.small import Small, Variant, config_of
 
 
 def configuration(
@@ -57,4 +58,30 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
     "batch norm": lambda: configuration(batch_norm=True),
     "four input channels": lambda: configuration(channels=4),
     "three output channels": lambda: configuration(outputs=3),
+}
+
+ROWS = {f"Next-ViT, {name}": Variant(make) for name, make in VARIANTS.items()}
+
+
+SMALL = {
+    "dpt_next_vit": Small(
+        config_of(
+            "dpt_next_vit",
+            NextViTConfig(
+                stem_widths=(8, 8, 8, 16),
+                depths=(1, 2, 2, 2),
+                transformers=(2, 4, 6),
+                widths=(32, 32, 32, 32),
+                mlp_widths=(64, 64, 64, 64),
+                transformer_widths=(0, 64, 64, 64),
+                attention_widths=(0, 32, 32, 32),
+                transformer_mlp_widths=(0, 96, 96, 96),
+                head_width=32,
+                reductions=(8, 4, 2, 1),
+            ),
+            384,
+        ),
+        64,
+        96,
+    ),
 }

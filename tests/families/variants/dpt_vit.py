@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig, ViTConfig
+from tests.families.small import BLOCKS, FROM_TOKENS, TAPPED, WIDTHS, Small, Variant, config_of
 
 RELATIVE = OutputConfig("relative inverse depth", "relu")
 CLASSES = OutputConfig("classes", "none")
@@ -56,4 +57,18 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
     "three output channels": lambda: configuration(outputs=3),
     "segmentation": lambda: segmentation(),
     "segmentation of one class": lambda: segmentation(classes=1),
+}
+
+ROWS = {f"ViT, {name}": Variant(make, "original" if make().head.kind == "depth" else "segmentation") for name, make in VARIANTS.items()}
+
+VIT = ViTConfig(64, 4, 1, 128, 16, (3, 3), BLOCKS)
+SEGMENTATION = {
+    "fusion": FusionConfig(WIDTHS, "to next", batch_norm=True, bias=False),
+    "head": HeadConfig("segmentation", 8, 8, 5, "double"),
+    "output": OutputConfig("classes", "none"),
+}
+
+SMALL = {
+    "dpt_vit": Small(config_of("dpt_vit", VIT, 48, reassemble=FROM_TOKENS), 48, 64, TAPPED),
+    "dpt_vit, segmentation": Small(config_of("dpt_vit", VIT, 480, reassemble=FROM_TOKENS, **SEGMENTATION), 48, 64, TAPPED, "segmentation"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model_defs.config import CroCoConfig, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from tests.families.small import Variant
 
 
 def configuration(width: int = 64, decoder_width: int = 64, depth: int = 2, decoder_depth: int = 4, two_decoders: bool = True) -> DPTConfig:
@@ -27,3 +28,5 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
     "a wide encoder": lambda: configuration(width=192),
     "a wide and deep decoder": lambda: configuration(decoder_width=128, decoder_depth=16),
 }
+
+ROWS = {f"DUSt3R, {name}": Variant(make) for name, make in VARIANTS.items()}

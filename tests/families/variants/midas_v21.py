@@ -14,6 +14,7 @@ from model_defs.config import (
     ReassembleConfig,
     ResNeXtConfig,
 )
+from tests.families.small import WIDTHS, Small, Variant, config_of
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALVES = (0.5, 0.5, 0.5, 0.5), (0.5, 0.5, 0.5, 0.5)
@@ -76,4 +77,37 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
     "small, fusion of one width": lambda: small(fusion_widths=(8, 8, 8, 8)),
     "small, four input channels": lambda: small(channels=4),
     "small, normals": lambda: small(outputs=3),
+}
+
+ROWS = {f"MiDaS v2.1, {name}": Variant(make) for name, make in VARIANTS.items()}
+
+MIDAS_V21 = {
+    "fusion": FusionConfig(WIDTHS, "double"),
+    "head": HeadConfig("depth", 8, 6, 1, "double unaligned"),
+}
+
+SMALL = {
+    "midas_v21": Small(
+        config_of(
+            "midas_v21",
+            ResNeXtConfig(8, (1, 2, 1, 2), (8, 16, 16, 24), (16, 24, 32, 40), 4),
+            384,
+            image=ImageConfig(3, 384, True, "at most", 32, *IMAGENET),
+            **MIDAS_V21,
+        ),
+        64,
+        96,
+    ),
+    "midas_v21_small": Small(
+        config_of(
+            "midas_v21_small",
+            EfficientNetLiteConfig(
+                8, (1, 2, 1, 1, 2, 1, 1), (8, 8, 12, 16, 20, 24, 32), (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1), 6, (1, 2, 4, 6)
+            ),
+            256,
+            **{**MIDAS_V21, "fusion": FusionConfig((4, 8, 16, 32), "double"), "image": ImageConfig(3, 256, True, "at most", 32, *IMAGENET)},
+        ),
+        64,
+        96,
+    ),
 }
