@@ -32,7 +32,7 @@ from tests.hostile.fuzzing import Fuzzer
 from tests.hostile.mutate import Damaged
 
 REGRESSIONS = Path(__file__).with_name("regressions")
-EVERY_TIME = 1500
+EVERY_TIME = 750
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,18 @@ import torch
 from model_defs import fast
 from tests.configurations import SMALL
 
+_FIRST = {small.config.encoder.kind: name for name, small in reversed(SMALL.items())}  # one of each kind of encoder is enough by default
+of_every_network = pytest.mark.parametrize(
+    "name", [name if name in _FIRST.values() else pytest.param(name, marks=pytest.mark.full) for name in SMALL]
+)
+
 
 @pytest.fixture(autouse=True)
 def nothing_compiled_before() -> None:
     torch._dynamo.reset()
 
 
-@pytest.mark.parametrize("name", SMALL)
+@of_every_network
 @pytest.mark.parametrize("backend", ["eager", *(pytest.param(name, marks=pytest.mark.full) for name in ("aot_eager", "inductor"))])
 def test_a_network_compiles_as_one_graph(name: str, backend: str) -> None:
     network, images = SMALL[name].network(), SMALL[name].images()
@@ -23,7 +28,7 @@ def test_a_network_compiles_as_one_graph(name: str, backend: str) -> None:
         torch.testing.assert_close(torch.compile(network, backend=backend, fullgraph=True)(images), network(images), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@of_every_network
 def test_a_network_is_exported_for_batches_of_any_size_with_torchs_own_operators(name: str) -> None:
     network, images = SMALL[name].network(), SMALL[name].images(3)
     fast.install(network)

@@ -128,5 +128,5 @@ def test_a_tuned_file_is_tuned_again_like_any(original: Path, tmp_path: Path) ->
 def test_the_original_layout_has_no_place_for_another_attention(original: Path, tmp_path: Path) -> None:
     model, changes = learned(original, "performer")
     save(model, read(original), "some steps", changes, tmp_path / "tuned.safetensors")
-    with pytest.raises(Refusal, match=r"attn\.queries\.weight, for which the original layout of depth_anything_v2 has no place"):
+    with pytest.raises(Refusal, match=r"attn\.directions, for which the original layout of depth_anything_v2 has no place"):
         export(tmp_path / "tuned.safetensors", tmp_path / "back.pth", to="original")
