@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muggle_convert.cli.device import to_device
-from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.cli.options import device_option, reading_options, size_option, to_device
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
 from muggle_convert.outputs import FORMATS
@@ -32,12 +31,12 @@ FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 @click.option("--side-by-side", is_flag=True, help="Put the picture beside its depth.")
 @click.option("--compare", "compared", metavar="MODEL", multiple=True, help="Draw what this other model predicts too, and the difference.")
 @click.option("--no-legend", is_flag=True, help="Nothing but the colours, at the size of the picture.")
-@click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training.")
+@size_option
 @click.option("--known", metavar="X,Y=METRES", multiple=True, help="How far away a pixel is; two or more turn relative depth into metres.")
 @click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply; by default {FIELD_OF_VIEW:g}.")
 @click.option("--confidence", type=float, help=f"Leave out less trusted points of two views, for ply; by default {CONFIDENCE:g}.")
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
-@click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
+@device_option
 @click.option("--force", is_flag=True, help="Predict again and replace existing files.")
 def command(
     inputs: tuple[Path, ...],
@@ -58,6 +57,7 @@ def command(
     """
     from muggle_convert.cli.depth_pair import pair
     from muggle_convert.cli.depth_progress import Progress
+    from muggle_convert.identify.read import ReadOptions, read
     from muggle_convert.predict.jobs import plan_jobs
     from muggle_convert.predict.recipe import record_recipe, refuse_other_recipe
 
@@ -85,7 +85,7 @@ def command(
         raise Refusal(f"{out} exists; predict it again with --force.")
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
-            matches = _matches(compare, **more)
+            matches = [read(more["model"], ReadOptions(**more["reading"])), *map(read, compared)]
             recipe = _recipe(form, matches, distances, fov, fps, **more)
             if is_folder:
                 refuse_other_recipe(out, len(jobs) - len(left), recipe)
@@ -104,22 +104,6 @@ def command(
         sys.exit(130)
     progress.summarise(out)
     sys.exit(1 if progress.failures else 0)
-
-
-def _matches(
-    compare: str | None,
-    *,
-    model: str,
-    family: str | None,
-    settings: tuple[str, ...],
-    state: str | None,
-    drops: tuple[str, ...],
-    **more: Any,
-) -> list[Match]:
-    from muggle_convert.identify.read import ReadOptions, read
-
-    matched = read(model, ReadOptions(family=family, overrides=parse_settings(settings), state=state, drops=drops))
-    return [matched, read(compare)] if compare else [matched]
 
 
 def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Recipe:

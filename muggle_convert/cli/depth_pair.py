@@ -8,27 +8,15 @@ from typing import Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.device import to_device
-from muggle_convert.cli.options import parse_settings
+from muggle_convert.cli.options import to_device
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import check_folder_of
 
 
-def pair(
-    inputs: tuple[Path, ...],
-    out: Path,
-    confidence: float,
-    force: bool,
-    *,
-    model: str,
-    family: str | None,
-    settings: tuple[str, ...],
-    state: str | None,
-    drops: tuple[str, ...],
-    **more: Any,
-) -> None:
+def pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *, model: str, reading: dict[str, Any], **more: Any) -> None:
+    from muggle_convert.building import load
     from muggle_convert.files.atomic import replacing
-    from muggle_convert.loading import load_any_dpt
+    from muggle_convert.identify.read import ReadOptions, read
     from muggle_convert.predict.views import write_pair
 
     if out.exists() and not force:
@@ -36,7 +24,7 @@ def pair(
     check_folder_of(out)
     if out.resolve() in {path.resolve() for path in inputs}:
         raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
-    network = to_device(load_any_dpt(model, family, state=state, drops=drops, **parse_settings(settings)), more["device"])
+    network = to_device(load(read(model, ReadOptions(**reading))), more["device"])
     if len(network.inputs) != 2:
         raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
     if unused := [option for option in ("side_by_side", "compare") if more[option]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +27,6 @@ def command(context: click.Context, is_long: bool, as_json: bool) -> None:
     from muggle_convert.hub.zoo import entries
 
     if as_json:
-        import json
-        from dataclasses import asdict
-
         rows = [{key: value for key, value in asdict(entry).items() if value is not None} for entry in entries()]
         click.echo(json.dumps(rows, indent=1))
     elif is_long:
@@ -43,7 +42,7 @@ def _show(entries: list[Entry]) -> None:
     """Names and licences are never broken across lines."""
     from rich.table import Table
 
-    from muggle_convert.cli.tables import console, print_table
+    from muggle_convert.cli.terminal import console, print_table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for title in ("name", "size", "licence"):
@@ -97,14 +96,11 @@ def _copy(entry: Entry, target: Path) -> None:
 
 
 def _download(url: str, target: Path, size: int | None, hash_prefix: str | None) -> None:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
+    from muggle_convert.cli.terminal import progress_bar
     from muggle_convert.hub.download import download
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(target.name, total=size)
         download(url, target, size, hash_prefix, lambda done, whole: bar.update(task, completed=done, total=whole))
