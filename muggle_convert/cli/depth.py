@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from muggle_convert.checkpoints import printable
 from muggle_convert.cli.options import device_option, reading_options, size_option, to_device
 from muggle_convert.errors import Refusal
-from muggle_convert.files.target import make_folder
+from muggle_convert.files.target import check_folder_of, make_folder
 from muggle_convert.outputs import FORMATS
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ def command(
     Finished files are kept, so an interrupted run resumes. Pictures that fail are listed at the end. A model of two views turns two
     pictures into one file of points: -o POINTS.ply.
     """
-    from muggle_convert.cli.depth_pair import pair
     from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.identify.read import ReadOptions, read
     from muggle_convert.predict.jobs import plan_jobs
@@ -73,7 +73,7 @@ def command(
     if form == "ply" and len(inputs) == 2 and out.suffix.lower() == ".ply" and not out.is_dir():
         if fov or distances:
             raise Refusal("--fov and --known are for pictures seen one at a time, and two views need neither; leave them out.")
-        return pair(inputs, out, CONFIDENCE if confidence is None else confidence, force, compare=compare, **more)
+        return _pair(inputs, out, CONFIDENCE if confidence is None else confidence, force, compare=compare, **more)
     if confidence is not None:
         raise Refusal("--confidence is for two views: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
     jobs = plan_jobs(inputs, out, FORMATS[form])
@@ -104,6 +104,29 @@ def command(
         sys.exit(130)
     progress.summarise(out)
     sys.exit(1 if progress.failures else 0)
+
+
+def _pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *, model: str, reading: dict[str, Any], **more: Any) -> None:
+    """One file of points, from a model that sees two pictures together."""
+    from muggle_convert.building import load
+    from muggle_convert.files.atomic import replacing
+    from muggle_convert.identify.read import ReadOptions, read
+    from muggle_convert.predict.views import write_pair
+
+    if out.exists() and not force:
+        raise Refusal(f"{printable(out)} exists; predict it again with --force.")
+    check_folder_of(out)
+    if out.resolve() in {path.resolve() for path in inputs}:
+        raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
+    network = to_device(load(read(model, ReadOptions(**reading))), more["device"])
+    if len(network.inputs) != 2:
+        raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
+    if unused := [option for option in ("side_by_side", "compare") if more[option]]:
+        raise Refusal(f"--{unused[0].replace('_', '-')} draws pictures, and two views become points; leave it out.")
+    views = network.predict(inputs[0], inputs[1], more["size"])
+    with replacing(out) as part, open(part, "wb") as file:
+        count = write_pair(file, views, confidence)
+    click.echo(f"{count:,} points of two views, in {printable(out)}")
 
 
 def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Recipe:

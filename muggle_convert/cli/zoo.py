@@ -63,6 +63,8 @@ def _show(entries: list[Entry]) -> None:
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
     """Fetch the checkpoint NAME, resuming an interrupted download."""
+    from muggle_convert.files.atomic import replacing
+    from muggle_convert.hub.locate import cached
     from muggle_convert.hub.zoo import entry as find
 
     entry = find(name)
@@ -73,7 +75,9 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
     if target.exists() and not force:
         click.echo(f"{target} is there already; --force fetches it again")
     elif entry.repository is not None:
-        _copy(entry, target)
+        source = cached(entry)
+        with replacing(target) as partial:
+            shutil.copyfile(source, partial)  # a copy, as the Hub's cache keeps its own
     else:
         _download(entry.url or "", target, entry.size, entry.hash_prefix)
     click.echo(str(target))
@@ -83,16 +87,6 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
         licence = entry.licence if entry.licence != "unknown" else None
         report = convert(target, target.with_suffix(".safetensors"), family=entry.family, licence=licence, force=force)
         click.echo(str(report.target))
-
-
-def _copy(entry: Entry, target: Path) -> None:
-    """A copy of the file in the Hub's cache, which keeps its own."""
-    from muggle_convert.files.atomic import replacing
-    from muggle_convert.hub.locate import cached
-
-    source = cached(entry)
-    with replacing(target) as partial:
-        shutil.copyfile(source, partial)
 
 
 def _download(url: str, target: Path, size: int | None, hash_prefix: str | None) -> None:

@@ -13,25 +13,17 @@ from muggle_convert.errors import Refusal
 from muggle_convert.outputs import Prediction, kind_of
 
 
-def bare_panel(prediction: Prediction, output: OutputConfig, scale: Scale | None = None) -> Panel:
-    """The prediction in colours and nothing else."""
+def panel(prediction: Prediction, output: OutputConfig, title: str = "", scale: Scale | None = None, legend: bool = True) -> Panel:
+    """The prediction in colours; the legend says what they mean where they tell near from far."""
     kind = kind_of(output)
     if kind.has_classes:
-        return Panel(colours.classes(prediction))
+        return Panel(colours.classes(prediction), title)
     if kind.distance is None:
         raise Refusal(
             f"this model predicts {prediction.shape[2]} numbers for each pixel, which cannot be shown as colours; keep them as numbers."
         )
-    return Panel((scale or scale_of(prediction, kind.distance)).paint(prediction))
-
-
-def panel_with_legend(prediction: Prediction, output: OutputConfig, title: str = "", scale: Scale | None = None) -> Panel:
-    """The prediction in colours, with what the colours mean where they tell near from far."""
-    kind = kind_of(output)
-    if kind.distance is None:
-        return Panel(bare_panel(prediction, output).picture, title)
     scale = scale or scale_of(prediction, kind.distance)
-    return Panel(scale.paint(prediction), title, distance_legend(scale, kind.unit))
+    return Panel(scale.paint(prediction), title, distance_legend(scale, kind.unit) if legend else None)
 
 
 def distance_legend(scale: Scale, caption: str) -> Legend:
@@ -42,7 +34,7 @@ def draw_comparison(comparison: Comparison, titles: tuple[str, str], picture: co
     """Two predictions on one scale, and their difference."""
     scale = scale_of(comparison.first, comparison.distance)
     both = zip((comparison.first, comparison.second), titles, strict=True)
-    panels = [panel_with_legend(values, comparison.output, title, scale) for values, title in both]
+    panels = [panel(values, comparison.output, title, scale) for values, title in both]
     largest = comparison.largest_shown or 1.0
     bounds = (f"-{largest:.2g}", f"+{largest:.2g}")
     legend = Legend(colours.difference, bounds, comparison.sentence, [(0.5, "0")], low=-1.0)
