@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from muggle_convert.cli.options import reading_options
+from muggle_convert.cli.options import PATH, reading_options
 from muggle_convert.files.casting import FLOAT_TYPES
 
 
 @click.command("convert", short_help="Convert a checkpoint to one safetensors file; the default.")
 @click.argument("checkpoint")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The file to write, ending in .safetensors.")
+@click.option("-o", "--out", type=PATH, help="The file to write, ending in .safetensors.")
 @reading_options
 @click.option("--dtype", type=click.Choice(list(FLOAT_TYPES)), help="Write floats in this precision; by default they stay as they are.")
 @click.option(

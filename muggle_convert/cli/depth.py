@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import device_option, reading_options, size_option, to_device
+from muggle_convert.cli.options import PATH, device_option, reading_options, size_option, to_device
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import check_folder_of, make_folder
 from muggle_convert.outputs import FORMATS
@@ -26,7 +26,7 @@ FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 @click.command("depth", short_help="Predict depth for pictures, folders and videos.")
 @click.argument("inputs", metavar="IMAGE_OR_FOLDER...", type=click.Path(readable=False, path_type=Path), nargs=-1, required=True)
 @click.option("-m", "--model", required=True, help="A checkpoint, original or converted: anything that load_any_dpt takes.")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A folder to write to, or a file for a single picture.")
+@click.option("-o", "--out", required=True, type=PATH, help="A folder to write to, or a file for a single picture.")
 @reading_options
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="What to write; by default what OUT ends in, or png, in colours.")
 @click.option("--side-by-side", is_flag=True, help="Put the picture beside its depth.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import device_option, reading_options, size_option, to_device
+from muggle_convert.cli.options import PATH, device_option, reading_options, size_option, to_device
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetName
 from muggle_convert.files.target import check_target, make_folder
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from muggle_convert.evaluation.running import Evaluation, Scores
     from muggle_convert.identify.match import Match
 
-FOLDER = click.Path(path_type=Path)
 DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 
 
 @click.command("eval", short_help="Compare predictions with measured distances.")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.option("--images", required=True, type=FOLDER, help="The folder of pictures.")
-@click.option("--truth", required=True, type=FOLDER, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
+@click.option("--images", required=True, type=PATH, help="The folder of pictures.")
+@click.option("--truth", required=True, type=PATH, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
 @reading_options
 @click.option(
     "--dataset", type=click.Choice(get_args(DatasetName)), default="plain", show_default=True,
@@ -54,8 +53,8 @@ DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 @size_option
 @device_option
 @click.option("--worst", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the worst images are named and drawn.")
-@click.option("--pictures", type=FOLDER, metavar="DIR", help="Draw the worst images of each model into this folder.")
-@click.option("--results", type=FOLDER, metavar="FILE", help="Write all numbers to this file; push --results puts them on the card.")
+@click.option("--pictures", type=PATH, metavar="DIR", help="Draw the worst images of each model into this folder.")
+@click.option("--results", type=PATH, metavar="FILE", help="Write all numbers to this file; push --results puts them on the card.")
 @click.option("--force", is_flag=True, help="Replace existing results and drawings.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import reading_options
+from muggle_convert.cli.options import PATH, reading_options
 
 if TYPE_CHECKING:
     from muggle_convert.exporting import Exported
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 @click.command("export", short_help="Write the original layout, or a folder for transformers.")
 @click.argument("converted")
 @click.option("--to", type=click.Choice(["original", "transformers"]), required=True, help="Whose names and files to write.")
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="A file, .pth or .safetensors; for transformers a folder."
-)
+@click.option("-o", "--out", type=PATH, required=True, help="A file, .pth or .safetensors; for transformers a folder.")
 @click.option(
     "--with", "keeper", metavar="ORIGINAL", help="Take tensors that the network never reads from here; --state then applies to this."
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import reading_options
+from muggle_convert.cli.options import PATH, reading_options
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import check_target
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("checkpoint")
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option("--picture", metavar="OUT.svg", type=click.Path(path_type=Path), help="Also draw the network: shapes, parameters and FLOPs.")
+@click.option("--picture", metavar="OUT.svg", type=PATH, help="Also draw the network: shapes, parameters and FLOPs.")
 @click.option("--size", metavar="ROWSxCOLUMNS", help="The input size for --picture; by default as in training.")
 @click.option("--force", is_flag=True, help="Replace an existing picture.")
 def command(checkpoint: str, reading: dict[str, Any], as_json: bool, picture: Path | None, size: str | None, force: bool) -> None:

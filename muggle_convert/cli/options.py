@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from model_defs.network import Network
 
 Command = Callable[..., Any]
+
+PATH = click.Path(path_type=Path)
 
 _READING = (
     click.option("--family", metavar="NAME", help="The family, if the file cannot tell."),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import reading_options
+from muggle_convert.cli.options import PATH, reading_options
 
 
 @click.command("push", short_help="Upload a model to the Hugging Face Hub, with a card.")
@@ -23,7 +22,7 @@ from muggle_convert.cli.options import reading_options
 @click.option("--commit-message", metavar="TEXT", help="What the commit says.")
 @click.option("--token", metavar="TOKEN", help="A token to write with; by default the one of `hf auth login`.")
 @click.option("--overwrite-card", is_flag=True, help="Replace the README.md that is there.")
-@click.option("--results", type=click.Path(path_type=Path), metavar="FILE", help="Put what `eval --results FILE` wrote on the card.")
+@click.option("--results", type=PATH, metavar="FILE", help="Put what `eval --results FILE` wrote on the card.")
 @click.option("--dry-run", is_flag=True, help="Show the card and the files, and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only where it went.")

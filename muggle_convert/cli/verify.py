@@ -69,9 +69,7 @@ def _conclusion(verification: Verification) -> str:
     from muggle_convert.verifying import LEFT_OUT
 
     if not verification.is_comparable:
-        return (
-            "the predictions cannot be compared: one network predicts NaN or infinity, or the original predicts the same value everywhere"
-        )
+        return "the predictions cannot be compared: one network predicts NaN or infinity, or the original the same value everywhere"
     if not verification.holds:
         return "the converted file is not this original"
     if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from muggle_convert.cli.options import PATH
 from muggle_convert.files.target import make_folder
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ def _show(entries: list[Entry]) -> None:
 
 @command.command("get")
 @click.argument("name")
-@click.option(
-    "-o", "--out", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder for the file; the current one by default."
-)
+@click.option("-o", "--out", "folder", type=PATH, default=Path(), help="The folder for the file; the current one by default.")
 @click.option("--convert", "is_converted", is_flag=True, help="Also convert it; the original is kept.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:

@@ -89,9 +89,7 @@ def inside_crop(size: Size, crop: Crop, dataset: DatasetName) -> npt.NDArray[np.
     mask = np.zeros(size, np.bool_)
     mask[window] = True
     if not mask.any():
-        raise Refusal(
-            f"an image of {columns} x {rows} has no pixels inside the crop {crop}, which is meant for larger images; pass another --crop."
-        )
+        raise Refusal(f"an image of {columns} x {rows} has no pixels inside the crop {crop}, made for larger images; pass another --crop.")
     return mask
 
 

@@ -9,9 +9,8 @@ from PIL import Image
 
 from model_defs.config import OutputConfig
 from model_defs.network import Network
-from muggle_convert.draw.comparison import Comparison, compare
 from muggle_convert.draw.panels import Panel, arrange
-from muggle_convert.draw.predictions import draw_comparison, panel
+from muggle_convert.draw.predictions import Comparison, compare, draw_comparison, panel
 from muggle_convert.draw.scales import Scale, scale_of
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import FORMATS, Prediction, fitted_to_metres, kind_of

@@ -10,9 +10,8 @@ import pytest
 from model_defs.config import OutputConfig
 from muggle_convert import Refusal
 from muggle_convert.draw.colours import near_and_far
-from muggle_convert.draw.comparison import compare
 from muggle_convert.draw.panels import PAPER, Panel, arrange
-from muggle_convert.draw.predictions import draw_comparison, panel
+from muggle_convert.draw.predictions import compare, draw_comparison, panel
 from tests.configurations import SMALL
 from tests.goldens import uint8_picture
 

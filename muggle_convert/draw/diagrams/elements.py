@@ -76,6 +76,30 @@ class NetworkDrawing(Drawing):
             self.polygon([(left + across * side, y + down * side) for across, down in outline], colour)
         self.text(x + WIDTH / 2, y + BOX - 6, f"{name}, {spelled(shape)}", size=12, anchor="middle")
 
+    def inputs(
+        self,
+        names: Sequence[str],
+        places: Sequence[float],
+        parts: Mapping[str, Part],
+        picture: str,
+        image: Shape,
+        is_repeated: bool = False,
+    ) -> None:
+        """From a picture at the first place to the encoder's row at the last."""
+        self.picture(LEFT, places[0], picture, image, PICTURE)
+        for name, place in zip(names, places[1:], strict=True):
+            self.part(LEFT, place, name, parts, is_repeated=is_repeated)
+        self.steps(LEFT + WIDTH / 2, places)
+        self.across(places[-1], LEFT + WIDTH, ENCODER)
+
+    def outputs(self, names: Sequence[str], places: Sequence[float], parts: Mapping[str, Part], prediction: str, shape: Shape) -> None:
+        """From the finest fusion block at the top to a prediction at the last place."""
+        for name, place in zip(names, places[:-1], strict=True):
+            self.part(RIGHT, place, name, parts)
+        self.picture(RIGHT, places[-1], prediction, shape, PREDICTION)
+        self.steps(RIGHT + WIDTH / 2, places)
+        self.across(TOP, FUSION + WIDTH, RIGHT)
+
     def shares(self, parts: Mapping[str, Part], y: float) -> None:
         """Where the parameters are and where the computation happens, as one bar each."""
         others = [name for name in parts if "." not in name and name not in ("", *COLOURS)]

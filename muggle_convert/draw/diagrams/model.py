@@ -7,8 +7,8 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from model_defs.encoder_config import CroCoConfig
-from muggle_convert.draw.diagrams.elements import COLOURS, PICTURE, PREDICTION, NetworkDrawing, tint
-from muggle_convert.draw.diagrams.layout import BOX, ENCODER, FUSION, HEADING, LEFT, RIGHT, ROW, SLIM, TOP, WIDTH, spread
+from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, tint
+from muggle_convert.draw.diagrams.layout import BOX, ENCODER, HEADING, LEFT, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.views import draw_views
 
@@ -24,7 +24,9 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
     _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
     _draw_encoder(drawing, config, parts, len(levels))
     drawing.decoder(parts, levels)
-    _draw_outputs(drawing, parts, len(levels))
+    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")
+    heads = [*(name for name in parts if "." not in name and name not in known), "head"]
+    drawing.outputs(heads, spread(len(heads) + 1, len(levels)), parts, "prediction", parts[""].outputs[0])
     drawing.shares(parts, bottom + 28)
     return drawing.svg()
 
@@ -34,11 +36,7 @@ def _draw_inputs(drawing: NetworkDrawing, parts: Mapping[str, Part], image: Shap
     names = [name for name in ("patch_embed", "posenc") if name in parts]
     first = len(parts["patch_embed"].outputs) - 1
     places = [TOP + ROW * row for row in range(first + 1)] if first else spread(len(names) + 1, levels)[::-1]
-    drawing.picture(LEFT, places[0], "picture", image, PICTURE)
-    for name, place in zip(names, places[1:], strict=True):
-        drawing.part(LEFT, place, name, parts)
-    drawing.steps(LEFT + WIDTH / 2, places)
-    drawing.across(places[-1], LEFT + WIDTH, ENCODER)
+    drawing.inputs(names, places, parts, "picture", image)
 
 
 def _draw_encoder(drawing: NetworkDrawing, config: DPTConfig, parts: Mapping[str, Part], levels: int) -> None:
@@ -49,11 +47,9 @@ def _draw_encoder(drawing: NetworkDrawing, config: DPTConfig, parts: Mapping[str
     drawing.column_heading(ENCODER, SLIM, "imgencoder", part, below - 9 if early else HEADING)
     drawing.box(ENCODER, top, SLIM, TOP + ROW * (levels - 1) + BOX - top, tint("imgencoder"), COLOURS["imgencoder"])
     for level in range(len(early)):
-        drawing.box(ENCODER, TOP + ROW * level, SLIM, BOX, tint("patch_embed"), COLOURS["patch_embed"])
-        corner, middle = (LEFT + WIDTH + ENCODER) / 2, TOP + ROW * (len(early) - 1) + BOX / 2
-        drawing.arrow(
-            (LEFT + WIDTH, middle), (corner, middle), (corner, TOP + ROW * level + BOX / 2), (ENCODER - 2, TOP + ROW * level + BOX / 2)
-        )
+        y, corner, middle = TOP + ROW * level, (LEFT + WIDTH + ENCODER) / 2, TOP + ROW * (len(early) - 1) + BOX / 2
+        drawing.box(ENCODER, y, SLIM, BOX, tint("patch_embed"), COLOURS["patch_embed"])
+        drawing.arrow((LEFT + WIDTH, middle), (corner, middle), (corner, y + BOX / 2), (ENCODER - 2, y + BOX / 2))
     for level, (label, shape) in enumerate(zip(_steps(config.encoder), [*early, *part.outputs], strict=True)):
         y = TOP + ROW * level
         for number, line in enumerate(label):
@@ -61,18 +57,6 @@ def _draw_encoder(drawing: NetworkDrawing, config: DPTConfig, parts: Mapping[str
         if level > len(early):
             drawing.line((ENCODER + 14, y - 16), (ENCODER + SLIM - 14, y - 16), stroke=COLOURS["imgencoder"], width=1)
         drawing.tap(y, shape)
-
-
-def _draw_outputs(drawing: NetworkDrawing, parts: Mapping[str, Part], levels: int) -> None:
-    """From the finest fusion block at the top to the prediction at the bottom."""
-    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")
-    names = [*(name for name in parts if "." not in name and name not in known), "head"]
-    places = spread(len(names) + 1, levels)
-    for name, place in zip(names, places[:-1], strict=True):
-        drawing.part(RIGHT, place, name, parts)
-    drawing.picture(RIGHT, places[-1], "prediction", parts[""].outputs[0], PREDICTION)
-    drawing.steps(RIGHT + WIDTH / 2, places)
-    drawing.across(TOP, FUSION + WIDTH, RIGHT)
 
 
 def _steps(encoder: Any) -> list[tuple[str, ...]]:

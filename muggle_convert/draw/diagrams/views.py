@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from model_defs.encoder_config import CroCoConfig
-from muggle_convert.draw.diagrams.elements import COLOURS, PICTURE, PREDICTION, NetworkDrawing, spelled, tint
-from muggle_convert.draw.diagrams.layout import BOX, ENCODER, FUSION, LEFT, RIGHT, ROW, SLIM, TOP, WIDTH, spread
+from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, spelled, tint
+from muggle_convert.draw.diagrams.layout import BOX, ENCODER, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.svg import PALE
 
 APART = 64.0  # between the first view's last row and the second view's headings
+SHARED = ("patch_embed", "imgencoder")  # by both views
 BEHIND = ("reassemble", "fusion", "head")  # what follows each view's decoder
 
 
@@ -23,29 +24,18 @@ def draw_views(encoder: CroCoConfig, parts: Mapping[str, Part], image: Shape, ti
     drawing.heading(parts[""], f"two pictures of {image[1]} × {image[2]} pixels")
     for number, view in enumerate(("first", "second")):
         with drawing.moved(0, number * height):
-            _draw_inputs(drawing, parts, view, image, levels)
+            # The second view goes through the same weights.
+            places = spread(len(SHARED) + 1, levels)[::-1]
+            drawing.inputs(SHARED, places, parts, f"{view} view", image, is_repeated=view == "second")
             tapped = parts["decoder"].outputs[number * levels : (number + 1) * levels]
-            _draw_decoder_blocks(drawing, encoder, parts, view, tapped)
+            _draw_blocks(drawing, encoder, parts, view, tapped)
             _draw_behind(drawing, parts, f"views.{view}.", levels)
     _draw_exchange(drawing, height)
     drawing.shares(_together(parts), TOP + 2 * height - APART + 28)
     return drawing.svg()
 
 
-def _draw_inputs(drawing: NetworkDrawing, parts: Mapping[str, Part], view: str, image: Shape, levels: int) -> None:
-    """From the picture up to the encoder; the second view goes through the same weights."""
-    names = ("patch_embed", "imgencoder")
-    places = spread(len(names) + 1, levels)[::-1]
-    drawing.picture(LEFT, places[0], f"{view} view", image, PICTURE)
-    for name, place in zip(names, places[1:], strict=True):
-        drawing.part(LEFT, place, name, parts, is_repeated=view == "second")
-    drawing.steps(LEFT + WIDTH / 2, places)
-    drawing.across(places[-1], LEFT + WIDTH, ENCODER)
-
-
-def _draw_decoder_blocks(
-    drawing: NetworkDrawing, encoder: CroCoConfig, parts: Mapping[str, Part], view: str, tapped: Sequence[Shape]
-) -> None:
+def _draw_blocks(drawing: NetworkDrawing, encoder: CroCoConfig, parts: Mapping[str, Part], view: str, tapped: Sequence[Shape]) -> None:
     """One column, divided at its taps: the encoder's output, and the blocks that follow."""
     stack = view if encoder.two_decoders else "first"
     blocks = [part for name, part in parts.items() if name.startswith(f"decoder.{stack}.") and name.count(".") == 2]
@@ -66,13 +56,10 @@ def _draw_behind(drawing: NetworkDrawing, parts: Mapping[str, Part], view: str, 
     """A DPT's reassembly, fusion and head, and their outputs."""
     own = {name.removeprefix(view): part for name, part in parts.items() if name.startswith(view)}
     drawing.decoder(own, [name for name in own if name.startswith("reassemble.") and name.count(".") == 1])
-    head, prediction = spread(2, levels)
-    drawing.part(RIGHT, head, "head", own)
+    places = spread(2, levels)
     points, trust = parts[view.removesuffix(".")].outputs
-    drawing.picture(RIGHT, prediction, "points", points, PREDICTION)
-    drawing.text(RIGHT + WIDTH / 2, prediction + BOX + 12, f"confidence, {spelled(trust)}", size=12, anchor="middle")
-    drawing.steps(RIGHT + WIDTH / 2, (head, prediction))
-    drawing.across(TOP, FUSION + WIDTH, RIGHT)
+    drawing.outputs(["head"], places, own, "points", points)
+    drawing.text(RIGHT + WIDTH / 2, places[-1] + BOX + 12, f"confidence, {spelled(trust)}", size=12, anchor="middle")
 
 
 def _draw_exchange(drawing: NetworkDrawing, height: float) -> None:
