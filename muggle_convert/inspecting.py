@@ -25,7 +25,7 @@ def inspect(
 ) -> Inspection:
     """Describe a checkpoint without reading a tensor or writing anything. The keywords are those of `convert`.
 
-        inspect("dpt_hybrid-midas-501f0c75.pt").to_dict()["config"]["encoder"]["width"]
+    inspect("dpt_hybrid-midas-501f0c75.pt").to_dict()["config"]["encoder"]["width"]
     """
     options = ReadOptions(
         family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename, limits=limits

@@ -31,7 +31,7 @@ class Kind:
     unit: str  # for legends and files
     sentence: str  # for `inspect`
     paragraph: str  # for the model card
-    formats: tuple[str, ...]  # that can hold it
+    formats: tuple[str, ...] = tuple(FORMATS)  # that can hold it
     distance: Distance | None = None  # None: it says nothing about distance
     has_classes: bool = False  # the network scores classes, and the prediction is the number of the best one
     is_resized: bool = True  # brought back to the size of the picture; otherwise left as the network returns it
@@ -51,7 +51,6 @@ KINDS: Mapping[str, Kind] = {
         sentence="relative inverse depth: larger is nearer, without a unit",
         paragraph="Relative inverse depth: larger is nearer. There is no unit; for each picture, an unknown scale and an unknown shift lie "
         "between these numbers and one over metres. With two known distances in the picture, `model.to_metres` finds both.",
-        formats=tuple(FORMATS),
         distance=Distance(is_inverse=True, in_metres=False),
     ),
     "relative depth": Kind(
@@ -59,7 +58,6 @@ KINDS: Mapping[str, Kind] = {
         sentence="relative depth: larger is farther, without a unit",
         paragraph="Relative depth: larger is farther. There is no unit; for each picture, an unknown scale and an unknown shift lie between "
         "these numbers and metres. With two known distances in the picture, `model.to_metres` finds both.",
-        formats=tuple(FORMATS),
         distance=Distance(is_inverse=False, in_metres=False),
     ),
     "metric depth": Kind(
@@ -67,7 +65,6 @@ KINDS: Mapping[str, Kind] = {
         sentence="depth in metres{up_to}",
         paragraph="Depth in metres{range}, as trained; how accurate it is depends on how similar your camera and scenes are to those of the "
         "training.",
-        formats=tuple(FORMATS),
         distance=METRES,
     ),
     "classes": Kind(

@@ -83,7 +83,7 @@ class Verification:
 def verify(original: str | Path, converted: str | Path, *, state: str | None = None, predict: bool = False) -> Verification:
     """Map the converted file back to the names of the original and compare; with `predict`, also compare predictions.
 
-        assert verify("dpt_hybrid-midas-501f0c75.pt", "hybrid.safetensors").holds
+    assert verify("dpt_hybrid-midas-501f0c75.pt", "hybrid.safetensors").holds
     """
     theirs = read(converted)
     if theirs.document is None:

@@ -129,7 +129,7 @@ def import_everything() -> None:
     ):
         with suppress(ImportError):  # which of them the client uses depends on its version
             importlib.import_module(name)
-    for name in ("convert", "inspect", "verify", "export", "depth", "push", "zoo", "report", "inspection_tables", "way_back"):
+    for name in ("convert", "inspect", "verify", "export", "depth", "push", "zoo", "report", "inspection_tables"):
         importlib.import_module(f"muggle_convert.cli.{name}")
     for name in ("building", "converting", "exporting", "inspecting", "verifying", "draw.diagrams.model", "predict.predictor"):
         importlib.import_module(f"muggle_convert.{name}")

@@ -15,8 +15,7 @@ from model_defs.config import ImageConfig
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.datasets import Dataset, Pair, Truth
-from muggle_convert.evaluation.judging import Rules
-from muggle_convert.evaluation.regions import kitti_window
+from muggle_convert.evaluation.judging import Rules, kitti_window
 from muggle_convert.evaluation.running import read_pair
 from muggle_convert.predict.cubic import resized
 from muggle_convert.predict.sizes import Size, input_size

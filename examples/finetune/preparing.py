@@ -10,7 +10,7 @@ import torch
 from model_defs.config import OutputConfig
 from model_defs.network import Network
 from muggle_convert.building import load
-from muggle_convert.cli.device import to_device
+from muggle_convert.cli.options import to_device
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.families.shared.evidence import Evidence, Source

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.cli.options import PATH, reading_options
 from muggle_convert.files.casting import FLOAT_TYPES
 
 
 @click.command("convert", short_help="Convert a checkpoint to one safetensors file; the default.")
 @click.argument("checkpoint")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The file to write, ending in .safetensors.")
+@click.option("-o", "--out", type=PATH, help="The file to write, ending in .safetensors.")
 @reading_options
 @click.option("--dtype", type=click.Choice(list(FLOAT_TYPES)), help="Write floats in this precision; by default they stay as they are.")
 @click.option(
@@ -30,7 +30,7 @@ from muggle_convert.files.casting import FLOAT_TYPES
 def command(
     checkpoint: str,
     out: Path | None,
-    settings: tuple[str, ...],
+    reading: dict[str, Any],
     no_sync: bool,
     max_output: int | None,
     dry_run: bool,
@@ -45,7 +45,7 @@ def command(
     if out is None and not dry_run:
         raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run.")
     limits = Limits() if max_output is None else Limits(output_bytes=max_output << 30)
-    options = {**more, "overrides": parse_settings(settings), "limits": limits, "sync": not no_sync}
+    options = {**reading, **more, "limits": limits, "sync": not no_sync}
     if dry_run or out is None:
         print_plan(preview(checkpoint, **options), as_json)
     else:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muggle_convert.cli.device import to_device
-from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.checkpoints import printable
+from muggle_convert.cli.options import PATH, device_option, reading_options, size_option, to_device
 from muggle_convert.errors import Refusal
-from muggle_convert.files.target import make_folder
+from muggle_convert.files.target import check_folder_of, make_folder
 from muggle_convert.outputs import FORMATS
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 @click.command("depth", short_help="Predict depth for pictures, folders and videos.")
 @click.argument("inputs", metavar="IMAGE_OR_FOLDER...", type=click.Path(readable=False, path_type=Path), nargs=-1, required=True)
 @click.option("-m", "--model", required=True, help="A checkpoint, original or converted: anything that load_any_dpt takes.")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A folder to write to, or a file for a single picture.")
+@click.option("-o", "--out", required=True, type=PATH, help="A folder to write to, or a file for a single picture.")
 @reading_options
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="What to write; by default what OUT ends in, or png, in colours.")
 @click.option("--side-by-side", is_flag=True, help="Put the picture beside its depth.")
 @click.option("--compare", "compared", metavar="MODEL", multiple=True, help="Draw what this other model predicts too, and the difference.")
 @click.option("--no-legend", is_flag=True, help="Nothing but the colours, at the size of the picture.")
-@click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training.")
+@size_option
 @click.option("--known", metavar="X,Y=METRES", multiple=True, help="How far away a pixel is; two or more turn relative depth into metres.")
 @click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply; by default {FIELD_OF_VIEW:g}.")
 @click.option("--confidence", type=float, help=f"Leave out less trusted points of two views, for ply; by default {CONFIDENCE:g}.")
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
-@click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
+@device_option
 @click.option("--force", is_flag=True, help="Predict again and replace existing files.")
 def command(
     inputs: tuple[Path, ...],
@@ -56,8 +56,8 @@ def command(
     Finished files are kept, so an interrupted run resumes. Pictures that fail are listed at the end. A model of two views turns two
     pictures into one file of points: -o POINTS.ply.
     """
-    from muggle_convert.cli.depth_pair import pair
     from muggle_convert.cli.depth_progress import Progress
+    from muggle_convert.identify.read import ReadOptions, read
     from muggle_convert.predict.jobs import plan_jobs
     from muggle_convert.predict.recipe import record_recipe, refuse_other_recipe
 
@@ -73,7 +73,7 @@ def command(
     if form == "ply" and len(inputs) == 2 and out.suffix.lower() == ".ply" and not out.is_dir():
         if fov or distances:
             raise Refusal("--fov and --known are for pictures seen one at a time, and two views need neither; leave them out.")
-        return pair(inputs, out, CONFIDENCE if confidence is None else confidence, force, compare=compare, **more)
+        return _pair(inputs, out, CONFIDENCE if confidence is None else confidence, force, compare=compare, **more)
     if confidence is not None:
         raise Refusal("--confidence is for two views: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
     jobs = plan_jobs(inputs, out, FORMATS[form])
@@ -85,7 +85,7 @@ def command(
         raise Refusal(f"{out} exists; predict it again with --force.")
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
-            matches = _matches(compare, **more)
+            matches = [read(more["model"], ReadOptions(**more["reading"])), *map(read, compared)]
             recipe = _recipe(form, matches, distances, fov, fps, **more)
             if is_folder:
                 refuse_other_recipe(out, len(jobs) - len(left), recipe)
@@ -106,20 +106,27 @@ def command(
     sys.exit(1 if progress.failures else 0)
 
 
-def _matches(
-    compare: str | None,
-    *,
-    model: str,
-    family: str | None,
-    settings: tuple[str, ...],
-    state: str | None,
-    drops: tuple[str, ...],
-    **more: Any,
-) -> list[Match]:
+def _pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *, model: str, reading: dict[str, Any], **more: Any) -> None:
+    """One file of points, from a model that sees two pictures together."""
+    from muggle_convert.building import load
+    from muggle_convert.files.atomic import replacing
     from muggle_convert.identify.read import ReadOptions, read
+    from muggle_convert.predict.views import write_pair
 
-    matched = read(model, ReadOptions(family=family, overrides=parse_settings(settings), state=state, drops=drops))
-    return [matched, read(compare)] if compare else [matched]
+    if out.exists() and not force:
+        raise Refusal(f"{printable(out)} exists; predict it again with --force.")
+    check_folder_of(out)
+    if out.resolve() in {path.resolve() for path in inputs}:
+        raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
+    network = to_device(load(read(model, ReadOptions(**reading))), more["device"])
+    if len(network.inputs) != 2:
+        raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
+    if unused := [option for option in ("side_by_side", "compare") if more[option]]:
+        raise Refusal(f"--{unused[0].replace('_', '-')} draws pictures, and two views become points; leave it out.")
+    views = network.predict(inputs[0], inputs[1], more["size"])
+    with replacing(out) as part, open(part, "wb") as file:
+        count = write_pair(file, views, confidence)
+    click.echo(f"{count:,} points of two views, in {printable(out)}")
 
 
 def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Recipe:

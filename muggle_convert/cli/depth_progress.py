@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
 
 import click
 import rich.progress
-from rich.console import Console
 from rich.text import Text
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.cli.terminal import progress_bar
 from muggle_convert.predict.jobs import Events, Job
 
 
@@ -34,16 +33,8 @@ class Progress:
         self.failures: list[tuple[Job, str]] = []
         self.events = Events(self._video, self._frame, self._done)
         self._begun = time.monotonic()
-        self._bar = rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
-            rich.progress.MofNCompleteColumn(),
-            Rate(),
-            rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
+        left = rich.progress.TimeRemainingColumn(elapsed_when_finished=True)
+        self._bar = progress_bar("{task.description}", rich.progress.BarColumn(), rich.progress.MofNCompleteColumn(), Rate(), left)
         self._pictures = self._bar.add_task("pictures", total=total - kept)
         self._frames: rich.progress.TaskID | None = None
 

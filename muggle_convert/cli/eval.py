@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.device import to_device
-from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.cli.options import PATH, device_option, reading_options, size_option, to_device
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetName
 from muggle_convert.files.target import check_target, make_folder
@@ -20,18 +18,17 @@ if TYPE_CHECKING:
     from muggle_convert.evaluation.alignment import Aligner, Alignment
     from muggle_convert.evaluation.datasets import Dataset, Pair
     from muggle_convert.evaluation.judging import Rules
-    from muggle_convert.evaluation.results import Results, Row
+    from muggle_convert.evaluation.results import Row
     from muggle_convert.evaluation.running import Evaluation, Scores
     from muggle_convert.identify.match import Match
 
-FOLDER = click.Path(path_type=Path)
 DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 
 
 @click.command("eval", short_help="Compare predictions with measured distances.")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.option("--images", required=True, type=FOLDER, help="The folder of pictures.")
-@click.option("--truth", required=True, type=FOLDER, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
+@click.option("--images", required=True, type=PATH, help="The folder of pictures.")
+@click.option("--truth", required=True, type=PATH, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
 @reading_options
 @click.option(
     "--dataset", type=click.Choice(get_args(DatasetName)), default="plain", show_default=True,
@@ -53,17 +50,18 @@ DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 @click.option(
     "--cap", type=click.FloatRange(0, min_open=True), metavar="METRES", help="Leave out what is farther; by default kitti: 80, nyu: 10."
 )
-@click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training.")
-@click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
+@size_option
+@device_option
 @click.option("--worst", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the worst images are named and drawn.")
-@click.option("--pictures", type=FOLDER, metavar="DIR", help="Draw the worst images of each model into this folder.")
-@click.option("--results", type=FOLDER, metavar="FILE", help="Write all numbers to this file; push --results puts them on the card.")
+@click.option("--pictures", type=PATH, metavar="DIR", help="Draw the worst images of each model into this folder.")
+@click.option("--results", type=PATH, metavar="FILE", help="Write all numbers to this file; push --results puts them on the card.")
 @click.option("--force", is_flag=True, help="Replace existing results and drawings.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     models: tuple[str, ...],
     images: Path,
     truth: Path,
+    reading: dict[str, Any],
     dataset: DatasetName,
     crop: Crop | None,
     kb_crop: bool,
@@ -75,10 +73,6 @@ def command(
     results: Path | None,
     force: bool,
     as_json: bool,
-    family: str | None,
-    settings: tuple[str, ...],
-    state: str | None,
-    drops: tuple[str, ...],
     **more: Any,
 ) -> None:
     """Compare each MODEL's predictions with measured distances: the nine numbers that papers report, one row per model."""
@@ -87,33 +81,35 @@ def command(
     from muggle_convert.evaluation.datasets import DATASETS, find_pairs
     from muggle_convert.evaluation.judging import Rules
     from muggle_convert.evaluation.results import Results
+    from muggle_convert.files.atomic import replacing
     from muggle_convert.identify.read import ReadOptions, read
 
     if results is not None:
         check_target(results, force)
-    folders: list[Path | None] = [*_folders(models, pictures)] if pictures is not None else [None] * len(models)
-    if not force:
-        _refuse_to_draw_over(folders)
+    folders = _folders(models, pictures) if pictures is not None else [None] * len(models)
+    for folder in folders:
+        if folder is not None and not force and any(folder.glob(DRAWN)):
+            raise Refusal(f"{printable(folder)} holds drawings already; pass --force to replace them, or name another folder.")
     known = DATASETS[dataset]
     rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
     pairs = find_pairs(images, truth)
-    options = ReadOptions(family=family, overrides=parse_settings(settings), state=state, drops=drops)
-    matches = [read(model, options) for model in models]  # a wrong one is refused at once
-    evaluations = [(matched, aligner(matched.config.output, align)) for matched in matches]
+    matches = [read(model, ReadOptions(**reading)) for model in models]  # a wrong one is refused at once
+    aligners = [aligner(matched.config.output, align) for matched in matches]
     rows = [
-        _row(Path(model).name, matched, how, rules, known, pairs, align_over == "set", worst, folder, **more)
-        for model, (matched, how), folder in zip(models, evaluations, folders, strict=True)
+        _row(Path(model).name, matched, _evaluation(matched, how, rules, known, **more), pairs, align_over == "set", worst, folder)
+        for model, matched, how, folder in zip(models, matches, aligners, folders, strict=True)
     ]
     found = Results(dataset, known.title, len(pairs), rules.crop, kb_crop, rules.cap, align_over, rows)
     if results is not None:
-        _write(results, found)
+        with replacing(results) as part:
+            part.write_text(found.to_json(), "utf-8")
     if as_json:
         click.echo(found.to_json(), nl=False)
     else:
         show(found, worst)
 
 
-def _folders(models: tuple[str, ...], pictures: Path) -> list[Path]:
+def _folders(models: tuple[str, ...], pictures: Path) -> list[Path | None]:
     """One folder per model, named after it as far as the names differ."""
     names = [Path(model).name for model in models]
     stems = [Path(name).stem for name in names]
@@ -121,35 +117,21 @@ def _folders(models: tuple[str, ...], pictures: Path) -> list[Path]:
     return [pictures / (name if called.count(name) == 1 else f"{number} {name}") for number, name in enumerate(called, 1)]
 
 
-def _refuse_to_draw_over(folders: list[Path | None]) -> None:
-    if there := next((folder for folder in folders if folder is not None and any(folder.glob(DRAWN))), None):
-        raise Refusal(f"{printable(there)} holds drawings already; pass --force to replace them, or name another folder.")
-
-
-def _row(
-    name: str,
-    matched: Match,
-    how: Aligner,
-    rules: Rules,
-    dataset: Dataset,
-    pairs: list[Pair],
-    over_the_set: bool,
-    worst: int,
-    folder: Path | None,
-    *,
-    size: int | None,
-    device: str | None,
-) -> Row:
+def _evaluation(matched: Match, how: Aligner, rules: Rules, dataset: Dataset, *, size: int | None, device: str | None) -> Evaluation:
     from model_defs.fast import freeze
     from muggle_convert.building import load
-    from muggle_convert.evaluation.results import Row
     from muggle_convert.evaluation.running import Evaluation
-    from muggle_convert.inspection import Inspection
-    from muggle_convert.plan import plan
 
     network = to_device(load(matched), device)
     freeze(network)
-    evaluation = Evaluation(network, how, rules, dataset, size)
+    return Evaluation(network, how, rules, dataset, size)
+
+
+def _row(name: str, matched: Match, evaluation: Evaluation, pairs: list[Pair], over_the_set: bool, worst: int, folder: Path | None) -> Row:
+    from muggle_convert.evaluation.results import Row
+    from muggle_convert.inspection import Inspection
+    from muggle_convert.plan import plan
+
     scores = _run(evaluation, pairs, over_the_set, name)
     inspection = Inspection(plan(matched))
     row = Row(
@@ -157,7 +139,7 @@ def _row(
         family=matched.family.name,
         fingerprint=inspection.source.get("fingerprint"),
         dtype=next(iter(inspection.dtypes)),
-        align=how.how,
+        align=evaluation.aligner.how,
         numbers=scores.mean,
         images=scores.images,
         empty=scores.empty,
@@ -168,11 +150,11 @@ def _row(
 
 
 def _run(evaluation: Evaluation, pairs: list[Pair], over_the_set: bool, name: str) -> Scores:
-    import rich.progress
-    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress
 
-    columns = (*rich.progress.Progress.get_default_columns(), rich.progress.MofNCompleteColumn())
-    with rich.progress.Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    from muggle_convert.cli.terminal import progress_bar
+
+    with progress_bar(*Progress.get_default_columns(), MofNCompleteColumn()) as progress:
         task = progress.add_task(name, total=len(pairs) * (2 if over_the_set else 1))
         return evaluation.run(pairs, over_the_set, lambda: progress.advance(task))
 
@@ -190,10 +172,3 @@ def _draw(evaluation: Evaluation, names: list[str], alignments: Mapping[str, Ali
         picture, truth = read_pair(by_name[name], evaluation.dataset)
         with replacing(folder / f"{rank:02} {name.replace('/', ' ')}.png") as part:
             draw_errors(evaluation, picture, truth, alignments[name]).save(part, "PNG")
-
-
-def _write(path: Path, found: Results) -> None:
-    from muggle_convert.files.atomic import replacing
-
-    with replacing(path) as part:
-        part.write_text(found.to_json(), "utf-8")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.checkpoints import printable
+from muggle_convert.cli.options import PATH, reading_options
+
+if TYPE_CHECKING:
+    from muggle_convert.exporting import Exported
 
 
 @click.command("export", short_help="Write the original layout, or a folder for transformers.")
 @click.argument("converted")
 @click.option("--to", type=click.Choice(["original", "transformers"]), required=True, help="Whose names and files to write.")
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="A file, .pth or .safetensors; for transformers a folder."
-)
+@click.option("-o", "--out", type=PATH, required=True, help="A file, .pth or .safetensors; for transformers a folder.")
 @click.option(
     "--with", "keeper", metavar="ORIGINAL", help="Take tensors that the network never reads from here; --state then applies to this."
 )
@@ -25,38 +29,45 @@ from muggle_convert.cli.options import parse_settings, reading_options
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
-    converted: str,
-    to: str,
-    out: Path,
-    keeper: str | None,
-    fill_unused: bool,
-    max_shard_size: str | None,
-    family: str | None,
-    settings: tuple[str, ...],
-    state: str | None,
-    drops: tuple[str, ...],
-    no_sync: bool,
-    force: bool,
-    as_json: bool,
+    converted: str, out: Path, to: str, max_shard_size: str | None, reading: dict[str, Any], no_sync: bool, as_json: bool, **more: Any
 ) -> None:
     """Write CONVERTED back in the original layout, or as a folder that transformers loads. It may also be a checkpoint of any layout."""
     from muggle_convert.exporting import export
     from muggle_convert.exporting.shards import size_in_bytes
 
-    exported = export(
-        converted,
-        out,
-        to,
-        keeper=keeper,
-        fill_unused=fill_unused,
-        max_shard_size=size_in_bytes(max_shard_size) if max_shard_size else None,
-        family=family,
-        overrides=parse_settings(settings),
-        state=state,
-        drops=drops,
-        sync=not no_sync,
-        force=force,
-    )
-    from muggle_convert.cli.way_back import print_export
+    largest = size_in_bytes(max_shard_size) if max_shard_size else None
+    exported = export(converted, out, to, max_shard_size=largest, sync=not no_sync, **reading, **more)
+    if as_json:
+        click.echo(json.dumps(_facts(exported), indent=1))
+    else:
+        _show(exported)
 
-    print_export(exported, as_json)
+
+def _facts(exported: Exported) -> dict[str, object]:
+    restored = exported.restored
+    return {
+        "layout": exported.layout,
+        "files": [str(file) for file in exported.files],
+        "tensors": len(restored.contents),
+        "computed": list(restored.derived),
+        "zeros": list(restored.zeros),
+        "gone": dict(restored.gone),
+    }
+
+
+def _show(exported: Exported) -> None:
+    restored = exported.restored
+    click.echo(f"wrote {len(restored.contents)} tensors in the {exported.layout} layout:")
+    for file in exported.files:
+        click.echo(f"  {printable(file)}: {file.stat().st_size:,} bytes")
+    if restored.derived:
+        click.echo(f"recomputed: {_listed(restored.derived)}")
+    if restored.zeros:
+        click.echo(f"filled with zeros, as these unused tensors were not kept: {_listed(restored.zeros)}")
+    for name, reason in restored.gone.items():
+        click.echo(f"missing: {printable(name)} ({printable(reason)})")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(printable, names[:3])) + more

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.cli.options import PATH, reading_options
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import check_target
 
@@ -20,33 +21,21 @@ if TYPE_CHECKING:
 @click.argument("checkpoint")
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option("--picture", metavar="OUT.svg", type=click.Path(path_type=Path), help="Also draw the network: shapes, parameters and FLOPs.")
+@click.option("--picture", metavar="OUT.svg", type=PATH, help="Also draw the network: shapes, parameters and FLOPs.")
 @click.option("--size", metavar="ROWSxCOLUMNS", help="The input size for --picture; by default as in training.")
 @click.option("--force", is_flag=True, help="Replace an existing picture.")
-def command(
-    checkpoint: str,
-    family: str | None,
-    settings: tuple[str, ...],
-    state: str | None,
-    drops: tuple[str, ...],
-    as_json: bool,
-    picture: Path | None,
-    size: str | None,
-    force: bool,
-) -> None:
+def command(checkpoint: str, reading: dict[str, Any], as_json: bool, picture: Path | None, size: str | None, force: bool) -> None:
     """Say what CHECKPOINT is, how large it is, and how each value of its configuration is known."""
     from muggle_convert.inspecting import inspect
 
     if size is not None and picture is None:
         raise click.UsageError("--size applies only to --picture; give both or neither.")
-    inspection = inspect(checkpoint, family=family, overrides=parse_settings(settings), state=state, drops=drops)
+    inspection = inspect(checkpoint, **reading)
     if picture is not None:
         check_target(picture, force)
         _draw(inspection.match, picture, size)
         click.echo(f"drew {printable(picture)}", err=True)
     if as_json:
-        import json
-
         click.echo(json.dumps(inspection.to_dict(), indent=1))
     else:
         from muggle_convert.cli.inspection_tables import show

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.tables import console, print_table
+from muggle_convert.cli.terminal import console, print_table
 from muggle_convert.inspection import Inspection
 from muggle_convert.outputs import sentence_about
 

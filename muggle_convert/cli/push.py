@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 from typing import Any
 
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import parse_settings, reading_options
+from muggle_convert.cli.options import PATH, reading_options
 
 
 @click.command("push", short_help="Upload a model to the Hugging Face Hub, with a card.")
@@ -22,18 +22,11 @@ from muggle_convert.cli.options import parse_settings, reading_options
 @click.option("--commit-message", metavar="TEXT", help="What the commit says.")
 @click.option("--token", metavar="TOKEN", help="A token to write with; by default the one of `hf auth login`.")
 @click.option("--overwrite-card", is_flag=True, help="Replace the README.md that is there.")
-@click.option("--results", type=click.Path(path_type=Path), metavar="FILE", help="Put what `eval --results FILE` wrote on the card.")
+@click.option("--results", type=PATH, metavar="FILE", help="Put what `eval --results FILE` wrote on the card.")
 @click.option("--dry-run", is_flag=True, help="Show the card and the files, and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only where it went.")
-def command(
-    checkpoint: str,
-    repository: str,
-    settings: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
-    **more: Any,
-) -> None:
+def command(checkpoint: str, repository: str, reading: dict[str, Any], as_json: bool, quiet: bool, **more: Any) -> None:
     """Put CHECKPOINT on the Hugging Face Hub as USER/REPO, converting it first if needed, with its configuration and a card."""
     from muggle_convert.pushing.push import push
 
@@ -41,10 +34,8 @@ def command(
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
         disable_progress_bars()
-    done = push(checkpoint, repository, overrides=parse_settings(settings), **more)
+    done = push(checkpoint, repository, **reading, **more)
     if as_json:
-        import json
-
         files = [{"name": upload.name, "size": upload.size, "sha256": upload.sha256} for upload in done.uploads]
         facts = {"repository": done.repository, "url": done.url, "files": files, "unchanged": done.unchanged, "kept": done.kept}
         click.echo(json.dumps({**facts, "licence": done.licence, **({"card": done.card} if more["dry_run"] else {})}, indent=1))

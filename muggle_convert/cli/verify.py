@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import TYPE_CHECKING
 
 import click
+
+from muggle_convert.checkpoints import printable
+
+if TYPE_CHECKING:
+    from muggle_convert.verifying import Verification
+
+MOST_SHOWN = 20
 
 
 @click.command("verify", short_help="Compare a converted file with its original, bit for bit.")
@@ -15,9 +24,54 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict on every tensor as JSON.")
 def command(original: str, converted: str, state: str | None, predict: bool, as_json: bool) -> None:
     """Map CONVERTED back to the names of ORIGINAL and compare every tensor bit for bit; exit status 1 if any tensor differs or is unaccounted for."""
-    from muggle_convert.cli.way_back import print_verification
     from muggle_convert.verifying import verify
 
     verification = verify(original, converted, state=state, predict=predict)
-    print_verification(verification, as_json)
+    if as_json:
+        click.echo(json.dumps(_facts(verification), indent=1))
+    else:
+        _show(verification)
     sys.exit(0 if verification.holds else 1)
+
+
+def _facts(verification: Verification) -> dict[str, object]:
+    return {
+        "holds": verification.holds,
+        "layout": verification.original.layout,
+        "tensors": {verdict.name: [verdict.fared.name.lower(), verdict.detail] for verdict in verification.verdicts},
+        "largest_rounding": verification.largest_rounding,
+        "predictions": verification.predictions,
+    }
+
+
+def _show(verification: Verification) -> None:
+    from muggle_convert.cli.report import shortened
+    from muggle_convert.verifying import FAILURES
+
+    click.echo(f"{len(verification.verdicts)} tensors, {verification.original.layout} layout:")
+    for fared, count in verification.counts.items():
+        details = sorted({verdict.detail for verdict in verification.verdicts if verdict.fared is fared and verdict.detail})
+        because = f" ({shortened(details)})" if details and fared not in FAILURES else ""
+        click.echo(f"  {count:5} {fared.value}{because}")
+    failed = [verdict for verdict in verification.verdicts if verdict.fared in FAILURES]
+    for verdict in failed[:MOST_SHOWN]:
+        click.echo(f"{printable(verdict.name)}: {verdict.fared.value}" + (f" ({verdict.detail})" if verdict.detail else ""))
+    if len(failed) > MOST_SHOWN:
+        click.echo(f"and {len(failed) - MOST_SHOWN} more")
+    if verification.largest_rounding is not None:
+        click.echo(f"largest relative error of the rounding: {verification.largest_rounding:.2e}")
+    for size, difference in (verification.predictions or {}).items():
+        click.echo(f"predictions at {size}: largest difference {difference:.2e} standard deviations")
+    click.echo(_conclusion(verification))
+
+
+def _conclusion(verification: Verification) -> str:
+    from muggle_convert.verifying import LEFT_OUT
+
+    if not verification.is_comparable:
+        return "the predictions cannot be compared: one network predicts NaN or infinity, or the original the same value everywhere"
+    if not verification.holds:
+        return "the converted file is not this original"
+    if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):
+        return f"the converted file holds the original, except for the {left_out} left out"
+    return "the converted file holds all of the original"

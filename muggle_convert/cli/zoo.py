@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from muggle_convert.cli.options import PATH
 from muggle_convert.files.target import make_folder
 
 if TYPE_CHECKING:
@@ -25,9 +28,6 @@ def command(context: click.Context, is_long: bool, as_json: bool) -> None:
     from muggle_convert.hub.zoo import entries
 
     if as_json:
-        import json
-        from dataclasses import asdict
-
         rows = [{key: value for key, value in asdict(entry).items() if value is not None} for entry in entries()]
         click.echo(json.dumps(rows, indent=1))
     elif is_long:
@@ -43,7 +43,7 @@ def _show(entries: list[Entry]) -> None:
     """Names and licences are never broken across lines."""
     from rich.table import Table
 
-    from muggle_convert.cli.tables import console, print_table
+    from muggle_convert.cli.terminal import console, print_table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for title in ("name", "size", "licence"):
@@ -57,13 +57,13 @@ def _show(entries: list[Entry]) -> None:
 
 @command.command("get")
 @click.argument("name")
-@click.option(
-    "-o", "--out", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder for the file; the current one by default."
-)
+@click.option("-o", "--out", "folder", type=PATH, default=Path(), help="The folder for the file; the current one by default.")
 @click.option("--convert", "is_converted", is_flag=True, help="Also convert it; the original is kept.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
     """Fetch the checkpoint NAME, resuming an interrupted download."""
+    from muggle_convert.files.atomic import replacing
+    from muggle_convert.hub.locate import cached
     from muggle_convert.hub.zoo import entry as find
 
     entry = find(name)
@@ -74,7 +74,9 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
     if target.exists() and not force:
         click.echo(f"{target} is there already; --force fetches it again")
     elif entry.repository is not None:
-        _copy(entry, target)
+        source = cached(entry)
+        with replacing(target) as partial:
+            shutil.copyfile(source, partial)  # a copy, as the Hub's cache keeps its own
     else:
         _download(entry.url or "", target, entry.size, entry.hash_prefix)
     click.echo(str(target))
@@ -86,25 +88,12 @@ def get(name: str, folder: Path, is_converted: bool, force: bool) -> None:
         click.echo(str(report.target))
 
 
-def _copy(entry: Entry, target: Path) -> None:
-    """A copy of the file in the Hub's cache, which keeps its own."""
-    from muggle_convert.files.atomic import replacing
-    from muggle_convert.hub.locate import cached
-
-    source = cached(entry)
-    with replacing(target) as partial:
-        shutil.copyfile(source, partial)
-
-
 def _download(url: str, target: Path, size: int | None, hash_prefix: str | None) -> None:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
+    from muggle_convert.cli.terminal import progress_bar
     from muggle_convert.hub.download import download
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(target.name, total=size)
         download(url, target, size, hash_prefix, lambda done, whole: bar.update(task, completed=done, total=whole))

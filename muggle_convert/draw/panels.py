@@ -84,13 +84,8 @@ def _draw_legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, legend: Legend, 
         taken.append(space)
         draw.line((across, middle + bar.height / 2, across, middle + bar.height / 2 + text // 4), fill=INK, width=max(1, text // 12))
         draw.text((across, middle + bar.height / 2 + 0.35 * text), label, fill=INK, font=font, anchor="mt")
-    draw.text(
-        (left + width / 2, top + (4.3 if legend.ticks else 3.2) * text),
-        _fitting(legend.caption, width, text),
-        fill=PALE,
-        font=font,
-        anchor="mm",
-    )
+    below = top + (4.3 if legend.ticks else 3.2) * text
+    draw.text((left + width / 2, below), _fitting(legend.caption, width, text), fill=PALE, font=font, anchor="mm")
 
 
 def _fitting(words: str, width: int, text: int) -> str:

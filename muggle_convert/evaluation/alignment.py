@@ -42,16 +42,12 @@ class Aligner:
             depth = self._depth(prediction)
             middle = float(np.median(depth)) if depth.size else 0.0
             if not 0 < middle < np.inf:
-                raise Refusal(
-                    "the median of the prediction is not a finite distance above zero, so it cannot set the scale; use --align scale-shift."
-                )
+                raise Refusal("the median prediction is not a finite distance above zero and cannot set a scale; use --align scale-shift.")
             return Alignment(float(np.median(truth)) / middle)
         values = self._linear(prediction)
         known = np.isfinite(values)
         if not known.any():
-            raise Refusal(
-                "the model predicts no distance above zero where distances were measured, so no scale and shift can be fitted; look at its weights."
-            )
+            raise Refusal("the model predicts no distance above zero where any was measured, so nothing can be fitted; check its weights.")
         return fit_robustly(values[known], 1 / truth[known] if self._in_inverse else truth[known])
 
     def metres(self, prediction: Values, alignment: Alignment, lowest: float, highest: float) -> Values:

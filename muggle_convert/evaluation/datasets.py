@@ -78,17 +78,13 @@ def read_truth(path: Path, dataset: Dataset) -> Truth:
             f"{printable(path.name)} cannot be read as distances ({' '.join(str(problem).split())}); they are a .npy or a 16-bit PNG."
         ) from None
     if stored.ndim != 2 or stored.dtype.kind not in "fiu":
-        raise Refusal(
-            f"{printable(path.name)} holds {stored.dtype} of shape {stored.shape}; distances are numbers of shape (height, width)."
-        )
+        raise Refusal(f"{printable(path.name)} holds {stored.dtype} of shape {stored.shape}; distances are numbers in (height, width).")
     return np.nan_to_num(stored.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _grey(image: Image.Image, path: Path, dataset: Dataset) -> npt.NDArray[np.float32]:
     if dataset.steps is None:
-        raise Refusal(
-            f"nothing says what a step of {printable(path.name)} is; pass --dataset kitti (metres x 256) or --dataset nyu (millimetres)."
-        )
+        raise Refusal(f"nothing says what a step of {printable(path.name)} is; pass --dataset kitti (1/256 m) or --dataset nyu (1 mm).")
     if not image.mode.startswith("I"):
         raise Refusal(f"{printable(path.name)} is a picture in mode {image.mode}; distances are 16-bit grey.")
     return np.asarray(image).astype(np.float32) / np.float32(dataset.steps)

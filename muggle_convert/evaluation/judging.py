@@ -1,4 +1,4 @@
-"""One prediction against one measurement: which pixels count, and their numbers."""
+"""One prediction against one measurement: the part that the network is shown, the pixels that count, and their numbers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.alignment import Aligner, Alignment, Values
 from muggle_convert.evaluation.choices import Crop, DatasetName
 from muggle_convert.evaluation.metrics import Numbers, measure
-from muggle_convert.evaluation.regions import Window, counted, kitti_window
 from muggle_convert.outputs import Prediction
 from muggle_convert.predict.photographs import Pixels
+from muggle_convert.predict.sizes import Size
 
+Window = tuple[slice, slice]
+
+KITTI = (352, 1216)
 LOWEST = 0.001  # metres
 
 
@@ -33,7 +36,7 @@ class Rules:
 
     def counted(self, truth: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
         """Which measured pixels of the whole image count."""
-        mask = counted((truth.shape[0], truth.shape[1]), self.crop, self.dataset)
+        mask = inside_crop((truth.shape[0], truth.shape[1]), self.crop, self.dataset)
         mask &= (truth > LOWEST) & (truth < (self.cap or np.inf))
         seen = np.zeros_like(mask)
         seen[self.window(truth)] = True
@@ -68,3 +71,37 @@ def measured(truth: npt.NDArray[np.floating], prediction: Prediction, rules: Rul
     if mask.any() and not np.isfinite(prediction[mask]).any():
         raise Refusal("the model predicts no finite number where distances were measured; its weights may hold NaNs or infinities.")
     return Measured(truth[window][mask].astype(np.float64), prediction[mask].astype(np.float64), rules.farthest(truth))
+
+
+def inside_crop(size: Size, crop: Crop, dataset: DatasetName) -> npt.NDArray[np.bool_]:
+    """The pixels that papers count, for an image of some size."""
+    rows, columns = size
+    if crop == "none":
+        return np.ones(size, np.bool_)
+    if crop == "garg":
+        window = _shares(size, (0.40810811, 0.99189189), (0.03594771, 0.96405229))
+    elif dataset == "kitti":
+        window = _shares(size, (0.3324324, 0.91351351), (0.0359477, 0.96405229))
+    elif dataset == "nyu":
+        window = slice(45, 471), slice(41, 601)  # of 480 x 640, the only size NYU has
+    else:
+        raise Refusal("Eigen's crop differs between KITTI and NYU; pass --dataset kitti or --dataset nyu, or another --crop.")
+    mask = np.zeros(size, np.bool_)
+    mask[window] = True
+    if not mask.any():
+        raise Refusal(f"an image of {columns} x {rows} has no pixels inside the crop {crop}, made for larger images; pass another --crop.")
+    return mask
+
+
+def kitti_window(size: Size) -> Window:
+    """The lowest 352 rows and the middle 1216 columns."""
+    rows, columns = size
+    if rows < KITTI[0] or columns < KITTI[1]:
+        raise Refusal(f"--kb-crop takes {KITTI[1]} x {KITTI[0]} pixels of each image, and {columns} x {rows} is less; leave it out.")
+    top, left = rows - KITTI[0], (columns - KITTI[1]) // 2
+    return slice(top, top + KITTI[0]), slice(left, left + KITTI[1])
+
+
+def _shares(size: Size, down: tuple[float, float], across: tuple[float, float]) -> Window:
+    rows, columns = ([int(share * side) for share in shares] for side, shares in zip(size, (down, across), strict=True))
+    return slice(*rows), slice(*columns)

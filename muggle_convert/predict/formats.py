@@ -51,9 +51,7 @@ def write_video(viewer: Viewer, video: Video, target: Path, on_frame: Callable[[
     frames = _frames(viewer, video)
     first = next(frames, None)
     if first is None:
-        raise Refusal(
-            f"{printable(video.path.name)} gives no picture at {float(video.rate):g} frames per second; it may be too short for that rate."
-        )
+        raise Refusal(f"{printable(video.path.name)} gives no picture at {float(video.rate):g} frames per second; it may be too short.")
     with (
         replacing(target) as part,
         open(part, "wb"),  # a file that cannot be made is refused in our words, before ffmpeg's

@@ -63,7 +63,10 @@ def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
             raise Refusal(f"{printable(found[0][0].name)} cannot become {printable(out)}; a video becomes an .mp4, and nothing else does.")
     else:
         jobs = _into_folder(found, out, suffix)
-    _protect_sources(jobs)
+    sources = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        if job.target.resolve() in sources:
+            raise Refusal(f"{printable(job.target)} is one of the pictures themselves; write to another folder.")
     return jobs
 
 
@@ -107,10 +110,3 @@ def _into_folder(found: list[tuple[Path, Path]], out: Path, suffix: str) -> list
     if twice := next((target for target, count in Counter(targets).items() if count > 1), None):
         raise Refusal(f"two pictures would both be written to {printable(twice)}; write them to separate folders.")
     return [Job(source, target) for (source, _), target in zip(found, targets, strict=True)]
-
-
-def _protect_sources(jobs: list[Job]) -> None:
-    sources = {job.source.resolve() for job in jobs}
-    for job in jobs:
-        if job.target.resolve() in sources:
-            raise Refusal(f"{printable(job.target)} is one of the pictures themselves; write to another folder.")

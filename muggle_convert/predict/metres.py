@@ -56,9 +56,7 @@ def _fit(prediction: Prediction, known: Known, kind: str, inverse: bool) -> tupl
     if len(set(distances)) == 1:
         raise Refusal(f"all known distances are {distances[0]:g} metres, which determines no scale; name pixels at different distances.")
     if scale <= 0:
-        raise Refusal(
-            "the known distances contradict the prediction: pixels said to be farther away are predicted to be nearer; check pixels and distances."
-        )
+        raise Refusal("the known distances contradict the prediction: pixels said to be farther are predicted nearer; check the distances.")
     return scale, float(wanted.mean() - scale * values.mean())
 
 

@@ -82,23 +82,12 @@ def _colours(image: Image.Image, name: str) -> Pixels:
     """A few rows at a time, so that no second copy of a large picture is made."""
     convert = _BY_MODE.get(image.mode)
     if convert is None:
-        raise Refusal(
-            f"{name} holds {image.mode!r} pixels, which are not colours of a known range; save it as RGB or grey, with 8 or 16 bits."
-        )
+        raise Refusal(f"{name} holds {image.mode!r} pixels, whose range is not known; save it as RGB or grey, with 8 or 16 bits.")
     colours = np.empty((image.height, image.width, 3), np.uint8)
     for top in range(0, image.height, ROWS):
         bottom = min(top + ROWS, image.height)
         colours[top:bottom] = np.asarray(convert(image.crop((0, top, image.width, bottom))))
     return colours
-
-
-def _direct(image: Image.Image) -> Image.Image:
-    return image.convert("RGB")
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """The stored colours, as the original code reads them; transparency is ignored."""
-    return image.convert("RGBA").convert("RGB")
 
 
 def _sixteen_bits(image: Image.Image) -> Image.Image:
@@ -111,7 +100,8 @@ def _sixteen_bits(image: Image.Image) -> Image.Image:
 
 
 _BY_MODE: dict[str, Callable[[Image.Image], Image.Image]] = {
-    **dict.fromkeys(("RGB", "L", "1", "CMYK", "YCbCr", "HSV", "RGBX"), _direct),
-    **dict.fromkeys(("RGBA", "LA", "P", "PA", "RGBa", "La"), _opaque),
+    **dict.fromkeys(("RGB", "L", "1", "CMYK", "YCbCr", "HSV", "RGBX"), lambda image: image.convert("RGB")),
+    # Transparency is ignored: these are the stored colours, as the original code reads them.
+    **dict.fromkeys(("RGBA", "LA", "P", "PA", "RGBa", "La"), lambda image: image.convert("RGBA").convert("RGB")),
     **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N", "I"), _sixteen_bits),
 }

@@ -20,14 +20,10 @@ FAILURES = (Refusal, ValueError, RuntimeError, MemoryError)  # of one picture; t
 def predict_all(viewer: Viewer, jobs: Iterable[Job], options: SaveOptions, events: Events) -> None:
     """Do every job; failures are reported and do not stop the others."""
     with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-        pictures = prefetched(jobs, lambda job: None if _is_alone(job) else readers.submit(read_picture, job.source))
+        # What might not fit in memory together with others of its kind is read when its turn comes.
+        pictures = prefetched(jobs, lambda job: None if job.is_video or is_large(job.source) else readers.submit(read_picture, job.source))
         for (job, _), result in prefetched(pictures, lambda pair: _predict(viewer, *pair, options, events, writers)):
             _report(job, result, events)
-
-
-def _is_alone(job: Job) -> bool:
-    """Whether it might not fit in memory together with others of its kind."""
-    return job.is_video or is_large(job.source)
 
 
 def _predict(

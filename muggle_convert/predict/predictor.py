@@ -80,10 +80,8 @@ def _predict_pictures(network: Network, pictures: list[Pixels], size: int | None
                 batch = torch.stack([inputs[number] for number in numbers]).to(weight.device, weight.dtype)
                 maps = named_maps(network, batch)
                 for place, number in enumerate(numbers):
-                    shape = pictures[number].shape
-                    predictions[number] = {
-                        name: _restored(network, name, found[place], (shape[0], shape[1])) for name, found in maps.items()
-                    }
+                    rows, columns, _ = pictures[number].shape
+                    predictions[number] = {name: _restored(network, name, found[place], (rows, columns)) for name, found in maps.items()}
     return [predictions[number] for number in range(len(pictures))]
 
 

@@ -36,9 +36,7 @@ def refuse_other_recipe(folder: Path, existing: int, recipe: Recipe) -> None:
     try:
         before = parse_object((folder / NOTE).read_bytes())
     except (OSError, Refusal):
-        raise Refusal(
-            f"{printable(folder)} already holds {existing} of the files to be written, and nothing says how they were made; {remedy}"
-        ) from None
+        raise Refusal(f"{printable(folder)} already holds {existing} of the files, and nothing says how they were made; {remedy}") from None
     for option, now in recipe.items():
         if _without_name(str(before.get(option))) != _without_name(now):
             raise Refusal(

@@ -18,9 +18,7 @@ def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Si
     scales = [goal / side for goal, side in zip(wanted, picture, strict=True)]
     if image.keep_aspect:
         scales = [_common(scales, image.fit)] * 2
-    rows, columns = (
-        _rounded(scale * side, image.multiple, goal, image.fit) for scale, side, goal in zip(scales, picture, wanted, strict=True)
-    )
+    rows, columns = (_rounded(scale * side, image, goal) for scale, side, goal in zip(scales, picture, wanted, strict=True))
     if rows * columns > LARGEST:
         raise Refusal(
             f"a picture of {picture[1]} x {picture[0]} pixels would be fed to the network as {columns} x {rows}, which is too large for it; "
@@ -48,11 +46,12 @@ def _common(scales: list[float], fit: str) -> float:
     return columns if abs(1 - columns) < abs(1 - rows) else rows
 
 
-def _rounded(side: float, multiple: int, goal: int, fit: str) -> int:
+def _rounded(side: float, image: ImageConfig, goal: int) -> int:
     """The nearest multiple that keeps to the rule (of two equally near ones, the even one), and at least one, however thin the picture is."""
-    rounded = round(side / multiple) * multiple
-    if fit == "at most" and rounded > goal:
-        rounded = math.floor(side / multiple) * multiple
-    if fit == "at least" and rounded < goal:
-        rounded = math.ceil(side / multiple) * multiple
-    return max(rounded, multiple)
+    steps = side / image.multiple
+    rounded = round(steps) * image.multiple
+    if image.fit == "at most" and rounded > goal:
+        rounded = math.floor(steps) * image.multiple
+    if image.fit == "at least" and rounded < goal:
+        rounded = math.ceil(steps) * image.multiple
+    return max(rounded, image.multiple)

@@ -21,9 +21,7 @@ from muggle_convert.predict.sizes import Size, input_size
 def prepare(picture: Pixels, image: ImageConfig, size: int | None = None) -> Tensor:
     """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training."""
     if image.channels != 3:
-        raise Refusal(
-            f"this network takes {image.channels} channels and a picture has 3; prepare the tensor yourself and call model(tensor)."
-        )
+        raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make a tensor yourself and call model(tensor).")
     return normalised(resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size)), image)
 
 

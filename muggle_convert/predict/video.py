@@ -60,7 +60,12 @@ class Video:
 
 def open_video(path: Path, rate: float | None = None) -> Video:
     """What a video file says about itself; `rate` is how many frames per second to take, instead of all of them."""
-    need_ffmpeg(path)
+    for program in ("ffmpeg", "ffprobe"):
+        if shutil.which(program) is None:
+            raise Refusal(
+                f"{printable(path.name)} is a video, and {program}, which reads videos, is not installed; install ffmpeg, or pass the frames "
+                "as pictures."
+            )
     if not path.exists():
         raise Refusal(f"{printable(path)} does not exist.")
     fields = "stream=avg_frame_rate,duration:format=duration"
@@ -76,15 +81,6 @@ def open_video(path: Path, rate: float | None = None) -> Video:
     pace = Fraction(rate).limit_denominator(1001) if rate is not None else Fraction(int(numerator), int(denominator or 1))
     seconds = stream.get("duration") or found.get("format", {}).get("duration")
     return Video(path, pace, round(float(seconds) * pace) if seconds else None)
-
-
-def need_ffmpeg(path: Path) -> None:
-    for program in ("ffmpeg", "ffprobe"):
-        if shutil.which(program) is None:
-            name = printable(path.name)
-            raise Refusal(
-                f"{name} is a video, and {program}, which reads videos, is not installed; install ffmpeg, or pass the frames as pictures."
-            )
 
 
 @contextmanager

@@ -9,9 +9,8 @@ from PIL import Image
 
 from model_defs.config import OutputConfig
 from model_defs.network import Network
-from muggle_convert.draw.comparison import Comparison, compare
 from muggle_convert.draw.panels import Panel, arrange
-from muggle_convert.draw.predictions import bare_panel, draw_comparison, panel_with_legend
+from muggle_convert.draw.predictions import Comparison, compare, draw_comparison, panel
 from muggle_convert.draw.scales import Scale, scale_of
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import FORMATS, Prediction, fitted_to_metres, kind_of
@@ -73,11 +72,8 @@ class Viewer:
     def draw(self, viewed: Viewed, scale: Scale | None = None) -> Image.Image:
         if viewed.comparison is not None:
             return draw_comparison(viewed.comparison, (self.names[0], self.names[1]), viewed.picture if self.with_picture else None)
-        if self.legend:
-            panel = panel_with_legend(viewed.prediction, viewed.output, scale=scale)
-        else:
-            panel = bare_panel(viewed.prediction, viewed.output, scale)
-        return arrange([Panel(viewed.picture), panel] if self.with_picture else [panel])
+        drawn = panel(viewed.prediction, viewed.output, scale=scale, legend=self.legend)
+        return arrange([Panel(viewed.picture), drawn] if self.with_picture else [drawn])
 
     def scale(self, viewed: Viewed) -> Scale | None:
         """The scale of one prediction; a video keeps it steady from frame to frame."""

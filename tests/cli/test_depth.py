@@ -96,7 +96,7 @@ def test_files_of_unknown_origin_do_not_count_as_done(depth: Command, model: Pat
     (tmp_path / "depth").mkdir()
     (tmp_path / "depth" / "house.png").write_text("made by somebody")
     done = depth(photographs, "-m", model, "-o", tmp_path / "depth")
-    assert done.returncode == 1 and "already holds 1 of the files to be written, and nothing says how they were made" in done.stderr
+    assert done.returncode == 1 and "already holds 1 of the files, and nothing says how they were made" in done.stderr
     assert (tmp_path / "depth" / "house.png").read_text() == "made by somebody"
 
 

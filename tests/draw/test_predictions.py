@@ -10,9 +10,8 @@ import pytest
 from model_defs.config import OutputConfig
 from muggle_convert import Refusal
 from muggle_convert.draw.colours import near_and_far
-from muggle_convert.draw.comparison import compare
 from muggle_convert.draw.panels import PAPER, Panel, arrange
-from muggle_convert.draw.predictions import bare_panel, draw_comparison, panel_with_legend
+from muggle_convert.draw.predictions import compare, draw_comparison, panel
 from tests.configurations import SMALL
 from tests.goldens import uint8_picture
 
@@ -24,14 +23,14 @@ DEPTH = np.linspace(0.1, 1, 300 * 400, dtype=np.float32).reshape(300, 400)
 
 
 def test_the_picture_keeps_its_pixels_above_the_legend() -> None:
-    sheet = np.asarray(arrange([panel_with_legend(DEPTH, RELATIVE)]))
+    sheet = np.asarray(arrange([panel(DEPTH, RELATIVE)]))
     assert sheet.shape[1] == 400
     assert sheet.shape[0] > 320
-    assert np.array_equal(sheet[:300], bare_panel(DEPTH, RELATIVE).picture)
+    assert np.array_equal(sheet[:300], panel(DEPTH, RELATIVE).picture)
 
 
 def test_the_legend_shows_all_colours_from_far_to_near() -> None:
-    sheet = np.asarray(arrange([panel_with_legend(DEPTH, RELATIVE)]))[300:].astype(int)
+    sheet = np.asarray(arrange([panel(DEPTH, RELATIVE)]))[300:].astype(int)
     colourful = sheet.max(axis=2) - sheet.min(axis=2) > 40
     top, bottom = np.flatnonzero(colourful.sum(axis=1) > 150)[[0, -1]]
     left, right = np.flatnonzero(colourful[(top + bottom) // 2])[[0, -1]]
@@ -44,27 +43,27 @@ def test_the_legend_shows_all_colours_from_far_to_near() -> None:
 
 
 def test_metres_need_more_room_for_their_numbers() -> None:
-    assert arrange([panel_with_legend(DEPTH, METRIC)]).height > arrange([panel_with_legend(DEPTH, RELATIVE)]).height
+    assert arrange([panel(DEPTH, METRIC)]).height > arrange([panel(DEPTH, RELATIVE)]).height
 
 
 def test_a_tiny_picture_stands_in_the_middle_of_a_legible_legend() -> None:
-    sheet = np.asarray(arrange([panel_with_legend(DEPTH[:3, :2], RELATIVE)]))
+    sheet = np.asarray(arrange([panel(DEPTH[:3, :2], RELATIVE)]))
     assert sheet.shape[1] >= 180
     assert sheet[0, 0].tolist() == list(PAPER)
 
 
 def test_the_caption_is_never_cut() -> None:
-    narrow = np.asarray(arrange([panel_with_legend(DEPTH[:60, :80], RELATIVE)]))
-    wide = np.asarray(arrange([panel_with_legend(DEPTH[:60], RELATIVE)]))
+    narrow = np.asarray(arrange([panel(DEPTH[:60, :80], RELATIVE)]))
+    wide = np.asarray(arrange([panel(DEPTH[:60], RELATIVE)]))
     caption = [np.flatnonzero((sheet[-20:] < 200).all(axis=2).any(axis=0)) for sheet in (narrow, wide)]
     assert np.ptp(caption[0]) == np.ptp(caption[1])
 
 
 def test_a_picture_stands_beside_its_depth() -> None:
     picture = uint8_picture(300, 400, 1)
-    sheet = np.asarray(arrange([Panel(picture), panel_with_legend(DEPTH, RELATIVE)]))
+    sheet = np.asarray(arrange([Panel(picture), panel(DEPTH, RELATIVE)]))
     assert np.array_equal(sheet[:300, :400], picture)
-    assert np.array_equal(sheet[:300, -400:], bare_panel(DEPTH, RELATIVE).picture)
+    assert np.array_equal(sheet[:300, -400:], panel(DEPTH, RELATIVE).picture)
 
 
 def test_a_long_name_is_cut_to_the_panel() -> None:
@@ -118,11 +117,11 @@ def test_classes_are_not_compared_with_depth() -> None:
 
 def test_channels_have_no_colours() -> None:
     with pytest.raises(Refusal, match="predicts 3 numbers for each pixel"):
-        bare_panel(np.zeros((4, 4, 3), np.float32), OutputConfig(kind="channels", activation="relu"))
+        panel(np.zeros((4, 4, 3), np.float32), OutputConfig(kind="channels", activation="relu"))
 
 
 def test_classes_are_painted_without_a_legend() -> None:
     classes = OutputConfig(kind="classes", activation="none")
     numbers = np.arange(12).reshape(3, 4)
-    assert panel_with_legend(numbers, classes).legend is None
-    assert len(np.unique(bare_panel(numbers, classes).picture.reshape(-1, 3), axis=0)) == 12
+    assert panel(numbers, classes).legend is None
+    assert len(np.unique(panel(numbers, classes).picture.reshape(-1, 3), axis=0)) == 12

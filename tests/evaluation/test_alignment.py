@@ -73,5 +73,5 @@ def test_predictions_without_a_unit_are_not_compared_unaligned() -> None:
 
 
 def test_predictions_without_any_finite_inverse_are_refused() -> None:
-    with pytest.raises(Refusal, match="predicts no distance above zero where distances were measured"):
+    with pytest.raises(Refusal, match="predicts no distance above zero where any was measured"):
         Aligner("scale-shift", METRES).fit(np.zeros(5), np.ones(5))

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.evaluation.judging import Rules, measured
-from muggle_convert.evaluation.regions import counted, kitti_window
+from muggle_convert.evaluation.judging import Rules, inside_crop, kitti_window, measured
 
 
 def edges(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -15,26 +14,26 @@ def edges(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def test_gargs_crop_is_the_lower_part_of_the_picture() -> None:
-    assert edges(counted((375, 1242), "garg", "kitti")) == (153, 371, 44, 1197)
+    assert edges(inside_crop((375, 1242), "garg", "kitti")) == (153, 371, 44, 1197)
 
 
 def test_eigens_crop_differs_between_kitti_and_nyu() -> None:
-    assert edges(counted((375, 1242), "eigen", "kitti")) == (124, 342, 44, 1197)
-    assert edges(counted((480, 640), "eigen", "nyu")) == (45, 471, 41, 601)
+    assert edges(inside_crop((375, 1242), "eigen", "kitti")) == (124, 342, 44, 1197)
+    assert edges(inside_crop((480, 640), "eigen", "nyu")) == (45, 471, 41, 601)
 
 
 def test_without_a_crop_every_pixel_counts() -> None:
-    assert counted((3, 4), "none", "plain").all()
+    assert inside_crop((3, 4), "none", "plain").all()
 
 
 def test_eigens_crop_is_refused_where_it_is_neither() -> None:
     with pytest.raises(Refusal, match="--dataset kitti or --dataset nyu"):
-        counted((480, 640), "eigen", "plain")
+        inside_crop((480, 640), "eigen", "plain")
 
 
 def test_a_crop_that_leaves_nothing_is_refused() -> None:
     with pytest.raises(Refusal, match="no pixels inside"):
-        counted((40, 40), "eigen", "nyu")
+        inside_crop((40, 40), "eigen", "nyu")
 
 
 def test_kittis_window_is_at_the_bottom_and_in_the_middle() -> None:

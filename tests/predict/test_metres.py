@@ -65,7 +65,7 @@ def test_equal_distances_for_all_pixels_are_refused() -> None:
 
 
 def test_distances_that_contradict_the_prediction_are_refused() -> None:
-    with pytest.raises(Refusal, match="pixels said to be farther away are predicted to be nearer"):
+    with pytest.raises(Refusal, match="pixels said to be farther are predicted nearer"):
         to_metres(PREDICTION, RELATIVE, {(0, 0): 10.0, (2, 1): 1.0})
 
 

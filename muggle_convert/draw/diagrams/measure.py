@@ -39,7 +39,7 @@ def measure(config: DPTConfig, rows: int, columns: int) -> Mapping[str, Part]:
     counts: Mapping[str, Mapping[Any, int]] = counter.get_flop_counts()
     root = type(network).__name__
     return {
-        name: Part(_parameters(module), sum(counts.get(f"{root}.{name}".rstrip("."), {}).values()), outputs[name])
+        name: Part(sum(map(Tensor.numel, module.parameters())), sum(counts.get(f"{root}.{name}".rstrip("."), {}).values()), outputs[name])
         for name, module in network.named_modules()
         if name in outputs
     }
@@ -58,7 +58,3 @@ def _tensors(output: object) -> Iterator[Tensor]:
     elif isinstance(output, (list, tuple, dict)):
         for one in output.values() if isinstance(output, dict) else output:
             yield from _tensors(one)
-
-
-def _parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())

@@ -6,34 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_defs.config import CroCoConfig, DPTConfig
-from muggle_convert.draw.diagrams.elements import (
-    BOX,
-    COLOURS,
-    ENCODER,
-    FUSION,
-    HEADING,
-    LEFT,
-    PICTURE,
-    PREDICTION,
-    RIGHT,
-    ROW,
-    SLIM,
-    TOP,
-    WIDTH,
-    draw_across,
-    draw_decoder,
-    draw_heading,
-    draw_part,
-    draw_picture,
-    draw_shares,
-    draw_steps,
-    draw_tap,
-    draw_title,
-    spread,
-    tint,
-)
+from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, tint
+from muggle_convert.draw.diagrams.layout import BOX, ENCODER, HEADING, LEFT, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
-from muggle_convert.draw.diagrams.svg import Drawing
 from muggle_convert.draw.diagrams.views import draw_views
 
 
@@ -43,60 +18,44 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
         return draw_views(config.encoder, parts, (config.image.channels, rows, columns), title)
     levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
     bottom = TOP + ROW * len(levels)
-    drawing = Drawing(RIGHT + WIDTH + 30, bottom + 246, title)
-    draw_title(drawing, parts[""], f"a picture of {rows} × {columns} pixels")
+    drawing = NetworkDrawing(RIGHT + WIDTH + 30, bottom + 246, title)
+    drawing.heading(parts[""], f"a picture of {rows} × {columns} pixels")
     _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
     _draw_encoder(drawing, config, parts, len(levels))
-    draw_decoder(drawing, parts, levels)
-    _draw_outputs(drawing, parts, len(levels))
-    draw_shares(drawing, parts, bottom + 28)
+    drawing.decoder(parts, levels)
+    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")
+    heads = [*(name for name in parts if "." not in name and name not in known), "head"]
+    drawing.outputs(heads, spread(len(heads) + 1, len(levels)), parts, "prediction", parts[""].outputs[0])
+    drawing.shares(parts, bottom + 28)
     return drawing.svg()
 
 
-def _draw_inputs(drawing: Drawing, parts: Mapping[str, Part], image: Shape, levels: int) -> None:
+def _draw_inputs(drawing: NetworkDrawing, parts: Mapping[str, Part], image: Shape, levels: int) -> None:
     """From the picture to the first of the encoder's rows."""
     names = [name for name in ("patch_embed", "posenc") if name in parts]
     first = len(parts["patch_embed"].outputs) - 1
     places = [TOP + ROW * row for row in range(first + 1)] if first else spread(len(names) + 1, levels)[::-1]
-    draw_picture(drawing, LEFT, places[0], "picture", image, PICTURE)
-    for name, place in zip(names, places[1:], strict=True):
-        draw_part(drawing, LEFT, place, name, name, parts[name], parts[name].outputs[0])
-    draw_steps(drawing, LEFT + WIDTH / 2, places)
-    draw_across(drawing, places[-1], LEFT + WIDTH, ENCODER)
+    drawing.inputs(names, places, parts, "picture", image)
 
 
-def _draw_encoder(drawing: Drawing, config: DPTConfig, parts: Mapping[str, Part], levels: int) -> None:
+def _draw_encoder(drawing: NetworkDrawing, config: DPTConfig, parts: Mapping[str, Part], levels: int) -> None:
     """The encoder as one column, divided at its taps; above it the tapped stages of a hybrid's patch embedding."""
     part, early = parts["imgencoder"], parts["patch_embed"].outputs[1:]
     top = TOP + ROW * len(early)
     below = TOP + ROW * levels  # where there is room for the name if not above
-    draw_heading(drawing, ENCODER, SLIM, "imgencoder", part, below - 9 if early else HEADING)
+    drawing.column_heading(ENCODER, SLIM, "imgencoder", part, below - 9 if early else HEADING)
     drawing.box(ENCODER, top, SLIM, TOP + ROW * (levels - 1) + BOX - top, tint("imgencoder"), COLOURS["imgencoder"])
     for level in range(len(early)):
-        drawing.box(ENCODER, TOP + ROW * level, SLIM, BOX, tint("patch_embed"), COLOURS["patch_embed"])
-        corner, middle = (LEFT + WIDTH + ENCODER) / 2, TOP + ROW * (len(early) - 1) + BOX / 2
-        drawing.arrow(
-            (LEFT + WIDTH, middle), (corner, middle), (corner, TOP + ROW * level + BOX / 2), (ENCODER - 2, TOP + ROW * level + BOX / 2)
-        )
+        y, corner, middle = TOP + ROW * level, (LEFT + WIDTH + ENCODER) / 2, TOP + ROW * (len(early) - 1) + BOX / 2
+        drawing.box(ENCODER, y, SLIM, BOX, tint("patch_embed"), COLOURS["patch_embed"])
+        drawing.arrow((LEFT + WIDTH, middle), (corner, middle), (corner, y + BOX / 2), (ENCODER - 2, y + BOX / 2))
     for level, (label, shape) in enumerate(zip(_steps(config.encoder), [*early, *part.outputs], strict=True)):
         y = TOP + ROW * level
         for number, line in enumerate(label):
             drawing.text(ENCODER + SLIM / 2, y + 47 - 9 * (len(label) - 1) + 18 * number, line, size=13, anchor="middle", bold=number == 0)
         if level > len(early):
             drawing.line((ENCODER + 14, y - 16), (ENCODER + SLIM - 14, y - 16), stroke=COLOURS["imgencoder"], width=1)
-        draw_tap(drawing, y, shape)
-
-
-def _draw_outputs(drawing: Drawing, parts: Mapping[str, Part], levels: int) -> None:
-    """From the finest fusion block at the top to the prediction at the bottom."""
-    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")
-    names = [*(name for name in parts if "." not in name and name not in known), "head"]
-    places = spread(len(names) + 1, levels)
-    for name, place in zip(names, places[:-1], strict=True):
-        draw_part(drawing, RIGHT, place, name, name, parts[name], parts[name].outputs[0])
-    draw_picture(drawing, RIGHT, places[-1], "prediction", parts[""].outputs[0], PREDICTION)
-    draw_steps(drawing, RIGHT + WIDTH / 2, places)
-    draw_across(drawing, TOP, FUSION + WIDTH, RIGHT)
+        drawing.tap(y, shape)
 
 
 def _steps(encoder: Any) -> list[tuple[str, ...]]:

@@ -6,36 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from model_defs.config import CroCoConfig
-from muggle_convert.draw.diagrams.elements import (
-    BOX,
-    COLOURS,
-    ENCODER,
-    FUSION,
-    LEFT,
-    PICTURE,
-    PREDICTION,
-    RIGHT,
-    ROW,
-    SLIM,
-    TOP,
-    WIDTH,
-    draw_across,
-    draw_decoder,
-    draw_heading,
-    draw_part,
-    draw_picture,
-    draw_shares,
-    draw_steps,
-    draw_tap,
-    draw_title,
-    spelled,
-    spread,
-    tint,
-)
+from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, spelled, tint
+from muggle_convert.draw.diagrams.layout import BOX, ENCODER, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
-from muggle_convert.draw.diagrams.svg import PALE, Drawing
+from muggle_convert.draw.diagrams.svg import PALE
 
 APART = 64.0  # between the first view's last row and the second view's headings
+SHARED = ("patch_embed", "imgencoder")  # by both views
 BEHIND = ("reassemble", "fusion", "head")  # what follows each view's decoder
 
 
@@ -43,42 +20,27 @@ def draw_views(encoder: CroCoConfig, parts: Mapping[str, Part], image: Shape, ti
     """The whole drawing as SVG: the first view above, the second below, each from left to right as for a single picture."""
     levels = len(encoder.taps)
     height = ROW * levels + APART
-    drawing = Drawing(RIGHT + WIDTH + 30, TOP + 2 * height - APART + 246, title)
-    draw_title(drawing, parts[""], f"two pictures of {image[1]} × {image[2]} pixels")
+    drawing = NetworkDrawing(RIGHT + WIDTH + 30, TOP + 2 * height - APART + 246, title)
+    drawing.heading(parts[""], f"two pictures of {image[1]} × {image[2]} pixels")
     for number, view in enumerate(("first", "second")):
         with drawing.moved(0, number * height):
-            _draw_inputs(drawing, parts, view, image, levels)
+            # The second view goes through the same weights.
+            places = spread(len(SHARED) + 1, levels)[::-1]
+            drawing.inputs(SHARED, places, parts, f"{view} view", image, is_repeated=view == "second")
             tapped = parts["decoder"].outputs[number * levels : (number + 1) * levels]
-            _draw_decoder_blocks(drawing, encoder, parts, view, tapped)
+            _draw_blocks(drawing, encoder, parts, view, tapped)
             _draw_behind(drawing, parts, f"views.{view}.", levels)
     _draw_exchange(drawing, height)
-    draw_shares(drawing, _together(parts), TOP + 2 * height - APART + 28)
+    drawing.shares(_together(parts), TOP + 2 * height - APART + 28)
     return drawing.svg()
 
 
-def _draw_inputs(drawing: Drawing, parts: Mapping[str, Part], view: str, image: Shape, levels: int) -> None:
-    """From the picture up to the encoder; the second view goes through the same weights."""
-    names = ("patch_embed", "imgencoder")
-    places = spread(len(names) + 1, levels)[::-1]
-    draw_picture(drawing, LEFT, places[0], f"{view} view", image, PICTURE)
-    for name, place in zip(names, places[1:], strict=True):
-        if view == "first":
-            draw_part(drawing, LEFT, place, name, name, parts[name], parts[name].outputs[0])
-        else:
-            drawing.box(LEFT, place, WIDTH, BOX, tint(name), COLOURS[name], dashed=True)
-            drawing.text(LEFT + 12, place + 24, name, size=14, bold=True)
-            drawing.text(LEFT + 12, place + 46, f"→ {spelled(parts[name].outputs[0])}", size=13)
-            drawing.text(LEFT + 12, place + 69, "the same, counted above", size=11.5, fill=PALE)
-    draw_steps(drawing, LEFT + WIDTH / 2, places)
-    draw_across(drawing, places[-1], LEFT + WIDTH, ENCODER)
-
-
-def _draw_decoder_blocks(drawing: Drawing, encoder: CroCoConfig, parts: Mapping[str, Part], view: str, tapped: Sequence[Shape]) -> None:
+def _draw_blocks(drawing: NetworkDrawing, encoder: CroCoConfig, parts: Mapping[str, Part], view: str, tapped: Sequence[Shape]) -> None:
     """One column, divided at its taps: the encoder's output, and the blocks that follow."""
     stack = view if encoder.two_decoders else "first"
     blocks = [part for name, part in parts.items() if name.startswith(f"decoder.{stack}.") and name.count(".") == 2]
     name = f"decoder.{stack}" if encoder.two_decoders else "decoder, for both"
-    draw_heading(drawing, ENCODER, SLIM, name, _sum(blocks))
+    drawing.column_heading(ENCODER, SLIM, name, _sum(blocks))
     firsts = (0, *encoder.taps[:-1])
     for level, (first, tap, shape) in enumerate(zip(firsts, encoder.taps, tapped, strict=True)):
         y, part = TOP + ROW * level, "imgencoder" if tap == 0 else "decoder"
@@ -86,24 +48,21 @@ def _draw_decoder_blocks(drawing: Drawing, encoder: CroCoConfig, parts: Mapping[
         drawing.box(ENCODER, y, SLIM, BOX, tint(part), COLOURS[part])
         drawing.text(ENCODER + SLIM / 2, y + 47, label, size=13, anchor="middle", bold=True)
         if level:
-            draw_steps(drawing, ENCODER + SLIM / 2, (y - ROW, y))
-        draw_tap(drawing, y, shape)
+            drawing.steps(ENCODER + SLIM / 2, (y - ROW, y))
+        drawing.tap(y, shape)
 
 
-def _draw_behind(drawing: Drawing, parts: Mapping[str, Part], view: str, levels: int) -> None:
+def _draw_behind(drawing: NetworkDrawing, parts: Mapping[str, Part], view: str, levels: int) -> None:
     """A DPT's reassembly, fusion and head, and their outputs."""
     own = {name.removeprefix(view): part for name, part in parts.items() if name.startswith(view)}
-    draw_decoder(drawing, own, [name for name in own if name.startswith("reassemble.") and name.count(".") == 1])
-    head, prediction = spread(2, levels)
-    draw_part(drawing, RIGHT, head, "head", "head", own["head"], own["head"].outputs[0])
+    drawing.decoder(own, [name for name in own if name.startswith("reassemble.") and name.count(".") == 1])
+    places = spread(2, levels)
     points, trust = parts[view.removesuffix(".")].outputs
-    draw_picture(drawing, RIGHT, prediction, "points", points, PREDICTION)
-    drawing.text(RIGHT + WIDTH / 2, prediction + BOX + 12, f"confidence, {spelled(trust)}", size=12, anchor="middle")
-    draw_steps(drawing, RIGHT + WIDTH / 2, (head, prediction))
-    draw_across(drawing, TOP, FUSION + WIDTH, RIGHT)
+    drawing.outputs(["head"], places, own, "points", points)
+    drawing.text(RIGHT + WIDTH / 2, places[-1] + BOX + 12, f"confidence, {spelled(trust)}", size=12, anchor="middle")
 
 
-def _draw_exchange(drawing: Drawing, height: float) -> None:
+def _draw_exchange(drawing: NetworkDrawing, height: float) -> None:
     """The two stacks of blocks run in step and attend to each other."""
     above = TOP + ROW * 2 + BOX / 2
     for x, begin, end in ((ENCODER - 21, above + 12, above + 12 + height), (ENCODER - 33, above - 12 + height, above - 12)):

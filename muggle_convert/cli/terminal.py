@@ -1,8 +1,11 @@
-"""Tables for a terminal of any width, and for a file or a pipe."""
+"""What is shown on a terminal of any width, and written to a file or a pipe: tables and progress."""
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console, RenderableType
+from rich.progress import Progress, ProgressColumn
 
 NO_EDGE = 10_000  # columns; only a terminal has an edge to wrap at
 
@@ -23,3 +26,8 @@ def print_table(where: Console, table: RenderableType) -> None:
         where.print(table)
     for line in captured.get().splitlines():
         print(line.rstrip(), file=where.file)
+
+
+def progress_bar(*columns: str | ProgressColumn) -> Progress:
+    """Bars on standard error that vanish at the end; none where nobody watches."""
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
