@@ -10,7 +10,8 @@ from torch import Tensor
 
 from model_defs.build import build
 from model_defs.network import Network
-from muggle_convert.checkpoints import DType, MappedFiles, TensorEntry, printable, tensor_chunks, verify_checksums
+from muggle_convert.checkpoints import DType, TensorEntry, printable
+from muggle_convert.checkpoints.tensor_bytes import MappedFiles, tensor_chunks, verify_checksums
 from muggle_convert.errors import Refusal
 from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.match import Match

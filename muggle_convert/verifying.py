@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from muggle_convert.checkpoints import DType, TensorEntry, printable, same_bytes, tensor_chunks
+from muggle_convert.checkpoints import DType, TensorEntry, printable
+from muggle_convert.checkpoints.tensor_bytes import same_bytes, tensor_chunks
 from muggle_convert.errors import Refusal
 from muggle_convert.files.casting import FLOAT_TYPES, Cast
 from muggle_convert.identify.document import KEY

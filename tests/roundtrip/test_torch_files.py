@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from muggle_convert import Refusal
-from muggle_convert.checkpoints import DType, open_checkpoint, read_tensor
+from muggle_convert.checkpoints import DType
+from muggle_convert.checkpoints.opening import open_checkpoint
+from muggle_convert.checkpoints.tensor_bytes import read_tensor
 from muggle_convert.exporting.exported_tensor import ExportedTensor, computed, copied
 from muggle_convert.exporting.file_formats import TorchFile, write_files
 from muggle_convert.identify.translation import Made
