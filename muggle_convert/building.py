@@ -37,7 +37,11 @@ def load(matched: Match) -> Network:
     weights = _of_one_type({output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)})
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
-    _assign(model, weights, matched)
+    try:
+        model.load_state_dict(weights, strict=True, assign=True)
+    except RuntimeError as problem:
+        file, said = printable(matched.checkpoint.name), " ".join(str(problem).split())[:MOST_SAID]
+        raise Refusal(f"{file} does not fill the network its configuration describes: {said}") from None
     return with_predict(model.eval())
 
 
@@ -46,16 +50,6 @@ def _of_one_type(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
     widest = reduce(torch.promote_types, floating)
     return {name: tensor.to(widest) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-
-
-def _assign(model: Network, weights: Mapping[str, Tensor], matched: Match) -> None:
-    try:
-        model.load_state_dict(weights, strict=True, assign=True)
-    except RuntimeError as problem:
-        file = printable(matched.checkpoint.name)
-        raise Refusal(
-            f"{file} does not fill the network its configuration describes: {' '.join(str(problem).split())[:MOST_SAID]}"
-        ) from None
 
 
 def _tensor(output: Output, files: MappedFiles) -> Tensor:
@@ -77,6 +71,6 @@ def _elements(entry: TensorEntry, files: MappedFiles) -> Tensor:
         )
     if not entry.count:
         return torch.empty(0, dtype=dtype)
-    if entry.stride is None and entry.record.byteorder == "little":
+    if entry.is_in_order:
         return torch.frombuffer(files.record(entry.record), dtype=dtype, count=entry.count, offset=entry.offset)
     return torch.frombuffer(bytearray().join(tensor_chunks(entry)), dtype=dtype)

@@ -24,7 +24,5 @@ def inspect(
     limits: Limits = Limits(),
 ) -> Inspection:
     """Describe a checkpoint without reading a tensor or writing anything. The keywords are those of `convert`."""
-    options = ReadOptions(
-        family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename, limits=limits
-    )
+    options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits)
     return Inspection(plan(read(source, options)))

@@ -14,8 +14,8 @@ from typing import Any
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
+from muggle_convert.hub.cache import cached_sha256_of
 from muggle_convert.hub.problems import hub_problems
-from muggle_convert.hub.sha256_cache import cached_sha256_of
 from muggle_convert.identify.licences import Licence, published_licence, stated_licence
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
