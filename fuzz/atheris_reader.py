@@ -22,7 +22,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["muggle_convert"]):
-    from muggle_convert.checkpoints import open_checkpoint, read_tensor
+    from muggle_convert.checkpoints.opening import open_checkpoint
+    from muggle_convert.checkpoints.tensor_bytes import read_tensor
     from muggle_convert.errors import Refusal
 
 FOLDER = Path("/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()) / f"muggle-convert-fuzz.{os.getpid()}"

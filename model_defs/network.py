@@ -18,10 +18,11 @@ class Predictor(Protocol):
 
 
 class Network(nn.Module):
-    """A torch module whose parts stand in the order they run, and whose tensors have the names of the file.
+    """A torch module whose parts stand in the order they run.
 
-    model(batch)          # (B, 3, H, W), normalised as config.image says -> (B, H, W), or a dictionary by the names of `outputs`
-    model.config          # the frozen configuration
+        model(batch)  # (B, 3, H, W), normalised as config.image says -> (B, H, W), or a dictionary by the names of `outputs`
+
+    Its tensors have the names of the file, and `model.config` is the frozen configuration.
     """
 
     inputs: tuple[str, ...] = ("image",)  # what `forward` takes
@@ -77,7 +78,9 @@ class Network(nn.Module):
     def to_metres(self, *predictions: Any, **options: Any) -> Any:
         """A prediction in metres: as it is from a metric model, from a relative one by two or more known distances.
 
-        metres = model.to_metres(depth, {(120, 340): 1.5, (600, 80): 8.0})  # by pixel (x, y), from the top left corner
+            metres = model.to_metres(depth, {(120, 340): 1.5, (600, 80): 8.0})
+
+        They are metres by pixel (x, y), counted from the top left corner.
         """
         return self._loaded_predictor().to_metres(self, *predictions, **options)
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from model_defs.build import build
 from model_defs.fast import install
 from model_defs.network import Network
-from muggle_convert.checkpoints import DType, MappedFiles, TensorEntry, printable, tensor_chunks, verify_checksums
+from muggle_convert.checkpoints import DType, TensorEntry, printable
+from muggle_convert.checkpoints.tensor_bytes import MappedFiles, tensor_chunks, verify_checksums
 from muggle_convert.errors import Refusal
 from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.match import Match
@@ -37,7 +38,11 @@ def load(matched: Match) -> Network:
     weights = _of_one_type({output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)})
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
-    _assign(model, weights, matched)
+    try:
+        model.load_state_dict(weights, strict=True, assign=True)
+    except RuntimeError as problem:
+        file, said = printable(matched.checkpoint.name), " ".join(str(problem).split())[:MOST_SAID]
+        raise Refusal(f"{file} does not fill the network its configuration describes: {said}") from None
     install(model)
     return with_predict(model.eval())
 
@@ -47,16 +52,6 @@ def _of_one_type(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
     widest = reduce(torch.promote_types, floating)
     return {name: tensor.to(widest) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-
-
-def _assign(model: Network, weights: Mapping[str, Tensor], matched: Match) -> None:
-    try:
-        model.load_state_dict(weights, strict=True, assign=True)
-    except RuntimeError as problem:
-        file = printable(matched.checkpoint.name)
-        raise Refusal(
-            f"{file} does not fill the network its configuration describes: {' '.join(str(problem).split())[:MOST_SAID]}"
-        ) from None
 
 
 def _tensor(output: Output, files: MappedFiles) -> Tensor:
@@ -78,6 +73,6 @@ def _elements(entry: TensorEntry, files: MappedFiles) -> Tensor:
         )
     if not entry.count:
         return torch.empty(0, dtype=dtype)
-    if entry.stride is None and entry.record.byteorder == "little":
+    if entry.is_in_order:
         return torch.frombuffer(files.record(entry.record), dtype=dtype, count=entry.count, offset=entry.offset)
     return torch.frombuffer(bytearray().join(tensor_chunks(entry)), dtype=dtype)

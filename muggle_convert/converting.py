@@ -60,13 +60,5 @@ def convert(
 
 def preview(source: str | Path, **options: Any) -> Plan:
     """The plan of a conversion, without writing anything; the keywords are those of `convert`."""
-    reading, writing = _parted(options)
-    return settle(read(source, reading), writing)
-
-
-def _parted(options: Mapping[str, Any]) -> tuple[ReadOptions, WriteOptions]:
-    of_reading = {field.name for field in fields(ReadOptions)}
-    return (
-        ReadOptions(**{name: value for name, value in options.items() if name in of_reading}),
-        WriteOptions(**{name: value for name, value in options.items() if name not in of_reading}),
-    )
+    reading = {field.name: options.pop(field.name) for field in fields(ReadOptions) if field.name in options}
+    return settle(read(source, ReadOptions(**reading)), WriteOptions(**options))

@@ -23,11 +23,11 @@ def inspect(
     filename: str | None = None,
     limits: Limits = Limits(),
 ) -> Inspection:
-    """Describe a checkpoint without reading a tensor or writing anything. The keywords are those of `convert`.
+    """Describe a checkpoint without reading a tensor or writing anything.
 
-    inspect("dpt_hybrid-midas-501f0c75.pt").to_dict()["config"]["encoder"]["width"]
+        inspect("dpt_hybrid-midas-501f0c75.pt").to_dict()["config"]["encoder"]["width"]
+
+    The keywords are those of `convert`.
     """
-    options = ReadOptions(
-        family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename, limits=limits
-    )
+    options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits)
     return Inspection(plan(read(source, options)))

@@ -5,29 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from muggle_convert.checkpoints import DType, TensorEntry, printable
+from muggle_convert.checkpoints import DType, NamedTensor, TensorEntry, printable
 from muggle_convert.errors import Refusal
 from muggle_convert.identify.dropped import is_exact
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED, Made, original_name
-from muggle_convert.rules import Drop, Fate, Shape
+from muggle_convert.rules import Drop, Fate
 from muggle_convert.rules.operations import Run
 
 COUNTER = "num_batches_tracked"  # an integer in torch's batch norms; everything else in a network is a float
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(NamedTensor):
     """One tensor of the target."""
 
-    name: str
-    dtype: DType
-    shape: Shape
     made: Made
-
-    @property
-    def size(self) -> int:
-        return self.dtype.size * sum(run.count for _, run in self.made.runs)
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) ->
                 "quantised, convert the file they were made from."
             )
         if (whole := tensor.whole) is not None:
-            owner = owners.setdefault((whole.record, whole.offset, whole.shape, whole.stride, whole.dtype), name)
+            owner = owners.setdefault(whole.place, name)
             if owner != name and whole.count:
                 aliases[name] = owner
                 continue

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from muggle_convert.checkpoints import DType, TensorEntry, printable, same_bytes, tensor_chunks
+from muggle_convert.checkpoints import DType, TensorEntry, printable
+from muggle_convert.checkpoints.tensor_bytes import same_bytes, tensor_chunks
 from muggle_convert.errors import Refusal
 from muggle_convert.files.casting import FLOAT_TYPES, Cast
 from muggle_convert.identify.document import KEY
@@ -81,9 +82,11 @@ class Verification:
 
 
 def verify(original: str | Path, converted: str | Path, *, state: str | None = None, predict: bool = False) -> Verification:
-    """Map the converted file back to the names of the original and compare; with `predict`, also compare predictions.
+    """Map the converted file back to the names of the original, and compare every tensor.
 
-    assert verify("dpt_hybrid-midas-501f0c75.pt", "hybrid.safetensors").holds
+        assert verify("dpt_hybrid-midas-501f0c75.pt", "hybrid.safetensors").holds
+
+    With `predict`, also compare what the two networks predict.
     """
     theirs = read(converted)
     if theirs.document is None:

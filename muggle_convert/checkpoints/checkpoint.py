@@ -42,15 +42,12 @@ class Record:
 
 
 @dataclass(frozen=True)
-class TensorEntry:
-    """Where one named tensor is stored."""
+class NamedTensor:
+    """What the header of a file states about a tensor."""
 
     name: str
     dtype: DType
     shape: tuple[int, ...]
-    record: Record
-    offset: int  # of its first element, in bytes, within the inflated record
-    stride: tuple[int, ...] | None = None  # in elements; None if they are stored in row-major order
 
     @property
     def count(self) -> int:
@@ -59,6 +56,15 @@ class TensorEntry:
     @property
     def size(self) -> int:
         return self.count * self.dtype.size
+
+
+@dataclass(frozen=True)
+class TensorEntry(NamedTensor):
+    """Where one named tensor is stored."""
+
+    record: Record
+    offset: int  # of its first element, in bytes, within the inflated record
+    stride: tuple[int, ...] | None = None  # in elements; None if they are stored in row-major order
 
     @property
     def span(self) -> int:
@@ -72,10 +78,10 @@ class TensorEntry:
         """Whether its bytes can be copied chunk by chunk as they are."""
         return self.stride is None and self.record.byteorder == "little"
 
-    def shares_bytes_with(self, other: TensorEntry) -> bool:
-        """Whether both are names of one tensor, as tied weights are saved."""
-        mine = (self.record, self.offset, self.shape, self.stride, self.dtype)
-        return mine == (other.record, other.offset, other.shape, other.stride, other.dtype)
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Equal where two names mean the same bytes, as tied weights are saved."""
+        return self.record, self.offset, self.shape, self.stride, self.dtype
 
 
 @dataclass(frozen=True)

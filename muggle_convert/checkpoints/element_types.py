@@ -1,8 +1,12 @@
-"""The element types a tensor can have, under the codes the safetensors format gives them."""
+"""The element types a tensor can have, under the codes the safetensors format gives them, and the numbers in their bytes."""
 
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class DType(Enum):
@@ -45,3 +49,24 @@ NUMPY_KINDS = {
     DType.F64: "<f8", DType.F32: "<f4", DType.F16: "<f2", DType.I64: "<i8", DType.I32: "<i4", DType.I16: "<i2", DType.I8: "i1",
     DType.U8: "u1", DType.BOOL: "?",
 }  # fmt: skip
+
+
+def decode(dtype: DType, elements: bytes | memoryview) -> np.ndarray[Any, Any]:
+    """Numbers from the bytes of a file; bfloat16, which NumPy lacks, becomes float32."""
+    import numpy as np
+
+    if dtype is DType.BF16:
+        return (np.frombuffer(elements, "<u2").astype("<u4") << 16).view("<f4")
+    return np.frombuffer(elements, NUMPY_KINDS[dtype])
+
+
+def encode(dtype: DType, numbers: np.ndarray[Any, Any]) -> bytes:
+    """The bytes that a file holds for these numbers."""
+    import numpy as np
+
+    if dtype is DType.BF16:
+        bits = numbers.astype(np.float32).view(np.uint32)
+        # Round to nearest, ties to even, as hardware does; a NaN keeps a bit of its payload so that it stays one.
+        rounded = ((bits.astype(np.uint64) + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+        return np.where(np.isnan(numbers), (bits >> 16 | 0x40).astype(np.uint16), rounded).astype(np.uint16).tobytes()
+    return numbers.astype(NUMPY_KINDS[dtype]).tobytes()

@@ -36,17 +36,9 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
         raise Refusal(about(printable(path), str(problem))) from None
     sidecar, broken = _read_sidecar(source.parent / SIDECAR, limits)
     preprocessor, broken_too = _read_sidecar(source.parent / PREPROCESSOR, limits)
+    warnings = contents.warnings + broken + broken_too
     return Checkpoint(
-        path,
-        contents.container,
-        parts.tensors,
-        contents.metadata,
-        sidecar,
-        preprocessor,
-        parts.arguments,
-        parts.unwrapped,
-        parts.ignored,
-        contents.warnings + broken + broken_too,
+        path, contents.container, metadata=contents.metadata, sidecar=sidecar, preprocessor=preprocessor, warnings=warnings, **vars(parts)
     )
 
 

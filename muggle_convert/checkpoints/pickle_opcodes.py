@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 
 from muggle_convert.checkpoints.pickle_state import LONGEST_NAME, PickleState, inert
-from muggle_convert.checkpoints.pickle_values import Global, Pairs, Value
+from muggle_convert.checkpoints.pickle_values import Global, Pairs
 from muggle_convert.errors import Refusal
 
 DEEPEST_MARKS = 1000  # a pickler has one or two marks open for each level of nesting
@@ -23,165 +23,89 @@ def _mark(machine: PickleState) -> None:
     machine.stack = []
 
 
-def _push(value: Value) -> Callable[[PickleState], None]:
-    return lambda machine: machine.stack.append(value)
+def _integer(machine: PickleState, length: int) -> None:
+    if length > LONGEST_INTEGER:
+        raise Refusal(f"its pickle has an integer of {length:,} bytes, too long for a checkpoint")
+    machine.push(int.from_bytes(machine.take(length), "little", signed=True))
 
 
-def _unsigned(size: int) -> Callable[[PickleState], None]:
-    return lambda machine: machine.stack.append(machine.number(size))
-
-
-def _signed(machine: PickleState) -> None:
-    machine.stack.append(int.from_bytes(machine.take(4), "little", signed=True))
-
-
-def _long(size: int) -> Callable[[PickleState], None]:
-    def operation(machine: PickleState) -> None:
-        length = machine.number(size)
-        if length > LONGEST_INTEGER:
-            raise Refusal(f"its pickle has an integer of {length:,} bytes, too long for a checkpoint")
-        machine.stack.append(int.from_bytes(machine.take(length), "little", signed=True))
-
-    return operation
-
-
-def _float(machine: PickleState) -> None:
-    machine.stack.append(struct.unpack(">d", machine.take(8))[0])
-
-
-def _text(size: int) -> Callable[[PickleState], None]:
-    return lambda machine: machine.stack.append(machine.text(machine.take(machine.number(size))))
-
-
-def _bytes(size: int) -> Callable[[PickleState], None]:
-    return lambda machine: machine.stack.append(machine.take(machine.number(size)))
-
-
-def _string_of_python_2(size: int) -> Callable[[PickleState], None]:
+def _string_of_python_2(machine: PickleState, length: int) -> None:
     """Python 2 wrote text and bytes the same way; valid UTF-8 is taken for text."""
-
-    def operation(machine: PickleState) -> None:
-        raw = machine.take(machine.number(size))
-        try:
-            machine.stack.append(raw.decode("utf-8"))
-        except UnicodeDecodeError:
-            machine.stack.append(raw)
-
-    return operation
-
-
-def _tuple(count: int) -> Callable[[PickleState], None]:
-    def operation(machine: PickleState) -> None:
-        if len(machine.stack) < count:
-            raise IndexError
-        values = tuple(machine.stack[len(machine.stack) - count :])
-        del machine.stack[len(machine.stack) - count :]
-        machine.stack.append(values)
-
-    return operation
-
-
-def _tuple_since_mark(machine: PickleState) -> None:
-    values = machine.since_mark()
-    machine.stack.append(tuple(values))
-
-
-def _frozen_set_since_mark(machine: PickleState) -> None:
-    values = machine.since_mark()
-    machine.stack.append(values)
-
-
-def _reduce(machine: PickleState) -> None:
-    arguments = machine.stack.pop()
-    machine.build(machine.stack.pop(), arguments)
+    raw = machine.take(length)
+    try:
+        machine.push(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        machine.push(raw)
 
 
 def _new_object(machine: PickleState) -> None:
     """Without arguments, creating an object equals calling its class; with arguments only a call is understood."""
-    arguments, kind = machine.stack.pop(), machine.stack.pop()
+    kind, arguments = machine.pop(2)
     if arguments == ():
         machine.build(kind, arguments)
     else:
-        machine.stack.append(inert(kind, arguments))
+        machine.push(inert(kind, arguments))
 
 
 def _new_object_with_keywords(machine: PickleState) -> None:
-    keywords, arguments, kind = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
-    machine.stack.append(inert(kind, (arguments, keywords)))
+    kind, arguments, keywords = machine.pop(3)
+    machine.push(inert(kind, (arguments, keywords)))
 
 
 def _named_on_stack(machine: PickleState) -> None:
-    name, module = machine.stack.pop(), machine.stack.pop()
+    module, name = machine.pop(2)
     if type(name) is not str or type(module) is not str or max(len(name), len(module)) > LONGEST_NAME:
         raise Refusal(f"its pickle is broken at byte {machine.position}: a global is not named by two strings")
-    machine.stack.append(Global(module, name))
-
-
-def _append(machine: PickleState) -> None:
-    value = machine.stack.pop()
-    machine.extend([value])
-
-
-def _set_item(machine: PickleState) -> None:
-    value, key = machine.stack.pop(), machine.stack.pop()
-    machine.set_items([key, value])
-
-
-def _persistent(machine: PickleState) -> None:
-    machine.stack.append(machine.functions.persistent(machine.stack.pop()))
-
-
-def _frame(machine: PickleState) -> None:
-    machine.expect(machine.number(8))
+    machine.push(Global(module, name))
 
 
 OPERATIONS: dict[int, Callable[[PickleState], None]] = {
     ord("("): _mark,
-    ord("N"): _push(None),
-    0x88: _push(True),
-    0x89: _push(False),
-    ord("K"): _unsigned(1),
-    ord("M"): _unsigned(2),
-    ord("J"): _signed,
-    0x8A: _long(1),
-    0x8B: _long(4),
-    ord("G"): _float,
-    0x8C: _text(1),
-    ord("X"): _text(4),
-    0x8D: _text(8),
-    ord("U"): _string_of_python_2(1),
-    ord("T"): _string_of_python_2(4),
-    ord("C"): _bytes(1),
-    ord("B"): _bytes(4),
-    0x8E: _bytes(8),
-    0x96: _bytes(8),
-    ord(")"): _push(()),
-    0x85: _tuple(1),
-    0x86: _tuple(2),
-    0x87: _tuple(3),
-    ord("t"): _tuple_since_mark,
-    ord("]"): lambda machine: machine.stack.append([]),
-    0x8F: lambda machine: machine.stack.append([]),  # a set, for which a list will do here
-    0x91: _frozen_set_since_mark,
-    ord("a"): _append,
+    ord("N"): lambda machine: machine.push(None),
+    0x88: lambda machine: machine.push(True),
+    0x89: lambda machine: machine.push(False),
+    ord("K"): lambda machine: machine.push(machine.number(1)),
+    ord("M"): lambda machine: machine.push(machine.number(2)),
+    ord("J"): lambda machine: _integer(machine, 4),
+    0x8A: lambda machine: _integer(machine, machine.number(1)),
+    0x8B: lambda machine: _integer(machine, machine.number(4)),
+    ord("G"): lambda machine: machine.push(struct.unpack(">d", machine.take(8))[0]),
+    0x8C: lambda machine: machine.push(machine.text(machine.take(machine.number(1)))),
+    ord("X"): lambda machine: machine.push(machine.text(machine.take(machine.number(4)))),
+    0x8D: lambda machine: machine.push(machine.text(machine.take(machine.number(8)))),
+    ord("U"): lambda machine: _string_of_python_2(machine, machine.number(1)),
+    ord("T"): lambda machine: _string_of_python_2(machine, machine.number(4)),
+    ord("C"): lambda machine: machine.push(machine.take(machine.number(1))),
+    ord("B"): lambda machine: machine.push(machine.take(machine.number(4))),
+    0x8E: lambda machine: machine.push(machine.take(machine.number(8))),
+    0x96: lambda machine: machine.push(machine.take(machine.number(8))),
+    ord(")"): lambda machine: machine.push(()),
+    0x85: lambda machine: machine.push(tuple(machine.pop(1))),
+    0x86: lambda machine: machine.push(tuple(machine.pop(2))),
+    0x87: lambda machine: machine.push(tuple(machine.pop(3))),
+    ord("t"): lambda machine: machine.push(tuple(machine.since_mark())),
+    ord("]"): lambda machine: machine.push([]),
+    0x8F: lambda machine: machine.push([]),  # a set, for which a list will do here
+    0x91: lambda machine: machine.push(machine.since_mark()),  # a frozen set
+    ord("a"): lambda machine: machine.extend(machine.pop(1)),
     ord("e"): lambda machine: machine.extend(machine.since_mark()),
     0x90: lambda machine: machine.extend(machine.since_mark()),
-    ord("}"): lambda machine: machine.stack.append(Pairs()),
-    ord("s"): _set_item,
+    ord("}"): lambda machine: machine.push(Pairs()),
+    ord("s"): lambda machine: machine.set_items(machine.pop(2)),
     ord("u"): lambda machine: machine.set_items(machine.since_mark()),
-    ord("c"): lambda machine: machine.stack.append(Global(machine.line(), machine.line())),
+    ord("c"): lambda machine: machine.push(Global(machine.line(), machine.line())),
     0x93: _named_on_stack,
-    ord("R"): _reduce,
+    ord("R"): lambda machine: machine.build(*machine.pop(2)),
     0x81: _new_object,
     0x92: _new_object_with_keywords,
-    ord("b"): lambda machine: machine.set_state(),
-    ord("Q"): _persistent,
+    ord("b"): lambda machine: machine.set_state(*machine.pop(1)),
+    ord("Q"): lambda machine: machine.push(machine.functions.persistent(*machine.pop(1))),
     ord("q"): lambda machine: machine.remember(machine.number(1)),
     ord("r"): lambda machine: machine.remember(machine.number(4)),
     0x94: lambda machine: machine.remember(len(machine.memo)),
     ord("h"): lambda machine: machine.recall(machine.number(1)),
     ord("j"): lambda machine: machine.recall(machine.number(4)),
-    0x95: _frame,
+    0x95: lambda machine: machine.expect(machine.number(8)),
 }
 
 FORBIDDEN = {

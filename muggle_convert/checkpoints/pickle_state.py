@@ -74,6 +74,18 @@ class PickleState:
         except UnicodeDecodeError:
             raise Refusal(f"its pickle has a string that is not UTF-8, before byte {self.position}") from None
 
+    def push(self, value: Value) -> None:
+        self.stack.append(value)
+
+    def pop(self, count: int) -> list[Value]:
+        """The last values on the stack, in the order in which they came."""
+        start = len(self.stack) - count
+        if start < 0:
+            raise IndexError
+        values = self.stack[start:]
+        del self.stack[start:]
+        return values
+
     def since_mark(self) -> list[Value]:
         values = self.stack
         self.stack = self.marked.pop()
@@ -113,8 +125,7 @@ class PickleState:
                 )
         target.items.extend(zip(keys, values[1::2], strict=True))
 
-    def set_state(self) -> None:
-        state = self.stack.pop()
+    def set_state(self, state: Value) -> None:
         target = self.stack[-1]
         if type(target) is Inert:
             target.state = state

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 LONGEST = 200
-
-
 MOST_ITEMS = 8
 
 

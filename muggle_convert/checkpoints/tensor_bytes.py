@@ -9,9 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from muggle_convert.checkpoints.checkpoint import FileStamp, Record, TensorEntry
-from muggle_convert.checkpoints.element_types import NUMPY_KINDS, DType
-from muggle_convert.checkpoints.element_values import decode
+from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
+from muggle_convert.checkpoints.element_types import NUMPY_KINDS, DType, decode
 from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.errors import Refusal
@@ -198,13 +197,9 @@ class MappedFiles:
         if record.size == 0:
             return memoryview(b"")
         if record.file not in self._maps:
-            self._maps[record.file] = _map(record.file, record.stamp)
+            with SourceFile(record.file, record.stamp) as file:
+                self._maps[record.file] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         return memoryview(self._maps[record.file])[record.offset : record.offset + record.size]
-
-
-def _map(path: Path, stamp: FileStamp | None) -> mmap.mmap:
-    with SourceFile(path, stamp) as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def verify_checksums(records: Iterable[Record], threads: int = 2) -> None:

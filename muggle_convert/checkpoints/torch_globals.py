@@ -193,12 +193,8 @@ REBUILDING: dict[str, Callable[[TorchGlobals, tuple[Value, ...]], Value]] = {
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
 }
 MOST_COPIED = 750_000  # entries of all dictionaries that are made from lists; a list can be named again and again in two bytes
-DICTIONARIES = {  # and how many arguments come before the entries
-    "collections.OrderedDict": 0,
-    "collections.defaultdict": 1,
-    "builtins.dict": 0,
-    "__builtin__.dict": 0,
-}
+# How many arguments come before the entries.
+DICTIONARIES = {"collections.OrderedDict": 0, "collections.defaultdict": 1, "builtins.dict": 0, "__builtin__.dict": 0}
 
 
 def _view(storage: Storage, dtype: DType, offset: Value, shape: Value, stride: Value) -> Tensor | None:

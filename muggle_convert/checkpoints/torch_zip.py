@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.container_checks import check_containers
 from muggle_convert.checkpoints.limits import Limits
@@ -11,7 +13,7 @@ from muggle_convert.checkpoints.safe_text import printable, shown
 from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.checkpoints.tensor_bytes import chunks_within, gathered
 from muggle_convert.checkpoints.torch_globals import TorchGlobals
-from muggle_convert.checkpoints.zip_archive import Member, read_members
+from muggle_convert.checkpoints.zip_archive import read_members
 from muggle_convert.errors import Refusal
 
 VERSIONS = range(1, 11)  # that torch reads; it has written 3 since 1.6
@@ -37,62 +39,48 @@ class _Archive:
         self.limits = limits
         found = read_members(file, limits)
         roots = {name.partition("/")[0] if "/" in name else "" for name in found}
-        members = {name: member for name, member in found.items() if not name.endswith("/")}
-        if len(roots) != 1 or roots == {""}:
+        members = {name: record for name, record in found.items() if not name.endswith("/")}
+        self.records = {name.partition("/")[2]: record for name, record in members.items()}
+        if len(roots) != 1 or roots == {""} or "data.pkl" not in self.records:
             raise Refusal(_stranger(list(members)))
-        self.members = {name.partition("/")[2]: member for name, member in members.items()}
-        if "data.pkl" not in self.members:
-            raise Refusal(_stranger(list(members)))
-        if "constants.pkl" in self.members or any(name.startswith("code/") for name in self.members):
+        if "constants.pkl" in self.records or any(name.startswith("code/") for name in self.records):
             raise Refusal(
                 "is a TorchScript archive, a program with weights; "
                 "if you trust it, load it with torch.jit.load and save its state_dict() with torch.save"
             )
-        inflated = sum(member.size for member in members.values())
+        inflated = sum(record.size for record in members.values())
         if inflated > file.size * limits.inflation + limits.inflation_allowance:
             raise Refusal(f"its {file.size:,} bytes would inflate to {inflated:,}, which real weights never do")
         # torch.serialization.set_crc32_options(False) leaves every checksum zero, which is no promise.
-        self.has_checksums = any(member.crc32 for member in members.values())
-        self.warnings = () if self.has_checksums else ("the file was saved without checksums, so damage to it cannot be detected.",)
-        version = self.small("version").strip() if "version" in self.members else b"3"
+        self.warnings: tuple[str, ...] = ()
+        if not any(record.crc32 for record in members.values()):
+            self.records = {name: replace(record, crc32=None) for name, record in self.records.items()}
+            self.warnings = ("the file was saved without checksums, so damage to it cannot be detected.",)
+        version = self.small("version").strip() if "version" in self.records else b"3"
         if not version.isdigit() or len(version) > 2 or int(version) not in VERSIONS:
             raise Refusal(f"is a torch file of the unknown version {shown(version.decode('latin-1'))}; save it again with a current torch")
-        order = self.small("byteorder") if "byteorder" in self.members else b"little"
+        order = self.small("byteorder") if "byteorder" in self.records else b"little"
         if order not in BYTE_ORDERS:
             raise Refusal(f"its byte order is neither little nor big but {printable(order)}")
         self.byteorder = BYTE_ORDERS[order]
 
     def record_of(self, storage: Storage) -> Record:
-        member = self.members.get(f"data/{storage.key}")
-        if member is None:
+        record = self.records.get(f"data/{storage.key}")
+        if record is None:
             raise Refusal(f"its pickle names the storage {printable(storage.key)}, which the archive does not hold")
         wanted = storage.count * storage.element_size
-        if member.size != wanted:
+        if record.size != wanted:
             raise Refusal(
-                f"its record {printable(member.name)} has {member.size:,} bytes, "
+                f"its record {printable(record.name)} has {record.size:,} bytes, "
                 f"but {storage.count:,} elements of {storage.kind} take {wanted:,}"
             )
-        return self._record(member, self.byteorder)
+        return replace(record, byteorder=self.byteorder)
 
     def small(self, name: str) -> bytes:
-        member = self.members[name]
-        if member.size > self.limits.pickle_bytes:
-            raise Refusal(f"its {name} takes {member.size:,} bytes, more than the {self.limits.pickle_bytes:,} that are allowed")
-        return bytes(gathered(chunks_within(self.file, self._record(member, "little"))))
-
-    def _record(self, member: Member, byteorder: str) -> Record:
-        crc32 = member.crc32 if self.has_checksums else None
-        return Record(
-            self.file.path,
-            member.name,
-            member.offset,
-            member.stored_size,
-            member.size,
-            crc32,
-            member.deflated,
-            byteorder,
-            self.file.stamp,
-        )
+        record = self.records[name]
+        if record.size > self.limits.pickle_bytes:
+            raise Refusal(f"its {name} takes {record.size:,} bytes, more than the {self.limits.pickle_bytes:,} that are allowed")
+        return bytes(gathered(chunks_within(self.file, record)))
 
 
 def _stranger(names: list[str]) -> str:

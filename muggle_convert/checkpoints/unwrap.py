@@ -29,7 +29,7 @@ MOST_PATHS, MOST_ENTRIES = 1000, 1_000_000  # examined on each level to resolve 
 
 @dataclass(frozen=True)
 class Unwrapped:
-    """The tensors of one model and what lay around them."""
+    """The tensors of one model and what lay around them, under the names that a `Checkpoint` has for them."""
 
     tensors: dict[str, TensorEntry]
     arguments: dict[str, Any]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from muggle_convert.checkpoints.checkpoint import Record
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.checkpoints.source_file import SourceFile
@@ -30,16 +31,6 @@ DIRECTORY_BYTES_PER_RECORD = 256
 
 
 @dataclass(frozen=True)
-class Member:
-    name: str
-    offset: int  # of its data
-    stored_size: int
-    size: int
-    crc32: int
-    deflated: bool
-
-
-@dataclass(frozen=True)
 class _Entry:
     """One entry as the central directory has it."""
 
@@ -52,7 +43,7 @@ class _Entry:
     header_offset: int
 
 
-def read_members(file: SourceFile, limits: Limits) -> dict[str, Member]:
+def read_members(file: SourceFile, limits: Limits) -> dict[str, Record]:
     """All entries by name, in the order of their data."""
     count, offset, size = _read_end(file)
     if count > limits.records or size > limits.records * DIRECTORY_BYTES_PER_RECORD:
@@ -60,7 +51,7 @@ def read_members(file: SourceFile, limits: Limits) -> dict[str, Member]:
             f"its zip directory claims {count:,} entries in {size:,} bytes, more than the {limits.records:,} entries that are allowed"
         )
     entries = sorted(_read_directory(file.read(offset, size), count), key=lambda entry: entry.header_offset)
-    members: dict[str, Member] = {}
+    members: dict[str, Record] = {}
     folded: dict[str, str] = {}  # torch finds records without regard to capitals
     expected = 0
     ends = [*(entry.header_offset for entry in entries), offset][1:]
@@ -121,9 +112,8 @@ def _read_directory(raw: bytes, count: int) -> list[_Entry]:
         if position + CENTRAL.size > len(raw):
             raise Refusal("its zip directory ends before its last entry")
         fields = CENTRAL.unpack_from(raw, position)
-        signature, _, _, flags, method, _, _, crc32, stored_size, size, name_length, extra_length, comment_length, disk, _, _, offset = (
-            fields
-        )
+        signature, _, _, flags, method, *_ = fields
+        crc32, stored_size, size, name_length, extra_length, comment_length, disk, _, _, offset = fields[7:]
         extra_start = position + CENTRAL.size + name_length
         end = extra_start + extra_length + comment_length
         if signature != b"PK\x01\x02" or end > len(raw) or disk or name_length > LONGEST_NAME:
@@ -163,7 +153,7 @@ def _widened(fields: tuple[int, ...], values: list[int] | None) -> tuple[int, ..
     return tuple(next(wide) if field == FULL_32 else field for field in fields)
 
 
-def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
+def _read_local(file: SourceFile, entry: _Entry, end: int) -> Record:
     """The descriptions before and after the data of an entry must match the directory."""
     name = _name(entry)
     raw = file.read(entry.header_offset, min(LOCAL.size + len(entry.raw_name), end - entry.header_offset))
@@ -198,7 +188,7 @@ def _read_local(file: SourceFile, entry: _Entry, end: int) -> Member:
         raise Refusal(
             f"its zip entry {printable(name)} is described differently in the directory and around its data, or bytes are hidden behind it"
         )
-    return Member(name, data, entry.stored_size, entry.size, entry.crc32, method == DEFLATED)
+    return Record(file.path, name, data, entry.stored_size, entry.size, entry.crc32, method == DEFLATED, stamp=file.stamp)
 
 
 def _values_of_torch(entry: _Entry) -> list[list[int]]:

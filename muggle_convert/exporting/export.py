@@ -11,7 +11,7 @@ from typing import Any
 
 from muggle_convert.checkpoints import Limits, printable
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.file_formats import FileOut, TextFile, TorchFile, write_files
+from muggle_convert.exporting.file_formats import FileOut, text_file, torch_file, write_files
 from muggle_convert.exporting.preprocessor import preprocessor_config
 from muggle_convert.exporting.restore import Restored, refuse_too_much, restore
 from muggle_convert.exporting.same_original import refuse_another_original
@@ -66,9 +66,7 @@ def export(
     """
     target = Path(target)
     of_source, of_keeper = (state, None) if keeper is None else (None, state)
-    options = ReadOptions(
-        family=family, overrides=overrides, state=of_source, drops=tuple(drops), revision=revision, filename=filename, limits=limits
-    )
+    options = ReadOptions(family, overrides, of_source, tuple(drops), revision, filename, limits)
     matched = read(source, options)
     check_dropped(matched)
     layout, rules = layout_for(matched, to)
@@ -140,7 +138,7 @@ def _file(target: Path, restored: Restored, max_shard_size: int | None) -> Mappi
         )
     if max_shard_size is not None:
         raise Refusal("only .safetensors files are split with --max-shard-size; a torch file is one file.")
-    return {target: TorchFile(restored.contents)}
+    return {target: torch_file(restored.contents)}
 
 
 def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
@@ -161,5 +159,5 @@ def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: in
     return files
 
 
-def _json(value: Mapping[str, Any]) -> TextFile:
-    return TextFile(json.dumps(value, indent=2, sort_keys=True).encode() + b"\n")
+def _json(value: Mapping[str, Any]) -> FileOut:
+    return text_file(json.dumps(value, indent=2, sort_keys=True).encode() + b"\n")

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from muggle_convert.checkpoints import DType
+from muggle_convert.checkpoints import DType, NamedTensor
 from muggle_convert.identify.translation import Made
 from muggle_convert.identify.translation_back import chunks_of
 from muggle_convert.rules import Shape
 
 
 @dataclass(frozen=True)
-class ExportedTensor:
+class ExportedTensor(NamedTensor):
     """One tensor of an exported file."""
 
-    name: str
-    dtype: DType
-    shape: Shape
     chunks: Callable[[], Iterator[bytes | memoryview]]  # its elements in order, each chunk valid until the next one is requested
     storage: object  # equal for tensors that share their elements, in file formats that allow it
-
-    @property
-    def count(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def size(self) -> int:
-        return self.count * self.dtype.size
 
 
 def copied(made: Made, name: str | None = None) -> ExportedTensor:

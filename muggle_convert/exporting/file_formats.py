@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.torch_zip_writer import lay_out_archive, write_archive
@@ -15,61 +13,38 @@ from muggle_convert.files.atomic import Target
 from muggle_convert.files.safetensors_header import header
 
 
-class FileOut(Protocol):
-    """A file of known length."""
-
-    @property
-    def size(self) -> int: ...
-
-    def write(self, target: Target) -> None: ...
-
-
 @dataclass(frozen=True)
-class TextFile:
+class FileOut:
+    """A file of known size, and what fills it."""
+
+    size: int
+    write: Callable[[Target], None]
+
+
+def text_file(text: bytes) -> FileOut:
     """A small file, such as a config.json."""
-
-    text: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.text)
-
-    def write(self, target: Target) -> None:
-        target.write(0, self.text)
+    return FileOut(len(text), lambda target: target.write(0, text))
 
 
-@dataclass(frozen=True)
-class SafetensorsFile:
+def safetensors_file(contents: Sequence[ExportedTensor]) -> FileOut:
     """A safetensors file, its tensors in order."""
+    first = header(contents, {"format": "pt"})
 
-    contents: Sequence[ExportedTensor]
-
-    @cached_property
-    def header(self) -> bytes:
-        return header(self.contents, {"format": "pt"})
-
-    @property
-    def size(self) -> int:
-        return len(self.header) + sum(content.size for content in self.contents)
-
-    def write(self, target: Target) -> None:
-        target.write(0, self.header)
-        position = len(self.header)
-        for content in self.contents:
+    def write(target: Target) -> None:
+        target.write(0, first)
+        position = len(first)
+        for content in contents:
             for chunk in content.chunks():
                 target.write(position, chunk)
                 position += len(chunk)
 
+    return FileOut(len(first) + sum(content.size for content in contents), write)
 
-class TorchFile:
+
+def torch_file(contents: Sequence[ExportedTensor]) -> FileOut:
     """What torch.save would write."""
-
-    def __init__(self, contents: Sequence[ExportedTensor]) -> None:
-        self.archive = lay_out_archive(contents)
-        self.size = self.archive.size
-
-    def write(self, target: Target) -> None:
-        write_archive(self.archive, target)
+    archive = lay_out_archive(contents)
+    return FileOut(archive.size, lambda target: write_archive(archive, target))
 
 
 def write_files(files: Mapping[Path, FileOut], *, force: bool, sync: bool) -> None:

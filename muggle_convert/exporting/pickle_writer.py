@@ -7,17 +7,12 @@ storage named by its key. "PEP 3154" and the comments in CPython's pickletools e
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from muggle_convert.checkpoints import DType, printable
+from muggle_convert.checkpoints import NamedTensor, printable
+from muggle_convert.checkpoints.torch_globals import STORAGES
 from muggle_convert.errors import Refusal
-from muggle_convert.rules import Shape
 
-STORAGES = {
-    DType.F64: "DoubleStorage", DType.F32: "FloatStorage", DType.F16: "HalfStorage", DType.BF16: "BFloat16Storage",
-    DType.I64: "LongStorage", DType.I32: "IntStorage", DType.I16: "ShortStorage", DType.I8: "CharStorage",
-    DType.U8: "ByteStorage", DType.BOOL: "BoolStorage", DType.C64: "ComplexFloatStorage",
-}  # fmt: skip
+STORAGE_OF = {dtype: storage for storage, dtype in STORAGES.items() if storage != "UntypedStorage"}
 
 PROTOCOL_2 = b"\x80\x02"
 ORDERED_DICT = b"ccollections\nOrderedDict\n)R"  # find the class, no arguments, call it
@@ -25,29 +20,19 @@ REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 MARK, TUPLE, CALL, PERSISTENT, NEW_FALSE, SET_ITEMS, STOP = b"(", b"t", b"R", b"Q", b"\x89", b"u", b"."
 
 
-@dataclass(frozen=True)
-class StoredTensor:
-    """A tensor that fills one storage."""
-
-    name: str
-    dtype: DType
-    shape: Shape
-    key: str  # of its storage; tensors with equal keys share it
-    count: int
-
-
-def state_dict_pickle(tensors: Iterable[StoredTensor]) -> bytes:
-    items = b"".join(_text(tensor.name) + _tensor(tensor) for tensor in tensors)
+def state_dict_pickle(tensors: Iterable[tuple[NamedTensor, str]]) -> bytes:
+    """Each tensor comes with the key of the storage that it fills; tensors with equal keys share one."""
+    items = b"".join(_text(tensor.name) + _tensor(tensor, key) for tensor, key in tensors)
     return PROTOCOL_2 + ORDERED_DICT + MARK + items + SET_ITEMS + STOP
 
 
-def _tensor(tensor: StoredTensor) -> bytes:
-    if tensor.dtype not in STORAGES:
+def _tensor(tensor: NamedTensor, key: str) -> bytes:
+    if tensor.dtype not in STORAGE_OF:
         raise Refusal(
             f"{printable(tensor.name)} is {tensor.dtype.code}, for which torch files have no storage; write .safetensors instead."
         )
-    storage_class = f"ctorch\n{STORAGES[tensor.dtype]}\n".encode()
-    storage = MARK + _text("storage") + storage_class + _text(tensor.key) + _text("cpu") + _number(tensor.count) + TUPLE + PERSISTENT
+    storage_class = f"ctorch\n{STORAGE_OF[tensor.dtype]}\n".encode()
+    storage = MARK + _text("storage") + storage_class + _text(key) + _text("cpu") + _number(tensor.count) + TUPLE + PERSISTENT
     strides = [1]
     for side in reversed(tensor.shape[1:]):
         strides.insert(0, strides[0] * max(side, 1))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 
-from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable, tensor_chunks
+from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
 from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint
+from muggle_convert.checkpoints.tensor_bytes import tensor_chunks
 from muggle_convert.errors import Refusal
 from muggle_convert.identify.match import Match
 

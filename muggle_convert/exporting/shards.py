@@ -9,7 +9,7 @@ from pathlib import Path
 
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.exported_tensor import ExportedTensor
-from muggle_convert.exporting.file_formats import FileOut, SafetensorsFile, TextFile
+from muggle_convert.exporting.file_formats import FileOut, safetensors_file, text_file
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}  # as on the Hub
 
@@ -27,13 +27,13 @@ def safetensors_files(path: Path, contents: Sequence[ExportedTensor], largest: i
     ordered = sorted(contents, key=lambda content: -content.dtype.size)
     shards = _shards(ordered, largest) if largest else [ordered]
     if len(shards) == 1:
-        return {path: SafetensorsFile(shards[0])}
+        return {path: safetensors_file(shards[0])}
     names = [f"{path.stem}-{number:05}-of-{len(shards):05}.safetensors" for number in range(1, len(shards) + 1)]
     places = {content.name: name for name, shard in zip(names, shards, strict=True) for content in shard}
     index = {"metadata": {"total_size": sum(content.size for content in contents)}, "weight_map": dict(sorted(places.items()))}
     return {
-        path.with_name(path.name + ".index.json"): TextFile(json.dumps(index, indent=2).encode() + b"\n"),
-        **{path.with_name(name): SafetensorsFile(shard) for name, shard in zip(names, shards, strict=True)},
+        path.with_name(path.name + ".index.json"): text_file(json.dumps(index, indent=2).encode() + b"\n"),
+        **{path.with_name(name): safetensors_file(shard) for name, shard in zip(names, shards, strict=True)},
     }
 
 

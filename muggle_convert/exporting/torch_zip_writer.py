@@ -7,21 +7,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from muggle_convert.checkpoints.zip_archive import CENTRAL, END, END_64, END_64_LOCATOR, FULL_16, FULL_32, LOCAL
 from muggle_convert.exporting.exported_tensor import ExportedTensor
-from muggle_convert.exporting.pickle_writer import StoredTensor, state_dict_pickle
+from muggle_convert.exporting.pickle_writer import state_dict_pickle
 from muggle_convert.files.atomic import Target
 
 ROOT = "archive"
 ALIGNMENT = 64  # of every record, so that torch.load(mmap=True) has aligned tensors
 PADDING = 0x4246  # "FB", the extra field that torch pads with
 DAY_ONE = 0x21  # 1 January 1980: equal tensors make equal files
-WIDE, FULL_16, FULL_32 = 45, 0xFFFF, 0xFFFFFFFF  # the zip version with 64-bit fields, and the placeholders where they are used
-
-LOCAL = struct.Struct("<4s5H3L2H")
-CENTRAL = struct.Struct("<4s6H3L5H2L")
-END_64 = struct.Struct("<4sQ2H2L4Q")
-END_64_LOCATOR = struct.Struct("<4sLQL")
-END = struct.Struct("<4s4H2LH")
+WIDE = 45  # the zip version with 64-bit fields
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ def lay_out_archive(contents: Sequence[ExportedTensor]) -> Archive:
     for content in contents:
         key = keys.setdefault(content.storage, str(len(keys)))
         owners.setdefault(key, content)
-        tensors.append(StoredTensor(content.name, content.dtype, content.shape, key, content.count))
+        tensors.append((content, key))
     texts = {"data.pkl": state_dict_pickle(tensors), "byteorder": b"little", "version": b"3\n"}
     position = 0
     small, records = [], []

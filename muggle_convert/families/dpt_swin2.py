@@ -9,7 +9,8 @@ from typing import Any
 
 from model_defs.config import DPTConfig, Swin2Config
 from model_defs.window_layout import windows_fit
-from muggle_convert.checkpoints import TensorEntry, as_array
+from muggle_convert.checkpoints import TensorEntry
+from muggle_convert.checkpoints.tensor_bytes import as_array
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.evidence import Source

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from muggle_convert.checkpoints import DType
-from muggle_convert.checkpoints.element_values import decode, encode
+from muggle_convert.checkpoints.element_types import decode, encode
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
-from muggle_convert.checkpoints import DType
-from muggle_convert.rules import Shape
+from muggle_convert.checkpoints import NamedTensor
 
 ALIGNMENT = 64  # of the first tensor's bytes, so that any processor can use a mapped file
 
 
-class Named(Protocol):
-    """What the header states about a tensor."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def dtype(self) -> DType: ...
-
-    @property
-    def shape(self) -> Shape: ...
-
-    @property
-    def size(self) -> int: ...
-
-
-def header(tensors: Iterable[Named], metadata: Mapping[str, str]) -> bytes:
+def header(tensors: Iterable[NamedTensor], metadata: Mapping[str, str]) -> bytes:
     """Names, types, shapes and offsets. Not left to the library, which writes several metadata keys in a different order each time."""
     table: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
     offset = 0

@@ -1,8 +1,15 @@
-"""Where downloads are kept."""
+"""The cache folder: where downloads are kept, and the SHA-256 of large files is remembered."""
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
+
+from muggle_convert.checkpoints.fingerprint import sha256_of
+from muggle_convert.errors import Refusal
+from muggle_convert.files.atomic import replacing
+from muggle_convert.files.target import make_folder
 
 
 def cache_folder() -> Path:
@@ -10,3 +17,31 @@ def cache_folder() -> Path:
     from huggingface_hub.constants import HF_HOME
 
     return Path(HF_HOME) / "muggle-convert"
+
+
+def cached_sha256_of(path: Path) -> str:
+    """The hash of a file; remembered from an earlier call if the file has not changed since, even under another name."""
+    status = path.stat()
+    state = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+    notes = cache_folder() / "sha256.json"
+    known = _read(notes)
+    if state not in known:
+        known[state] = sha256_of(path)
+        _write(notes, known)
+    return known[state]
+
+
+def _read(notes: Path) -> dict[str, str]:
+    try:
+        known = json.loads(notes.read_text())
+        return {str(state): str(digest) for state, digest in known.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _write(notes: Path, known: dict[str, str]) -> None:
+    """Notes that cannot be written only mean that the hash is computed again."""
+    with suppress(Refusal):
+        make_folder(notes.parent)
+        with replacing(notes) as partial:
+            partial.write_text(json.dumps(dict(list(known.items())[-1000:])))

@@ -16,7 +16,7 @@ from typing import IO, Any
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.files.atomic import resumable_path, resuming
-from muggle_convert.hub.sha256_cache import cached_sha256_of
+from muggle_convert.hub.cache import cached_sha256_of
 from muggle_convert.version import VERSION
 
 CHUNK = 1 << 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +120,7 @@ def _cached_file_names(repository: str, revision: str | None) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def _choose(repository: str, names: Iterable[str], filename: str | None) -> str:
-    names = list(names)
+def _choose(repository: str, names: list[str], filename: str | None) -> str:
     if filename is not None:
         if filename not in names:
             raise Refusal(f"{repository} holds no {printable(filename)}; it holds {_list(names)}.")

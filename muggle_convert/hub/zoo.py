@@ -8,14 +8,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints import Checkpoint, printable
+from muggle_convert.checkpoints.fingerprint import promised_fingerprint
 from muggle_convert.errors import Refusal
 from muggle_convert.families import FAMILIES
 from muggle_convert.families.shared.published import Published
 
 OWN_TABLE = "MUGGLE_CONVERT_ZOO"  # names a JSON file with a list of entries, which come first
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # torch.hub's convention: the first digits of the file's SHA-256
-
 
 _KINDS = {  # in the order of the fields
     **dict.fromkeys(("name", "family", "licence", "predicts"), str),
@@ -72,6 +72,15 @@ def entry(name: str) -> Entry:
             f"the zoo has no {printable(name)}; it has {', '.join(near[:6])}{' and more' if len(near) > 6 else ''} (muggle-convert zoo)."
         )
     return known[name]
+
+
+def published_name(checkpoint: Checkpoint) -> str | None:
+    """The file name of the entry with this fingerprint, whatever the file at hand is called; no tensor is read.
+
+    None if there is no such entry, or if the container promises no checksums.
+    """
+    fingerprint = promised_fingerprint(checkpoint)
+    return next((entry.file_name for entry in entries() if fingerprint is not None and entry.fingerprint == fingerprint), None)
 
 
 class _Wrong(Exception):

@@ -14,7 +14,7 @@ from muggle_convert.families.shared.evidence import Evidence, Findings, Source
 from muggle_convert.families.shared.family import Family
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import check_output
-from muggle_convert.hub.known import published_name
+from muggle_convert.hub.zoo import published_name
 from muggle_convert.identify.translation import Translation
 from muggle_convert.rules import Drop, Rule, RuleSet, Shape
 from muggle_convert.rules.sizes import names_in

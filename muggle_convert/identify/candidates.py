@@ -12,7 +12,7 @@ from muggle_convert.families import FAMILIES
 from muggle_convert.families.shared.config_json import pictures_said_by, refuse_another_network
 from muggle_convert.families.shared.evidence import Evidence, Source
 from muggle_convert.families.shared.family import Family
-from muggle_convert.hub.known import published_name
+from muggle_convert.hub.zoo import published_name
 from muggle_convert.identify.accounting import Description, account, apply_settings, reading_of
 from muggle_convert.identify.translation import translate
 from muggle_convert.rules import RuleSet

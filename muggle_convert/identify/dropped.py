@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from model_defs.config import DPTConfig
-from muggle_convert.checkpoints import DType, TensorEntry, as_array, printable, read_tensor, same_bytes, tensor_chunks
-from muggle_convert.checkpoints.element_values import encode
+from muggle_convert.checkpoints import DType, TensorEntry, printable
+from muggle_convert.checkpoints.element_types import encode
+from muggle_convert.checkpoints.tensor_bytes import as_array, read_tensor, same_bytes, tensor_chunks
 from muggle_convert.errors import Refusal
 from muggle_convert.identify.match import Match
 from muggle_convert.rules import Drop, Shape
@@ -74,4 +75,4 @@ def _same_values(stored: np.ndarray[Any, Any], derived: np.ndarray[Any, Any], dt
 
 def _equal(one: TensorEntry, other: TensorEntry) -> bool:
     same_kind = (one.shape, one.dtype) == (other.shape, other.dtype)
-    return one.shares_bytes_with(other) or (same_kind and same_bytes(tensor_chunks(one), tensor_chunks(other)))
+    return one.place == other.place or (same_kind and same_bytes(tensor_chunks(one), tensor_chunks(other)))

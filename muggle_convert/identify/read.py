@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.checkpoints import Checkpoint, Limits, open_checkpoint
+from muggle_convert.checkpoints import Checkpoint, Limits
+from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.hub.locate import locate
 from muggle_convert.identify.match import Match, match
 

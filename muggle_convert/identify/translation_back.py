@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from muggle_convert.checkpoints import TensorEntry, element_chunks
+from muggle_convert.checkpoints import TensorEntry
+from muggle_convert.checkpoints.tensor_bytes import element_chunks
 from muggle_convert.errors import Refusal
 from muggle_convert.identify.translation import Made
 from muggle_convert.rules import Rule, RuleSet

@@ -14,8 +14,8 @@ from typing import Any
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
+from muggle_convert.hub.cache import cached_sha256_of
 from muggle_convert.hub.problems import hub_problems
-from muggle_convert.hub.sha256_cache import cached_sha256_of
 from muggle_convert.identify.licences import Licence, published_licence, stated_licence
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
@@ -100,18 +100,8 @@ def push(
     `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. The other keywords are named as in `hf upload`:
     `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote.
     """
-    reading = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops))
-    options = PushOptions(
-        private=private,
-        revision=revision,
-        create_pr=create_pr,
-        commit_message=commit_message,
-        token=token,
-        licence=licence,
-        overwrite_card=overwrite_card,
-        results=results,
-        dry_run=dry_run,
-    )
+    reading = ReadOptions(family, overrides, state, tuple(drops))
+    options = PushOptions(private, revision, create_pr, commit_message, token, licence, overwrite_card, results, dry_run)
     _check_name(repository)
     if not dry_run:
         _check_token(repository, token)
@@ -203,7 +193,7 @@ def _licence(matched: Match, options: PushOptions) -> tuple[str, str]:
     found = asked or stated or _card_licence(matched.checkpoint.known_as, options.token) or published_licence(matched)
     if found is None:
         raise Refusal(
-            f"there is no statement of the licence of the weights of {printable(matched.checkpoint.name)} ; pass --license with what their authors "
+            f"there is no statement of the licence of the weights of {printable(matched.checkpoint.name)}; pass --license with what their authors "
             "published, such as --license mit, apache-2.0 or cc-by-nc-4.0."
         )
     check_identifier(found)

@@ -19,7 +19,7 @@ from muggle_convert.identify.licences import licence_of
 from muggle_convert.identify.match import Match
 from muggle_convert.plan import Plan, plan
 from muggle_convert.version import VERSION
-from muggle_convert.writing.copying import copy, lay_out
+from muggle_convert.writing.copying import copy
 
 MOST_NAMED = 8  # tensors in one sentence
 
@@ -70,12 +70,12 @@ def write(settled: Plan, target: Path, options: WriteOptions, hash_target: bool 
     found = {"fingerprint": promised or "0" * 64, **({"sha256": "0" * 64} if options.sha256 else {})}
     document = _about_source(describe(settled, options), {} if is_converted else found)
     first = header(settled.outputs, {"format": "pt", KEY: document.to_json()})
-    positions = lay_out(settled.outputs, len(first))
-    with ThreadPoolExecutor(1) as pool, Target(target, positions.size, force=options.force, sync=options.sync) as opened:
+    size = len(first) + sum(output.size for output in settled.outputs)
+    with ThreadPoolExecutor(1) as pool, Target(target, size, force=options.force, sync=options.sync) as opened:
         opened.write(0, first)
         of_source = pool.submit(sha256_of, settled.match.checkpoint.path) if options.sha256 else None
         of_target = pool.submit(opened.hash.sha256) if hash_target and is_known else None
-        seen = copy(settled, positions, opened, _dtype(options.dtype), from_its_beginning=of_target is not None)
+        seen = copy(settled, len(first), opened, _dtype(options.dtype), from_its_beginning=of_target is not None)
         if seen.not_finite and options.strict_finite:
             raise Refusal(f"{_not_finite(seen.not_finite)}; without --strict-finite it would be converted unchanged.")
         if not is_known:

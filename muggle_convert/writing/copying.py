@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from muggle_convert.checkpoints import DType, TensorEntry, printable, record_chunks, tensor_chunks
+from muggle_convert.checkpoints import DType, TensorEntry, printable
 from muggle_convert.checkpoints.fingerprint import promised_checksum
+from muggle_convert.checkpoints.tensor_bytes import record_chunks, tensor_chunks
 from muggle_convert.files.atomic import Target
 from muggle_convert.files.casting import Cast
 from muggle_convert.files.finite import count_not_finite
@@ -38,23 +39,6 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Positions:
-    """Where each tensor goes in the target."""
-
-    outputs: tuple[Output, ...]
-    begins: Mapping[str, int]  # by name, from the beginning of the file
-    size: int  # of the whole file
-
-
-def lay_out(outputs: tuple[Output, ...], start: int) -> Positions:
-    begins: dict[str, int] = {}
-    for output in outputs:
-        begins[output.name] = start
-        start += output.size
-    return Positions(outputs, begins, start)
-
-
-@dataclass(frozen=True)
 class _Piece:
     """A run of elements of a source tensor, and its place in the target."""
 
@@ -63,14 +47,13 @@ class _Piece:
     output: Output
 
 
-def copy(plan: Plan, positions: Positions, target: Target, cast_to: DType | None = None, from_its_beginning: bool = False) -> Seen:
-    """Fill the target, and learn about the source on the way.
+def copy(plan: Plan, position: int, target: Target, cast_to: DType | None = None, from_its_beginning: bool = False) -> Seen:
+    """Fill the target from a position on, and learn about the source on the way.
 
     The source is read in its own order, which suits disks best, or in the order of the target if something follows that from its beginning.
     """
     pieces: dict[str, list[_Piece]] = {}
-    for output in positions.outputs:
-        position = positions.begins[output.name]
+    for output in plan.outputs:
         for entry, run in output.made.runs:
             length = run.count * output.dtype.size
             if entry is None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from muggle_convert.checkpoints import Checkpoint, open_checkpoint, read_tensor
+from muggle_convert.checkpoints import Checkpoint
+from muggle_convert.checkpoints.opening import open_checkpoint
+from muggle_convert.checkpoints.tensor_bytes import read_tensor
 
 Comparison = Callable[..., Checkpoint]
 

@@ -9,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from muggle_convert.checkpoints import open_checkpoint
+from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.errors import Refusal
 
 

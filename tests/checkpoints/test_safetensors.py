@@ -6,8 +6,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from muggle_convert.checkpoints import open_checkpoint
 from muggle_convert.checkpoints.element_types import DType
+from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.errors import Refusal
 
 

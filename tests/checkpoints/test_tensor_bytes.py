@@ -12,16 +12,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from muggle_convert.checkpoints import (
-    Checkpoint,
-    MappedFiles,
-    Record,
-    open_checkpoint,
-    read_tensor,
-    record_chunks,
-    tensor_chunks,
-    verify_checksums,
-)
+from muggle_convert.checkpoints import Checkpoint, Record
+from muggle_convert.checkpoints.opening import open_checkpoint
+from muggle_convert.checkpoints.tensor_bytes import MappedFiles, read_tensor, record_chunks, tensor_chunks, verify_checksums
 from muggle_convert.errors import Refusal
 
 

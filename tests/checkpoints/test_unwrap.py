@@ -12,7 +12,7 @@ import numpy
 import pytest
 import torch
 
-from muggle_convert.checkpoints import open_checkpoint
+from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.errors import Refusal
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from muggle_convert import inspect
-from muggle_convert.checkpoints import open_checkpoint
+from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.families.shared.evidence import Source
 from muggle_convert.identify.match import Match, match
 from tests.configurations import SMALL

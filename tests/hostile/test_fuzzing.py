@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muggle_convert.checkpoints import open_checkpoint
 from muggle_convert.checkpoints.container_checks import check_containers
 from muggle_convert.checkpoints.limits import DEFAULT_LIMITS
+from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.checkpoints.pickle_machine import PickleMachine
 from muggle_convert.checkpoints.pickle_values import Pairs
 from muggle_convert.checkpoints.strict_json import parse_object

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from muggle_convert.checkpoints import open_checkpoint, verify_checksums
+from muggle_convert.checkpoints.opening import open_checkpoint
+from muggle_convert.checkpoints.tensor_bytes import verify_checksums
 from muggle_convert.errors import Refusal
 from tests.hostile.forge import Entry, archive, mapping, pickled, storage, tensor, zipped
 

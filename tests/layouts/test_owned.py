@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_defs.config import DPTConfig
-from muggle_convert.checkpoints import open_checkpoint
+from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.errors import Refusal
 from muggle_convert.families import FAMILIES
 from muggle_convert.identify.match import match

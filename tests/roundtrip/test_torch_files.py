@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from muggle_convert import Refusal
-from muggle_convert.checkpoints import DType, open_checkpoint, read_tensor
+from muggle_convert.checkpoints import DType
+from muggle_convert.checkpoints.opening import open_checkpoint
+from muggle_convert.checkpoints.tensor_bytes import read_tensor
 from muggle_convert.exporting.exported_tensor import ExportedTensor, computed, copied
-from muggle_convert.exporting.file_formats import TorchFile, write_files
+from muggle_convert.exporting.file_formats import torch_file, write_files
 from muggle_convert.identify.translation import Made
 from muggle_convert.rules.operations import Run
 from tests.same import assert_same
@@ -32,7 +34,7 @@ def content(name: str, dtype: DType, *shape: int, seed: int = 0) -> tuple[Export
 
 
 def write(path: Path, *contents: ExportedTensor) -> Path:
-    write_files({path: TorchFile(contents)}, force=False, sync=False)
+    write_files({path: torch_file(contents)}, force=False, sync=False)
     return path
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from model_defs.window_layout import largest_windows, window_layout, windows_fit
-from muggle_convert.checkpoints import TensorEntry, as_array, printable
+from muggle_convert.checkpoints import TensorEntry, printable
+from muggle_convert.checkpoints.tensor_bytes import as_array
 from muggle_convert.errors import Contradiction, Refusal
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
 from muggle_convert.families.shared.family import Setting
