@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from muggle_convert.families.shared.evidence import Evidence
 
 
 class Refusal(Exception):
@@ -29,11 +25,3 @@ def about(file: str, problem: str) -> str:
         return f"{file}: {problem}"
     owner = f"{file}'s" if said["possessive"] else file
     return f"{owner} {problem[said.end() :]}"
-
-
-class Contradiction(Refusal):
-    """A checkpoint cannot be what its names suggest, whatever the flags. `because` is the evidence if that is not its tensors."""
-
-    def __init__(self, sentence: str, because: Evidence | None = None) -> None:
-        super().__init__(sentence)
-        self.because = because

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from muggle_convert import Refusal, inspect
-from muggle_convert.errors import Contradiction
+from muggle_convert.families.shared.evidence import Contradiction
 from muggle_convert.identify.document import KEY
 
 

@@ -18,7 +18,9 @@ Exit status: 0 done; 1 refused or failed, with one sentence on standard error an
 
 
 def document() -> str:
-    group = click.Context(muggle_convert, info_name="muggle-convert", terminal_width=WIDTH, max_content_width=WIDTH)
+    group = click.Context(
+        muggle_convert, info_name="muggle-convert", terminal_width=WIDTH, max_content_width=WIDTH, **muggle_convert.context_settings
+    )
     sections = [HEAD, _block(muggle_convert.get_help(group))]
     for name in COMMANDS:
         command = muggle_convert.get_command(group, name)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DINOv2Config, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
-from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.attention import full, full_attention, told_heads
 from muggle_convert.families.shared.decoder import (
@@ -18,7 +18,7 @@ from muggle_convert.families.shared.decoder import (
     scratch,
     told_readout,
 )
-from muggle_convert.families.shared.evidence import Evidence, Source, Told
+from muggle_convert.families.shared.evidence import Contradiction, Evidence, Source, Told
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import METRIC_FILE, Reading
@@ -144,7 +144,7 @@ def _configure(reading: Reading, taps: tuple[int, ...], output: OutputConfig) ->
         attention=full_attention(reading),
     )
     return DPTConfig(
-        family=reading.family.name,
+        family=reading.family,
         encoder=encoder,
         reassemble=reading.compose(ReassembleConfig, "reassemble", readout=told_readout(reading)),
         fusion=compose_fusion(reading, "to next"),

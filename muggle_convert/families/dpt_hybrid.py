@@ -168,7 +168,7 @@ def _configure(reading: Reading) -> DPTConfig:
     head = compose_head(reading, "double")
     encoder = _encoder(reading)
     return DPTConfig(
-        family=reading.family.name,
+        family=reading.family,
         encoder=encoder,
         reassemble=told_reassembly(reading),
         fusion=compose_fusion(reading, "to next"),
@@ -182,7 +182,7 @@ def _encoder(reading: Reading) -> HybridConfig:
     stem_width, widths = reading.value("encoder.stem_width"), reading.value("encoder.stage_widths")
     if any(width % 32 for width in (stem_width, *(width // 4 for width in widths))):
         raise Refusal(
-            f"{reading.file} has maps of {stem_width} and {widths} channels; the norms of {reading.family.name} divide them into 32 groups."
+            f"{reading.file} has maps of {stem_width} and {widths} channels; the norms of {reading.family} divide them into 32 groups."
         )
     heads, attention = told_attention(reading, reading.value("encoder.width"))
     return reading.compose(

@@ -10,19 +10,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from model_defs.config import DPTConfig, ImageConfig, LeViTConfig
-from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import (
     CLASSIFIER,
     depth_head,
     scratch,
 )
-from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import Family, Glance, Released, Setting
+from muggle_convert.families.shared.evidence import Contradiction, Source
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS, compose_from_maps
 from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
-from muggle_convert.families.shared.settings import on_encoder, whole_numbers
+from muggle_convert.families.shared.settings import Setting, on_encoder, whole_numbers
 from muggle_convert.rules import Row, RuleSet, Shape, batch_norm, derivable, each, normalized_convolution, tensor, unused, where
 from muggle_convert.rules.sizes import Fields, Size
 

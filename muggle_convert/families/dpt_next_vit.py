@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from model_defs.config import DPTConfig, ImageConfig, NextViTConfig
-from muggle_convert.errors import Contradiction
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import (
     CLASSIFIER,
     scratch,
 )
-from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.evidence import Contradiction, Source
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, compose_from_maps
 from muggle_convert.families.shared.published import of_midas

@@ -11,14 +11,14 @@ from model_defs.config import DPTConfig, Swin2Config
 from model_defs.window_layout import windows_fit
 from muggle_convert.checkpoints import TensorEntry
 from muggle_convert.checkpoints.tensor_bytes import as_array
-from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
-from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import Family, Glance, Released, Setting
+from muggle_convert.families.shared.evidence import Contradiction, Source
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import OUTPUT_SETTINGS
 from muggle_convert.families.shared.published import of_midas
 from muggle_convert.families.shared.reading import Reading
-from muggle_convert.families.shared.settings import on_encoder, whole_number, whole_numbers
+from muggle_convert.families.shared.settings import Setting, on_encoder, whole_number, whole_numbers
 from muggle_convert.families.shared.transformers.swin2 import TRANSFORMERS
 from muggle_convert.families.shared.window_buffers import BLOCK, INDEX, LARGEST, MASK, STAGES, TABLE, derive_table, pretrained_window
 from muggle_convert.families.shared.window_grid import SIZE, describe_stored, stored_by_stage, told_grid

@@ -13,10 +13,10 @@ from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head, enlarged, scratch
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
-from muggle_convert.families.shared.family import Family, Glance, Released, Setting
+from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import Reading
-from muggle_convert.families.shared.settings import HEADS, on_encoder, whole_number
+from muggle_convert.families.shared.settings import HEADS, Setting, on_encoder, whole_number
 from muggle_convert.families.shared.training_call import told_by_training
 from muggle_convert.rules import Row, RuleSet, convolution, duplicate, each, linear, norm, optional, rename, under, unused
 from muggle_convert.rules.sizes import Fields, Size
@@ -89,7 +89,7 @@ def _configure(reading: Reading) -> DPTConfig:
         )
     readout = reading.note("reassemble.readout", "none", Source.SHAPE, "no tensor is a class token")
     return DPTConfig(
-        family=reading.family.name,
+        family=reading.family,
         encoder=encoder,
         reassemble=reading.compose(ReassembleConfig, "reassemble", readout=readout),
         fusion=compose_fusion(reading, "double and crop"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from model_defs.config import DPTConfig, ResNeXtConfig
-from muggle_convert.errors import Contradiction
 from muggle_convert.families.shared import papers
 from muggle_convert.families.shared.decoder import fused, fusion
+from muggle_convert.families.shared.evidence import Contradiction
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.midas import DEPTH_HEAD, OUTPUT_SETTINGS, compose_from_maps
 from muggle_convert.families.shared.midas_v21 import imagenet_image, stem

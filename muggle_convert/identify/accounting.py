@@ -9,8 +9,8 @@ from typing import Any
 from model_defs.config import DPTConfig
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import Checkpoint, printable, shown
-from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families.shared.evidence import Evidence, Findings, Source
+from muggle_convert.errors import Refusal
+from muggle_convert.families.shared.evidence import Contradiction, Evidence, Findings, Source
 from muggle_convert.families.shared.family import Family
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import check_output
@@ -34,7 +34,8 @@ def reading_of(
 ) -> Reading:
     """With no rules the names of the checkpoint are the model's."""
     return Reading(
-        family=family,
+        family=family.name,
+        table=family.table,
         published=published_name(checkpoint),
         checkpoint=checkpoint,
         shapes={name: made.shape for name, made in translation.made.items()},
@@ -67,7 +68,7 @@ def account(reading: Reading, config: DPTConfig, inventory: Mapping[str, Shape])
 
 def _why(reading: Reading, config: DPTConfig, name: str, expected: Shape) -> str:
     """Which values the expected shape follows from, and which tensors tell those."""
-    sizes, shape, values = reading.family.table.sizes_of(name), reading.shapes[name], leaves(config)
+    sizes, shape, values = reading.table.sizes_of(name), reading.shapes[name], leaves(config)
     wrong = [size for size, number, wanted in zip(sizes, shape, expected, strict=False) if number != wanted]
     paths = dict.fromkeys(path for size in wrong for path in names_in(size) if path in reading.evidence)
     said = [f"{path.rpartition('.')[2]} is {shown(values.get(path))} ({reading.evidence[path].detail})" for path in paths]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from muggle_convert.checkpoints import Checkpoint, printable
-from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.errors import Refusal
 from muggle_convert.families import FAMILIES
 from muggle_convert.families.shared.config_json import pictures_said_by, refuse_another_network
-from muggle_convert.families.shared.evidence import Evidence, Source
+from muggle_convert.families.shared.evidence import Contradiction, Evidence, Source
 from muggle_convert.families.shared.family import Family
 from muggle_convert.hub.zoo import published_name
 from muggle_convert.identify.accounting import Description, account, apply_settings, reading_of

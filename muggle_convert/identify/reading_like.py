@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from muggle_convert.checkpoints import Checkpoint
-from muggle_convert.errors import Contradiction
+from muggle_convert.families.shared.evidence import Contradiction
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import Translation, translate
 

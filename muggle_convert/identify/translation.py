@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muggle_convert.checkpoints import Checkpoint, DType, TensorEntry, printable
-from muggle_convert.errors import Contradiction
+from muggle_convert.families.shared.evidence import Contradiction
 from muggle_convert.rules import Drop, Rule, RuleSet, Shape
 from muggle_convert.rules.operations import Run, ShapeError
 from muggle_convert.rules.ruleset import Place

@@ -10,8 +10,8 @@ from model_defs.config import (
     MemoryCompressedConfig,
     PerformerConfig,
 )
-from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families.shared.evidence import Source
+from muggle_convert.errors import Refusal
+from muggle_convert.families.shared.evidence import Contradiction, Source
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS
 from muggle_convert.rules import Row, given, linear, tensor, where
@@ -115,7 +115,7 @@ def told_heads(reading: Reading, width: int) -> int:
         return reading.heard(told, "encoder.heads", heads)
     if width % 64:
         raise Refusal(
-            f"{reading.file} has {width} features; {reading.family.name} has 64 for each attention head, which does not divide them: "
+            f"{reading.file} has {width} features; {reading.family} has 64 for each attention head, which does not divide them: "
             "pass --set heads=NUMBER."
         )
     return reading.convention("encoder.heads", width // 64, "64 features for each head")

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from model_defs.plain_values import leaves
+from muggle_convert.errors import Refusal
 
 Value = TypeVar("Value")
 Config = TypeVar("Config")
@@ -79,3 +80,11 @@ class Findings:
         for name in leaves(config, path):
             self.evidence.setdefault(name, Evidence(source, detail))
         return config
+
+
+class Contradiction(Refusal):
+    """A checkpoint cannot be what its names suggest, whatever the flags. `because` is the evidence if that is not its tensors."""
+
+    def __init__(self, sentence: str, because: Evidence | None = None) -> None:
+        super().__init__(sentence)
+        self.because = because

@@ -6,26 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from model_defs.config import DPTConfig, EncoderConfig
 from model_defs.plain_values import leaves
 from muggle_convert.families.shared.published import Published
+from muggle_convert.families.shared.reading import Reading
+from muggle_convert.families.shared.settings import Setting
 from muggle_convert.rules import RuleSet, Shape, Table
 
-if TYPE_CHECKING:
-    from muggle_convert.families.shared.reading import Reading
-
 Encoder = TypeVar("Encoder", bound=EncoderConfig)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Something that no tensor can tell and a flag can: how its text is read, and what it changes in a configuration."""
-
-    meaning: str
-    parse: Callable[[Any], Any]
-    apply: Callable[[DPTConfig, Any], DPTConfig]
 
 
 @dataclass(frozen=True)

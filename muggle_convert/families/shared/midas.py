@@ -10,9 +10,8 @@ from model_defs.config import DPTConfig, EncoderConfig, FusionResize, HeadConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head
 from muggle_convert.families.shared.evidence import Source
-from muggle_convert.families.shared.family import Setting
 from muggle_convert.families.shared.reading import Reading
-from muggle_convert.families.shared.settings import INVERT, NON_NEGATIVE, SCALE, SHIFT
+from muggle_convert.families.shared.settings import INVERT, NON_NEGATIVE, SCALE, SHIFT, Setting
 from muggle_convert.rules import Row, RuleSet, batch_norm, convolution, given, unread
 from muggle_convert.rules.layers import Here
 
@@ -67,7 +66,7 @@ def compose_from_maps(
     ending = compose_head(reading, head)
     maps = reading.rest("reassemble", ReassembleConfig((), "ignore"), Source.SHAPE, "the stages hand over maps, and no class token")
     fused, output = compose_fusion(reading, fusion), told_output(reading, ending)
-    return DPTConfig(reading.family.name, encoder, maps, fused, ending, image, output)
+    return DPTConfig(reading.family, encoder, maps, fused, ending, image, output)
 
 
 def told_image(reading: Reading, head: HeadConfig, size: int, why: str) -> ImageConfig:

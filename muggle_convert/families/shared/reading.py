@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
-from muggle_convert.errors import Contradiction, Refusal
+from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.config_json import said_by
-from muggle_convert.families.shared.evidence import Evidence, Findings, Source, Told, Value
-from muggle_convert.families.shared.family import Family, Setting
-from muggle_convert.rules import Drop, Measured, Misfit, Missing, Shape
+from muggle_convert.families.shared.evidence import Contradiction, Evidence, Findings, Source, Told, Value
+from muggle_convert.families.shared.settings import Setting
+from muggle_convert.rules import Drop, Measured, Misfit, Missing, Shape, Table
 from muggle_convert.rules.templates import Template
 
 METRIC_FILE = re.compile(r"(?<![a-z])metric(?!s)", re.IGNORECASE)
@@ -25,7 +25,8 @@ Part = TypeVar("Part")
 class Reading(Findings):
     """What a family's `configure` works with. Whatever the table of its tensors tells has its evidence already."""
 
-    family: Family[Any]
+    family: str
+    table: Table
     checkpoint: Checkpoint
     shapes: Mapping[str, Shape]  # by name in the model
     origins: Mapping[str, tuple[str, ...]]  # the names in the checkpoint each was made from
@@ -37,7 +38,7 @@ class Reading(Findings):
 
     def __post_init__(self) -> None:
         try:
-            self.measured = self.family.table.measure(self.shapes)
+            self.measured = self.table.measure(self.shapes)
         except Misfit as misfit:
             raise Contradiction(f"{self.looks} but {self.describe(misfit.name)}, where {misfit.expected}.") from None
         except Missing as missing:
@@ -62,7 +63,7 @@ class Reading(Findings):
     @property
     def looks(self) -> str:
         """How a sentence about a contradiction begins."""
-        return f"{self.file} looks like {self.family.name}"
+        return f"{self.file} looks like {self.family}"
 
     def lacks(self, name: str) -> Contradiction:
         return Contradiction(f"{self.looks} but lacks {self.called(name)}; the file is incomplete or of another family.")
@@ -72,7 +73,7 @@ class Reading(Findings):
     def value(self, path: str) -> Any:
         """A value that the table of tensors tells."""
         if path not in self.measured.values:
-            raise self.lacks(self.family.table.missing(path))
+            raise self.lacks(self.table.missing(path))
         return self.measured.values[path]
 
     def compose(self, part: type[Part], path: str, **known: Any) -> Part:

@@ -1,18 +1,26 @@
-"""Settings that several families share: what a flag may say that no tensor can."""
+"""What a flag may say that no tensor can, and the settings that several families share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from model_defs.config import BEiTConfig, DINOv2Config, DPTConfig, EncoderConfig, HybridConfig, OutputConfig, ViTConfig
 from muggle_convert.checkpoints import shown
 from muggle_convert.errors import Refusal
-from muggle_convert.families.shared.family import Setting
 
 Blocks = ViTConfig | BEiTConfig | HybridConfig | DINOv2Config  # one stack of them
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the text of a flag is read, and what it changes in a configuration."""
+
+    meaning: str
+    parse: Callable[[Any], Any]
+    apply: Callable[[DPTConfig, Any], DPTConfig]
 
 
 def positive_number(text: Any) -> float:

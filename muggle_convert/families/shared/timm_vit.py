@@ -9,10 +9,9 @@ from typing import Any
 from model_defs.config import BEiTConfig, DPTConfig, ReassembleConfig, ViTConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.decoder import CLASSIFIER, compose_fusion, compose_head, enlarged, told_readout
-from muggle_convert.families.shared.family import Setting
 from muggle_convert.families.shared.midas import told_image, told_output
 from muggle_convert.families.shared.reading import Reading
-from muggle_convert.families.shared.settings import READOUT
+from muggle_convert.families.shared.settings import READOUT, Setting
 from muggle_convert.rules import Row, Rule, Through, convolution, each, given, linear, norm, split, tensor, unread
 
 BLOCK, HERE = "pretrained.model.blocks.{n}", "imgencoder.blocks.{n}"
@@ -75,7 +74,7 @@ def told_taps(reading: Reading, depth: int, setting: Setting, known: Mapping[int
     if depth not in known:
         released = " and ".join(map(str, known))
         raise Refusal(
-            f"{reading.file} has {depth} transformer blocks; {reading.family.name} was released with {released}, and no tensor tells which "
+            f"{reading.file} has {depth} transformer blocks; {reading.family} was released with {released}, and no tensor tells which "
             f"blocks another depth taps ({setting.meaning}): pass --set taps=NUMBERS."
         )
     return reading.convention("encoder.taps", known[depth], f"models of this family with {depth} blocks tap these")
@@ -85,7 +84,7 @@ def compose_network(reading: Reading, encoder: ViTConfig | BEiTConfig, why: str)
     """The decoder and both ends, where every scale is made from tokens; `why` is how the size of pictures in training is known."""
     head = compose_head(reading, "double")
     return DPTConfig(
-        family=reading.family.name,
+        family=reading.family,
         encoder=encoder,
         reassemble=told_reassembly(reading),
         fusion=compose_fusion(reading, "to next"),

@@ -12,11 +12,10 @@ from model_defs.config import DPTConfig
 from model_defs.window_layout import largest_windows, window_layout, windows_fit
 from muggle_convert.checkpoints import TensorEntry, printable
 from muggle_convert.checkpoints.tensor_bytes import as_array
-from muggle_convert.errors import Contradiction, Refusal
-from muggle_convert.families.shared.evidence import Evidence, Source, Told
-from muggle_convert.families.shared.family import Setting
+from muggle_convert.errors import Refusal
+from muggle_convert.families.shared.evidence import Contradiction, Evidence, Source, Told
 from muggle_convert.families.shared.reading import Reading
-from muggle_convert.families.shared.settings import whole_number
+from muggle_convert.families.shared.settings import Setting, whole_number
 from muggle_convert.families.shared.window_buffers import LARGEST, MASK, STAGES, Windowed, mask_of
 
 SIZED_FILE = re.compile(r"swin(_?v?2)?[_-](tiny|small|base|large)[_-](?P<size>\d{3})(?!\d)", re.IGNORECASE)
