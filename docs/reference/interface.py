@@ -93,5 +93,6 @@ def _words(found: Any) -> str:
     return (inspect.getdoc(found) or "") + "\n"
 
 
-def _code(text: str) -> str:
-    return f"```python\n{text}\n```\n"
+def _code(unparsed: str) -> str:
+    """With the quotes of the source, which `ast.unparse` does not keep."""
+    return "```python\n" + unparsed.replace("'", '"') + "\n```\n"

@@ -82,7 +82,9 @@ def _colours(image: Image.Image, name: str) -> Pixels:
     """A few rows at a time, so that no second copy of a large picture is made."""
     convert = _BY_MODE.get(image.mode)
     if convert is None:
-        raise Refusal(f"{name} holds {image.mode!r} pixels, which are not colours of a known range; save it as RGB or grey, with 8 or 16 bits.")
+        raise Refusal(
+            f"{name} holds {image.mode!r} pixels, which are not colours of a known range; save it as RGB or grey, with 8 or 16 bits."
+        )
     colours = np.empty((image.height, image.width, 3), np.uint8)
     for top in range(0, image.height, ROWS):
         bottom = min(top + ROWS, image.height)
