@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from model_defs.config import DPTConfig
 from model_defs.network import Network
 
+AROUND_HEADS: Mapping[str, str] = {}  # kinds of heads that need a network of another shape, and its file in `model_defs/networks/`
+
 
 def build(config: DPTConfig) -> Network:
-    """The network of the encoder's kind, as `model_defs/encoders/<kind>.py` puts it together; its weights are whatever torch makes them."""
-    network: Network = import_module(f"model_defs.encoders.{config.encoder.kind}").network(config, config.encoder)
+    """The network as the file of its encoder puts it together, or that of its head where that is a network of another shape; its weights are
+    whatever torch makes them."""
+    home = f"networks.{AROUND_HEADS[config.head.kind]}" if config.head.kind in AROUND_HEADS else f"encoders.{config.encoder.kind}"
+    network: Network = import_module(f"model_defs.{home}").network(config, config.encoder)
     return network

@@ -1,6 +1,7 @@
 """What a network is built from: frozen, readable without torch, and in the same words in Python, in JSON and in the code of the networks.
 
-A new encoder is one more dataclass with a `kind` of its own, and the file `model_defs/encoders/<kind>.py`.
+A new encoder is one more dataclass with a `kind` of its own, and the file `model_defs/encoders/<kind>.py`. A head of another kind is one, too;
+`model_defs/build.py` says which of them need a network of another shape around them.
 """
 
 from __future__ import annotations
@@ -264,15 +265,32 @@ class FusionConfig:
     bias: bool = True  # of the convolutions in the residual units
 
 
-@dataclass(frozen=True)
-class HeadConfig:
-    """From one map to the prediction."""
+class HeadConfig(OfSeveralKinds):
+    """From what fusion gives to the prediction."""
 
-    kind: Literal["depth", "segmentation"]
+    channels: int  # of the prediction
+
+
+@dataclass(frozen=True)
+class DepthHeadConfig(HeadConfig):
+    """Two convolutions, with enlarging between them, and a projection of each pixel."""
+
     upsampler_width: int  # channels after the first convolution
     projection_width: int  # channels before the last convolution
     channels: int  # of the prediction
     resize: HeadResize
+    kind: Literal["depth"] = "depth"
+
+
+@dataclass(frozen=True)
+class SegmentationHeadConfig(HeadConfig):
+    """A convolution and a projection of each pixel, with enlarging last."""
+
+    upsampler_width: int  # channels after the first convolution
+    projection_width: int  # channels before the last convolution
+    channels: int  # one for each class
+    resize: HeadResize
+    kind: Literal["segmentation"] = "segmentation"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,9 @@ def _decode(kind: Any, value: Any, path: str) -> Any:
 
 
 def _kind_named(base: type[OfSeveralKinds], value: Any, path: str) -> type[Any]:
-    name = value.get("kind") if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{path} is {value!r}; expected a table of values")
+    name = value.get("kind")
     if not isinstance(name, str) or name not in base.kinds:
         raise ConfigError(f"{path}.kind is {name!r}; expected one of {', '.join(map(repr, base.kinds))}")
     return base.kinds[name]

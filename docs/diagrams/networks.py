@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from model_defs.config import (
     CroCoConfig,
+    DepthHeadConfig,
     DINOv2Config,
     DPTConfig,
     FusionConfig,
-    HeadConfig,
     HybridConfig,
     ImageConfig,
     OutputConfig,
@@ -21,7 +21,7 @@ DEPTH_ANYTHING_V2_VITS = DPTConfig(
     encoder=DINOv2Config(width=384, depth=12, heads=6, mlp="gelu", mlp_width=1536, patch_size=14, grid=(37, 37), taps=(2, 5, 8, 11)),
     reassemble=ReassembleConfig(features=(48, 96, 192, 384), readout="ignore"),
     fusion=FusionConfig(widths=(64, 64, 64, 64), resize="to next"),
-    head=HeadConfig(kind="depth", upsampler_width=32, projection_width=32, channels=1, resize="to image"),
+    head=DepthHeadConfig(upsampler_width=32, projection_width=32, channels=1, resize="to image"),
     image=ImageConfig(3, 518, True, "at least", 14, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     output=OutputConfig(kind="relative inverse depth", activation="relu", resize="bilinear aligned"),
 )
@@ -40,7 +40,7 @@ DPT_HYBRID_384 = DPTConfig(
     ),
     reassemble=ReassembleConfig(features=(768, 768), readout="project"),
     fusion=FusionConfig(widths=(256, 256, 256, 256), resize="to next"),
-    head=HeadConfig(kind="depth", upsampler_width=128, projection_width=32, channels=1, resize="double"),
+    head=DepthHeadConfig(upsampler_width=128, projection_width=32, channels=1, resize="double"),
     image=ImageConfig(3, 384, True, "closest", 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     output=OutputConfig(kind="relative inverse depth", activation="relu"),
 )
@@ -63,7 +63,7 @@ DUST3R = DPTConfig(
     ),
     reassemble=ReassembleConfig(features=(96, 192, 384, 768), readout="none"),
     fusion=FusionConfig(widths=(256, 256, 256, 256), resize="double and crop"),
-    head=HeadConfig(kind="depth", upsampler_width=128, projection_width=128, channels=4, resize="double"),
+    head=DepthHeadConfig(upsampler_width=128, projection_width=128, channels=4, resize="double"),
     image=ImageConfig(3, 512, True, "at most", 16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     output=OutputConfig(kind="points", activation="exp"),
 )

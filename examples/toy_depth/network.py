@@ -11,10 +11,10 @@ from model_defs.build import build
 from model_defs.config import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    DepthHeadConfig,
     DINOv2Config,
     DPTConfig,
     FusionConfig,
-    HeadConfig,
     ImageConfig,
     OutputConfig,
     ReassembleConfig,
@@ -36,7 +36,7 @@ CONFIG = DPTConfig(
     ),
     reassemble=ReassembleConfig(features=(32, 48, 64, 96), readout="ignore"),
     fusion=FusionConfig(widths=(32, 32, 32, 32), resize="to next"),
-    head=HeadConfig(kind="depth", upsampler_width=16, projection_width=32, channels=1, resize="to image"),
+    head=DepthHeadConfig(upsampler_width=16, projection_width=32, channels=1, resize="to image"),
     image=ImageConfig(
         channels=3,
         size=PATCH * GRID,

@@ -76,12 +76,13 @@ class BEiT(nn.Module):
 
 
 def network(config: DPTConfig, encoder: BEiTConfig) -> RelativeDPT:
-    return RelativeDPT(
-        config,
-        patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
-        imgencoder=BEiT(encoder),
-        reassemble=reassemble_tokens(config, [encoder.width] * len(encoder.taps)),
-        fusion=fusion(config.fusion),
-        head=head(config),
-        multiple=encoder.patch_size,
-    )
+    return RelativeDPT(config, **parts(config, encoder), fusion=fusion(config.fusion), head=head(config), multiple=encoder.patch_size)
+
+
+def parts(config: DPTConfig, encoder: BEiTConfig) -> dict[str, nn.Module]:
+    """Everything below fusion, for whatever decoder stands above it."""
+    return {
+        "patch_embed": PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        "imgencoder": BEiT(encoder),
+        "reassemble": reassemble_tokens(config, [encoder.width] * len(encoder.taps)),
+    }

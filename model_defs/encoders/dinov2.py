@@ -40,12 +40,14 @@ class DINOv2(nn.Module):
 
 
 def network(config: DPTConfig, encoder: DINOv2Config) -> PlainDPT:
-    return PlainDPT(
-        config,
-        patch_embed=PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
-        posenc=BicubicPositionEncoding(encoder.width, encoder.grid),
-        imgencoder=DINOv2(encoder, attention(encoder.attention)),
-        reassemble=reassemble_tokens(config, [encoder.width] * len(encoder.taps)),
-        fusion=fusion(config.fusion),
-        head=head(config),
-    )
+    return PlainDPT(config, **parts(config, encoder), fusion=fusion(config.fusion), head=head(config), multiple=encoder.patch_size)
+
+
+def parts(config: DPTConfig, encoder: DINOv2Config) -> dict[str, nn.Module]:
+    """Everything below fusion, for whatever decoder stands above it."""
+    return {
+        "patch_embed": PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        "posenc": BicubicPositionEncoding(encoder.width, encoder.grid),
+        "imgencoder": DINOv2(encoder, attention(encoder.attention)),
+        "reassemble": reassemble_tokens(config, [encoder.width] * len(encoder.taps)),
+    }

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import DPTConfig, Grid, HeadConfig, OutputConfig
+from model_defs.config import DepthHeadConfig, DPTConfig, Grid, OutputConfig, SegmentationHeadConfig
 from model_defs.parts.fusion import doubled
 
 
@@ -15,7 +15,7 @@ class DepthHead(nn.Module):
 
     align_corners = True
 
-    def __init__(self, fusion_width: int, config: HeadConfig, output: OutputConfig) -> None:
+    def __init__(self, fusion_width: int, config: DepthHeadConfig, output: OutputConfig) -> None:
         super().__init__()
         self.spatial_upsampler = nn.Sequential(nn.Conv2d(fusion_width, config.upsampler_width, kernel_size=3, padding=1))
         self.proj_1ch = nn.Sequential(
@@ -59,7 +59,7 @@ class UnalignedDepthHead(DoublingDepthHead):
 class SegmentationHead(nn.Module):
     """A score for each class at each pixel; the scores are enlarged last."""
 
-    def __init__(self, fusion_width: int, config: HeadConfig) -> None:
+    def __init__(self, fusion_width: int, config: SegmentationHeadConfig) -> None:
         super().__init__()
         width = config.upsampler_width
         convolution = nn.Conv2d(fusion_width, width, kernel_size=3, padding=1, bias=False)
@@ -111,6 +111,7 @@ DEPTH_HEADS: dict[str, type[DepthHead]] = {"to image": DepthHead, "double": Doub
 def head(config: DPTConfig, width: int | None = None) -> nn.Module:
     """The head on a path of this width, which is the fusion's unless something stands between them."""
     width = width or config.fusion.widths[0]
-    if config.head.kind == "segmentation":
+    if isinstance(config.head, SegmentationHeadConfig):
         return SegmentationHead(width, config.head)
+    assert isinstance(config.head, DepthHeadConfig), "networks with other heads put themselves together"
     return DEPTH_HEADS[config.head.resize](width, config.head, config.output)

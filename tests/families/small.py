@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from model_defs.build import build
 from model_defs.config import (
+    DepthHeadConfig,
     DPTConfig,
     EncoderConfig,
     FusionConfig,
-    HeadConfig,
     ImageConfig,
     OutputConfig,
     ReassembleConfig,
@@ -78,7 +78,7 @@ def config_of(family: str, encoder: EncoderConfig, size: int, **changes: Any) ->
     common: dict[str, Any] = {
         "reassemble": FROM_MAPS,
         "fusion": FusionConfig(WIDTHS, "to next"),
-        "head": HeadConfig("depth", 8, 6, 1, "double"),
+        "head": DepthHeadConfig(8, 6, 1, "double"),
         "image": ImageConfig(3, size, True, "closest", 32, *HALVES),
         "output": RELATIVE,
     }

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from model_defs.build import build
-from model_defs.config import DPTConfig, EncoderConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import DepthHeadConfig, DPTConfig, EncoderConfig, FusionConfig, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.families import BY_NAME
 from muggle_convert.rules import Drop
 from tests.originals import original_state
@@ -27,7 +27,7 @@ def configuration(family: str, encoder: EncoderConfig, batch_norm: bool = False,
         encoder=encoder,
         reassemble=ReassembleConfig((), "ignore"),
         fusion=FusionConfig((8, 8, 8, 8), "to next", batch_norm),
-        head=HeadConfig("depth", 4, 6, outputs, "double"),
+        head=DepthHeadConfig(4, 6, outputs, "double"),
         image=ImageConfig(channels, down, False, "closest", 32, (0.5,) * channels, (0.5,) * channels, across if across != down else None),
         output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
     )

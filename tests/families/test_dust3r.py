@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model_defs.build import build
-from model_defs.config import CroCoConfig, DPTConfig, FusionConfig, HeadConfig, ReassembleConfig
+from model_defs.config import CroCoConfig, DepthHeadConfig, DPTConfig, FusionConfig, ReassembleConfig
 from model_defs.plain_values import leaves
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
@@ -54,7 +54,7 @@ def test_the_released_model_has_its_1009_tensors_and_its_name(tmp_path: Path) ->
         encoder=encoder,
         reassemble=ReassembleConfig((96, 192, 384, 768), "none"),
         fusion=FusionConfig((256,) * 4, "double and crop"),
-        head=HeadConfig("depth", 128, 128, 4, "double"),
+        head=DepthHeadConfig(128, 128, 4, "double"),
     )
     hidden_patch, aliases, never_read = 1, 8, 8
     assert len(FAMILY.inventory(config)) + hidden_patch + aliases + never_read == 1009

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from model_defs import fast
-from model_defs.config import FusionConfig, HeadConfig, OutputConfig
+from model_defs.config import DepthHeadConfig, FusionConfig, OutputConfig
 from model_defs.encoders.hybrid import StandardizedConvolution
 from model_defs.encoders.levit import NormalizedLinear
 from model_defs.encoders.transformer import MLP, Attention
@@ -57,7 +57,7 @@ def operators(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 LINEAR, CONVOLUTION = "_linear_pointwise", "_convolution_pointwise"
-HEAD = (4, HeadConfig("depth", 4, 6, 1, "to image"), OutputConfig("relative inverse depth", "relu"))
+HEAD = (4, DepthHeadConfig(4, 6, 1, "to image"), OutputConfig("relative inverse depth", "relu"))
 MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[object, ...], list[str]]] = {
     "linear": (lambda: nn.Linear(24, 40), (_random(2, 9, 24),), [LINEAR]),
     "normalised linear": (lambda: NormalizedLinear(24, 40), (_random(2, 9, 24),), [LINEAR]),

@@ -77,7 +77,9 @@ def compose_fusion(reading: Reading, resize: FusionResize) -> FusionConfig:
 
 
 def compose_head(reading: Reading, resize: HeadResize) -> HeadConfig:
-    return reading.compose(HeadConfig, "head", resize=reading.convention("head.resize", resize, "how this family's code runs"))
+    kind = HeadConfig.kinds[reading.value("head.kind")]
+    head: HeadConfig = reading.compose(kind, "head", resize=reading.convention("head.resize", resize, "how this family's code runs"))
+    return head
 
 
 def told_readout(reading: Reading) -> str:

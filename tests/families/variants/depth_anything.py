@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from model_defs.config import DINOv2Config, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import DepthHeadConfig, DINOv2Config, DPTConfig, FusionConfig, ImageConfig, OutputConfig, ReassembleConfig
 from tests.families.small import BLOCKS, RELATIVE, TAPPED, Small, Variant, config_of
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -28,7 +28,7 @@ def configuration(
         encoder=DINOv2Config(width, depth, width // 64, mlp, 2 * width, 14, (grid, grid), taps),
         reassemble=ReassembleConfig((8, 16, 24, 32), readout),
         fusion=FusionConfig((16,) * 4, "to next", batch_norm),
-        head=HeadConfig("depth", 8, 32, 1, "to image"),
+        head=DepthHeadConfig(8, 32, 1, "to image"),
         image=ImageConfig(channels, 14 * grid, True, "at least", 14, *IMAGENET),
         output=OutputConfig("relative inverse depth", "relu", resize="bilinear aligned"),
     )
@@ -51,7 +51,7 @@ ROWS = {f"Depth-Anything, {name}": Variant(make, told={"family": make().family})
 DINOV2 = DINOv2Config(64, 4, 1, "gelu", 128, 14, (3, 3), BLOCKS)
 DEPTH_ANYTHING = {
     "reassemble": ReassembleConfig((8, 12, 16, 20), "ignore"),
-    "head": HeadConfig("depth", 8, 6, 1, "to image"),
+    "head": DepthHeadConfig(8, 6, 1, "to image"),
     "image": ImageConfig(3, 42, True, "at least", 14, *IMAGENET),
     "output": replace(RELATIVE, resize="bilinear aligned"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from model_defs.config import BEiTConfig, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import BEiTConfig, DepthHeadConfig, DPTConfig, FusionConfig, ImageConfig, OutputConfig, ReassembleConfig
 from tests.families.small import BLOCKS, FROM_TOKENS, TAPPED, Small, Variant, config_of
 
 
@@ -25,7 +25,7 @@ def configuration(
         encoder=BEiTConfig(width, depth, heads, 2 * width, 16, (grid, grid), taps),
         reassemble=ReassembleConfig((8, 16, 24, 32), readout),
         fusion=FusionConfig((16,) * 4, "to next", batch_norm),
-        head=HeadConfig("depth", 8, 32, outputs, "double"),
+        head=DepthHeadConfig(8, 32, outputs, "double"),
         image=ImageConfig(channels, 16 * grid, True, "closest", 32, (0.5,) * channels, (0.5,) * channels),
         output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
     )

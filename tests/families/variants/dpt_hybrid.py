@@ -6,7 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, HybridConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import (
+    DepthHeadConfig,
+    DPTConfig,
+    FusionConfig,
+    HybridConfig,
+    ImageConfig,
+    OutputConfig,
+    ReassembleConfig,
+    SegmentationHeadConfig,
+)
 from tests.families.small import FROM_FEWER_TOKENS, Small, Variant, config_of
 
 KITTI = OutputConfig("metric depth", "relu", scale=0.00006016, shift=0.00579, invert=True)
@@ -30,7 +39,7 @@ def configuration(
         encoder=HybridConfig(stem_width, stage_widths, stage_depths, width, depth, width // 64, 2 * width, (3, 3), taps),
         reassemble=ReassembleConfig((24, 32), readout),
         fusion=FusionConfig((16,) * 4, "to next", batch_norm),
-        head=HeadConfig("depth", 8, 32, outputs, "double"),
+        head=DepthHeadConfig(8, 32, outputs, "double"),
         image=ImageConfig(channels, 48, True, "closest", 32, (0.5,) * channels, (0.5,) * channels),
         output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
     )
@@ -41,7 +50,7 @@ def segmentation() -> DPTConfig:
     return replace(
         config,
         fusion=FusionConfig((16,) * 4, "to next", batch_norm=True, bias=False),
-        head=HeadConfig("segmentation", 16, 16, 150, "double"),
+        head=SegmentationHeadConfig(16, 16, 150, "double"),
         image=replace(config.image, size=480),
         output=OutputConfig("classes", "none"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, LeViTConfig, OutputConfig, ReassembleConfig
+from model_defs.config import DepthHeadConfig, DPTConfig, FusionConfig, ImageConfig, LeViTConfig, OutputConfig, ReassembleConfig
 from tests.families.small import HALVES, WIDTHS, Small, Variant, config_of
 
 
@@ -41,7 +41,7 @@ def configuration(
         encoder=encoder,
         reassemble=ReassembleConfig((), "ignore"),
         fusion=FusionConfig((12,) * 3, "to next", batch_norm),
-        head=HeadConfig("depth", 4, 8, outputs, "double"),
+        head=DepthHeadConfig(4, 8, outputs, "double"),
         image=ImageConfig(channels, 16 * side, False, "closest", 16, (0.5,) * channels, (0.5,) * channels),
         output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import accumulate
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, NextViTConfig, OutputConfig, ReassembleConfig
+from model_defs.config import DepthHeadConfig, DPTConfig, FusionConfig, ImageConfig, NextViTConfig, OutputConfig, ReassembleConfig
 from tests.families.small import Small, Variant, config_of
 
 
@@ -39,7 +39,7 @@ def configuration(
         encoder=encoder,
         reassemble=ReassembleConfig((), "ignore"),
         fusion=FusionConfig((12,) * 4, "to next", batch_norm),
-        head=HeadConfig("depth", 6, 8, outputs, "double"),
+        head=DepthHeadConfig(6, 8, outputs, "double"),
         image=ImageConfig(channels, 384, True, "closest", 32, (0.5,) * channels, (0.5,) * channels),
         output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
     )

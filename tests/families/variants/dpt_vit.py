@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from model_defs.config import DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig, ViTConfig
+from model_defs.config import (
+    DepthHeadConfig,
+    DPTConfig,
+    FusionConfig,
+    ImageConfig,
+    OutputConfig,
+    ReassembleConfig,
+    SegmentationHeadConfig,
+    ViTConfig,
+)
 from tests.families.small import BLOCKS, FROM_TOKENS, TAPPED, WIDTHS, Small, Variant, config_of
 
 RELATIVE = OutputConfig("relative inverse depth", "relu")
@@ -28,7 +37,7 @@ def configuration(
         encoder=ViTConfig(width, depth, width // 64, 2 * width, 16, (grid, grid), taps),
         reassemble=ReassembleConfig((8, 16, 24, 32), readout),
         fusion=FusionConfig((16,) * 4, "to next", batch_norm, bias),
-        head=HeadConfig("depth", 8, 32, outputs, "double"),
+        head=DepthHeadConfig(8, 32, outputs, "double"),
         image=ImageConfig(channels, 16 * grid, True, "closest", 32, (0.5,) * channels, (0.5,) * channels),
         output=RELATIVE if outputs == 1 else OutputConfig("channels", "relu"),
     )
@@ -40,7 +49,7 @@ def segmentation(classes: int = 150) -> DPTConfig:
         encoder=ViTConfig(64, 12, 1, 128, 16, (3, 3), (2, 5, 8, 11)),
         reassemble=ReassembleConfig((8, 16, 24, 32), "project"),
         fusion=FusionConfig((16,) * 4, "to next", batch_norm=True, bias=False),
-        head=HeadConfig("segmentation", 16, 16, classes, "double"),
+        head=SegmentationHeadConfig(16, 16, classes, "double"),
         image=ImageConfig(3, 480, True, "closest", 32, (0.5,) * 3, (0.5,) * 3),
         output=CLASSES,
     )
@@ -64,7 +73,7 @@ ROWS = {f"ViT, {name}": Variant(make, "original" if make().head.kind == "depth" 
 VIT = ViTConfig(64, 4, 1, 128, 16, (3, 3), BLOCKS)
 SEGMENTATION = {
     "fusion": FusionConfig(WIDTHS, "to next", batch_norm=True, bias=False),
-    "head": HeadConfig("segmentation", 8, 8, 5, "double"),
+    "head": SegmentationHeadConfig(8, 8, 5, "double"),
     "output": OutputConfig("classes", "none"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model_defs.config import CroCoConfig, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import CroCoConfig, DepthHeadConfig, DPTConfig, FusionConfig, ImageConfig, OutputConfig, ReassembleConfig
 from tests.families.small import Variant
 
 
@@ -16,7 +16,7 @@ def configuration(width: int = 64, decoder_width: int = 64, depth: int = 2, deco
         encoder=CroCoConfig(*blocks, two_decoders, 100.0, taps),
         reassemble=ReassembleConfig((8, 12, 16, 20), "none"),
         fusion=FusionConfig((8,) * 4, "double and crop"),
-        head=HeadConfig("depth", 8, 6, 4, "double"),
+        head=DepthHeadConfig(8, 6, 4, "double"),
         image=ImageConfig(3, 512, True, "at most", 16, (0.5,) * 3, (0.5,) * 3),
         output=OutputConfig("points", "exp"),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model_defs.config import (
+    DepthHeadConfig,
     DPTConfig,
     EfficientNetLiteConfig,
     FusionConfig,
-    HeadConfig,
     ImageConfig,
     OutputConfig,
     ReassembleConfig,
@@ -35,7 +35,7 @@ def large(
         encoder=ResNeXtConfig(stem_width, depths, inner_widths, widths, groups),
         reassemble=ReassembleConfig((), "ignore"),
         fusion=FusionConfig((fusion_width,) * 4, "double"),
-        head=HeadConfig("depth", 10, 6, outputs, "double unaligned"),
+        head=DepthHeadConfig(10, 6, outputs, "double unaligned"),
         image=ImageConfig(channels, 384, True, "at most", 32, *(IMAGENET if channels == 3 else HALVES)),
         output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
     )
@@ -56,7 +56,7 @@ def small(
         encoder=EfficientNetLiteConfig(stem_width, depths, widths, kernel_sizes, (1, 2, 2, 2, 1, 2, 1), expansion, (1, 2, 4, 6)),
         reassemble=ReassembleConfig((), "ignore"),
         fusion=FusionConfig(fusion_widths, "double"),
-        head=HeadConfig("depth", 10, 6, outputs, "double unaligned"),
+        head=DepthHeadConfig(10, 6, outputs, "double unaligned"),
         image=ImageConfig(channels, 256, True, "at most", 32, *(IMAGENET if channels == 3 else HALVES)),
         output=OutputConfig("relative inverse depth" if outputs == 1 else "channels", "relu"),
     )
@@ -83,7 +83,7 @@ ROWS = {f"MiDaS v2.1, {name}": Variant(make) for name, make in VARIANTS.items()}
 
 MIDAS_V21 = {
     "fusion": FusionConfig(WIDTHS, "double"),
-    "head": HeadConfig("depth", 8, 6, 1, "double unaligned"),
+    "head": DepthHeadConfig(8, 6, 1, "double unaligned"),
 }
 
 SMALL = {

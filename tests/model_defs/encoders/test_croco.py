@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from model_defs.build import build
-from model_defs.config import CroCoConfig, DPTConfig, FusionConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from model_defs.config import CroCoConfig, DepthHeadConfig, DPTConfig, FusionConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.dpt import DPT
 from model_defs.encoders.croco import rotate, rotation
 from model_defs.networks.dust3r import points
@@ -17,7 +17,7 @@ CONFIG = DPTConfig(
     encoder=CroCoConfig(32, 2, 2, 64, 16, 16, 4, 2, 32, True, 100.0, (0, 2, 3, 4)),
     reassemble=ReassembleConfig((8, 12, 16, 20), "none"),
     fusion=FusionConfig((8,) * 4, "double and crop"),
-    head=HeadConfig("depth", 8, 6, 4, "double"),
+    head=DepthHeadConfig(8, 6, 4, "double"),
     image=ImageConfig(3, 512, True, "at most", 16, (0.5,) * 3, (0.5,) * 3),
     output=OutputConfig("points", "exp"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_defs.config import DINOv2Config, DPTConfig
+from model_defs.config import DepthHeadConfig, DINOv2Config, DPTConfig
 from muggle_convert.families.shared.family import Transformers
 from muggle_convert.families.shared.transformers.neck import (
     FUSION_RULES,
@@ -59,7 +59,8 @@ def _layout(spelling: tuple[Rule, ...]) -> RuleSet:
 
 
 def _config(config: DPTConfig, encoder: DINOv2Config) -> dict[str, Any]:
-    output = config.output
+    head, output = config.head, config.output
+    assert isinstance(head, DepthHeadConfig)
     require(encoder.grid[0] == encoder.grid[1], f"a square grid of positions, not {encoder.grid[0]} x {encoder.grid[1]}")
     require(output.activation != "none", "a rectifier or a sigmoid at its end")
     require(not output.invert, "no inversion to metres after its head, which this model has")
@@ -90,7 +91,7 @@ def _config(config: DPTConfig, encoder: DINOv2Config) -> dict[str, Any]:
         },
         **decoder_config(config),
         "depth_estimation_type": "metric" if output.kind == "metric depth" else "relative",
-        "head_hidden_size": config.head.projection_width,
+        "head_hidden_size": head.projection_width,
         "max_depth": 1 if output.max_depth is None else int(output.max_depth),
         "neck_hidden_sizes": list(config.reassemble.features),
         "patch_size": encoder.patch_size,

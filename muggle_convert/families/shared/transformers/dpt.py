@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_defs.config import DPTConfig
+from model_defs.config import DepthHeadConfig, DPTConfig
 from muggle_convert.families.shared.midas import auxiliary_head
 from muggle_convert.families.shared.transformers.neck import (
     FUSION_NORM_RULES,
@@ -45,8 +45,9 @@ def dpt_layouts(name: str, *rows: Rows) -> dict[str, RuleSet]:
 def dpt_config(config: DPTConfig, encoder: dict[str, Any]) -> dict[str, Any]:
     """config.json but for what the encoder says."""
     head, output, is_depth = config.head, config.output, config.head.kind == "depth"
-    require(not is_depth or head.projection_width == 32, f"32 channels before the last of its head, not {head.projection_width}")
-    require(not is_depth or output.activation == "relu", "a rectifier at its end, which this model has not")
+    if isinstance(head, DepthHeadConfig):
+        require(head.projection_width == 32, f"32 channels before the last of its head, not {head.projection_width}")
+        require(output.activation == "relu", "a rectifier at its end, which this model has not")
     require(not output.invert, "no inversion to metres after its head, which this model has")
     labels = {str(number): f"LABEL_{number}" for number in range(head.channels)}
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_defs.config import DPTConfig
+from model_defs.config import DepthHeadConfig, DPTConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.rules import Row, Rule, batch_norm, convolution, optional, rename, unread
 
@@ -43,11 +43,9 @@ def decoder_config(config: DPTConfig) -> dict[str, object]:
     """What a config.json says of the decoder; refused where transformers fixes what this model has otherwise."""
     (width, *others), head = config.fusion.widths, config.head
     require(all(other == width for other in others), f"one width for all of the fusion, and these are {list(config.fusion.widths)}")
-    require(
-        head.upsampler_width == width // 2 or head.kind == "segmentation",
-        f"half of {width} channels in its head, not {head.upsampler_width}",
-    )
-    require(head.channels == 1 or head.kind == "segmentation", f"one channel of depth, not {head.channels}")
+    if isinstance(head, DepthHeadConfig):
+        require(head.upsampler_width == width // 2, f"half of {width} channels in its head, not {head.upsampler_width}")
+        require(head.channels == 1, f"one channel of depth, not {head.channels}")
     return {"fusion_hidden_size": width, "head_in_index": -1}
 
 
