@@ -17,6 +17,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED
+from muggle_convert.placement import Placement
 from muggle_convert.plan import Output, plan
 from muggle_convert.predict.predictor import with_predict
 
@@ -27,15 +28,15 @@ TORCH_TYPES = {
 MOST_SAID = 300  # characters of torch's own message, which may name every tensor
 
 
-def load(matched: Match) -> Network:
-    """The network of a match, its weights mapped from the file."""
+def load(matched: Match, placement: Placement = Placement()) -> Network:
+    """The network of a match, its weights mapped from the file, and copied once where they belong elsewhere or in another type."""
     check_dropped(matched)
     settled = plan(matched)
     verify_checksums({entry.record for output in settled.outputs for entry, _ in output.made.runs if entry is not None})
     with torch.device("meta"):
         model = build(matched.config)
     files = MappedFiles()
-    weights = _of_one_type({output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)})
+    weights = _placed({output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)}, placement)
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
     try:
@@ -47,11 +48,16 @@ def load(matched: Match) -> Network:
     return with_predict(model.eval())
 
 
-def _of_one_type(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _placed(weights: Mapping[str, Tensor], placement: Placement) -> dict[str, Tensor]:
     """Torch multiplies only numbers of one type; if a file mixes several, the narrower ones are widened, which is exact."""
     floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
-    widest = reduce(torch.promote_types, floating)
-    return {name: tensor.to(widest) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    dtype = placement.element_type(reduce(torch.promote_types, floating))
+    placed = {name: tensor.to(placement.place, dtype if tensor.is_floating_point() else tensor.dtype) for name, tensor in weights.items()}
+    if dtype is torch.float16:
+        for name, tensor in placed.items():
+            if tensor.is_floating_point() and not tensor.isfinite().all() and weights[name].isfinite().all():
+                raise Refusal(f"{name} holds numbers beyond the range of float16; bfloat16 and float32 can hold them.")
+    return placed
 
 
 def _tensor(output: Output, files: MappedFiles) -> Tensor:

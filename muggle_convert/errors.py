@@ -1,4 +1,4 @@
-"""The exceptions that reach a user."""
+"""The exceptions and warnings that reach a user."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ class Refusal(Exception):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence if sentence.endswith(".") else f"{sentence}.")
+
+
+class Notice(UserWarning):
+    """One sentence on what was decided for the user, who may decide otherwise."""
 
 
 _SAID_OF_IT = re.compile(r"(?P<possessive>its )|(it )?(?=(is|has|holds|takes|names|does)\b)")

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from model_defs.network import Network
 from muggle_convert.building import load
 from muggle_convert.identify.read import ReadOptions, read
+from muggle_convert.placement import Placement
 
 
 def load_any_dpt(
@@ -19,6 +22,8 @@ def load_any_dpt(
     drops: Sequence[str] = (),
     revision: str | None = None,
     filename: str | None = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
     **overrides: Any,
 ) -> Network:
     """A network in evaluation mode, from a checkpoint in any layout known here, original or converted.
@@ -28,8 +33,10 @@ def load_any_dpt(
 
     The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), or `zoo:NAME`. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
-    The network computes in the file's own element type, or in the widest one if the file mixes several. `model_defs.fast.freeze(model)`
+    `device` and `dtype` say where the network computes and in which type, such as device="cuda", dtype="float16"; weights go there straight from the
+    file. By default that is torch's own device, and the file's own type, or the widest one if it mixes several; on a processor without arithmetic for half
+    precision such weights are widened to float32, which a warning says. `model_defs.fast.freeze(model)`
     makes convolutional networks a little faster still: their weights are constants from then on.
     """
     options = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
-    return load(read(path_or_repo, options))
+    return load(read(path_or_repo, options), Placement(device, dtype))

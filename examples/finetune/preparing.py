@@ -10,11 +10,11 @@ import torch
 from model_defs.config import OutputConfig
 from model_defs.network import Network
 from muggle_convert.building import load
-from muggle_convert.cli.options import to_device
 from muggle_convert.evaluation.datasets import Dataset, Pair
 from muggle_convert.evaluation.judging import Rules
 from muggle_convert.families.shared.evidence import Evidence, Source
 from muggle_convert.identify.match import Match
+from muggle_convert.placement import Placement, best_device
 
 from .attention import plugged
 from .first_alignment import aligned, set_output
@@ -32,12 +32,12 @@ class Prepared:
 def prepared(matched: Match, attention: str | None, seed: int, device: str | None) -> Prepared:
     """A new attention begins with random numbers, the same ones for the same seed."""
     torch.manual_seed(seed)
-    model, changes = load(matched), {}
+    model, changes = load(matched, Placement("cpu", "float32")), {}
     if attention is not None:
         new = plugged(model, attention)
         model, changes = new.model, dict(new.changes)
         print(new.remark)
-    return Prepared(to_device(trainable(model), device), changes)
+    return Prepared(trainable(model).to(Placement(device or best_device()).place), changes)
 
 
 def in_metres(before: Prepared, pairs: Sequence[Pair], rules: Rules, dataset: Dataset, known: OutputConfig | None) -> Prepared:

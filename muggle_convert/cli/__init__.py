@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 from io import TextIOWrapper
+from typing import TextIO
 
 import click
 from click_default_group import DefaultGroup
 
 from muggle_convert.checkpoints.safe_text import printable
-from muggle_convert.errors import Refusal
+from muggle_convert.errors import Notice, Refusal
 from muggle_convert.version import VERSION
 
 COMMANDS = ("convert", "inspect", "verify", "export", "depth", "eval", "push", "zoo")
@@ -49,6 +51,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # None if it was closed
             stream.reconfigure(errors="backslashreplace")  # for terminals that cannot show every character
+    warnings.showwarning = _show
     try:
         if os.name != "posix":
             raise Refusal("this needs Linux or macOS; on Windows, run it in WSL.")
@@ -82,6 +85,14 @@ def main() -> None:
     except MemoryError:
         print("muggle-convert: there is not enough memory for this file.", file=sys.stderr)
         sys.exit(1)
+
+
+def _show(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
+    """What was decided for the user is said in one line; other warnings are for programmers."""
+    if issubclass(category, Notice):
+        print(f"muggle-convert: {message}.", file=sys.stderr)
 
 
 def _write_no_more() -> None:

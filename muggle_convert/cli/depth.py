@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, device_option, reading_options, size_option, to_device
+from muggle_convert.cli.options import PATH, device_option, dtype_option, placement, reading_options, size_option
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import check_folder_of, make_folder
 from muggle_convert.outputs import FORMATS
@@ -38,6 +38,7 @@ FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 @click.option("--confidence", type=float, help=f"Leave out less trusted points of two views, for ply; by default {CONFIDENCE:g}.")
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
 @device_option
+@dtype_option
 @click.option("--force", is_flag=True, help="Predict again and replace existing files.")
 def command(
     inputs: tuple[Path, ...],
@@ -118,7 +119,7 @@ def _pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *
     check_folder_of(out)
     if out.resolve() in {path.resolve() for path in inputs}:
         raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
-    network = to_device(load(read(model, ReadOptions(**reading))), more["device"])
+    network = load(read(model, ReadOptions(**reading)), placement(more["device"], more["dtype"]))
     if len(network.inputs) != 2:
         raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
     if unused := [option for option in ("side_by_side", "compare") if more[option]]:
@@ -141,6 +142,7 @@ def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fp
         "--known": " ".join(f"{x},{y}={metres:g}" for (x, y), metres in sorted(known.items())),
         "--fov": fov,
         "--fps": fps,
+        "--dtype": more["dtype"],
     }
     weights = dict(zip(("the model", "--compare"), (f"{match.checkpoint.name} ({weights_of(match)})" for match in matches), strict=False))
     return {**weights, **{name: str(value or "no value") for name, value in options.items()}}
@@ -154,7 +156,7 @@ def _viewer(form: str, matches: list[Match], compare: str | None, known: Known, 
     from muggle_convert.predict.viewer import Viewer
 
     Image.MAX_IMAGE_PIXELS = None  # read_picture has its own limit, and refuses where Pillow would warn
-    models = tuple(to_device(load(matched), more["device"]) for matched in matches)
+    models = tuple(load(matched, placement(more["device"], more["dtype"])) for matched in matches)
     for network in models:
         freeze(network)
     names = tuple(Path(name).name for name in (model, compare) if name)

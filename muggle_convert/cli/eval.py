@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, device_option, reading_options, size_option, to_device
+from muggle_convert.cli.options import PATH, device_option, dtype_option, placement, reading_options, size_option
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetName
 from muggle_convert.files.target import check_target, make_folder
@@ -52,6 +52,7 @@ DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 )
 @size_option
 @device_option
+@dtype_option
 @click.option("--worst", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the worst images are named and drawn.")
 @click.option("--pictures", type=PATH, metavar="DIR", help="Draw the worst images of each model into this folder.")
 @click.option("--results", type=PATH, metavar="FILE", help="Write all numbers to this file; push --results puts them on the card.")
@@ -96,7 +97,16 @@ def command(
     matches = [read(model, ReadOptions(**reading)) for model in models]  # a wrong one is refused at once
     aligners = [aligner(matched.config.output, align) for matched in matches]
     rows = [
-        _row(Path(model).name, matched, _evaluation(matched, how, rules, known, **more), pairs, align_over == "set", worst, folder)
+        _row(
+            Path(model).name,
+            matched,
+            _evaluation(matched, how, rules, known, **more),
+            pairs,
+            align_over == "set",
+            worst,
+            folder,
+            more["dtype"],
+        )
         for model, matched, how, folder in zip(models, matches, aligners, folders, strict=True)
     ]
     found = Results(dataset, known.title, len(pairs), rules.crop, kb_crop, rules.cap, align_over, rows)
@@ -117,18 +127,28 @@ def _folders(models: tuple[str, ...], pictures: Path) -> list[Path | None]:
     return [pictures / (name if called.count(name) == 1 else f"{number} {name}") for number, name in enumerate(called, 1)]
 
 
-def _evaluation(matched: Match, how: Aligner, rules: Rules, dataset: Dataset, *, size: int | None, device: str | None) -> Evaluation:
+def _evaluation(matched: Match, how: Aligner, rules: Rules, dataset: Dataset, *, size: int | None, **where: str | None) -> Evaluation:
     from model_defs.fast import freeze
     from muggle_convert.building import load
     from muggle_convert.evaluation.running import Evaluation
 
-    network = to_device(load(matched), device)
+    network = load(matched, placement(**where))
     freeze(network)
     return Evaluation(network, how, rules, dataset, size)
 
 
-def _row(name: str, matched: Match, evaluation: Evaluation, pairs: list[Pair], over_the_set: bool, worst: int, folder: Path | None) -> Row:
+def _row(
+    name: str,
+    matched: Match,
+    evaluation: Evaluation,
+    pairs: list[Pair],
+    over_the_set: bool,
+    worst: int,
+    folder: Path | None,
+    computed_in: str | None,
+) -> Row:
     from muggle_convert.evaluation.results import Row
+    from muggle_convert.files.casting import FLOAT_TYPES
     from muggle_convert.inspection import Inspection
     from muggle_convert.plan import plan
 
@@ -138,7 +158,7 @@ def _row(name: str, matched: Match, evaluation: Evaluation, pairs: list[Pair], o
         model=name,
         family=matched.family.name,
         fingerprint=inspection.source.get("fingerprint"),
-        dtype=next(iter(inspection.dtypes)),
+        dtype=FLOAT_TYPES[computed_in].code if computed_in else next(iter(inspection.dtypes)),
         align=evaluation.aligner.how,
         numbers=scores.mean,
         images=scores.images,

@@ -12,7 +12,7 @@ import click
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
-    from model_defs.network import Network
+    from muggle_convert.placement import Placement
 
 Command = Callable[..., Any]
 
@@ -51,6 +51,9 @@ size_option = click.option(
     "--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training."
 )
 device_option = click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
+dtype_option = click.option(
+    "--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), help="What to compute in; by default the model's own type."
+)
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
@@ -63,13 +66,8 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
     return parsed
 
 
-def to_device(model: Network, device: str | None) -> Network:
-    """The network on the requested device, or by default on a GPU if there is one."""
-    import torch
+def placement(device: str | None, dtype: str | None) -> Placement:
+    """Where to compute as requested, by default on a graphics card if there is one."""
+    from muggle_convert.placement import Placement, best_device
 
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as problem:
-        raise Refusal(f"the model cannot be moved to --device {device}: {' '.join(str(problem).split())}") from None
+    return Placement(device or best_device(), dtype)

@@ -192,7 +192,7 @@ def test_known_distances_make_metres(depth: Command, model: Path, photographs: P
         (["--known", "1,1=2", "--known", "3,3=4", "--set", "max_depth=20"], "known distances are of no use"),
         (["--format", "ply", "--side-by-side"], "are for pictures in colours"),
         (["--format", "npy", "--compare", "SAME"], "a comparison is a picture"),
-        (["--device", "abacus"], "cannot be moved to --device abacus"),
+        (["--device", "abacus"], "nothing can be computed on device abacus"),
     ],
 )
 def test_contradictory_options_are_refused_in_one_sentence(
