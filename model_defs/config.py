@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any, ClassVar, Literal
 
 FusionResize = Literal["to next", "double", "double and crop"]  # coarser paths are brought to the size of the next finer map, or doubled
+PictureResize = Literal["cubic", "bilinear aligned"]  # from a picture to the network's input, without antialiasing
 HeadResize = Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
 Grid = tuple[int, int]  # rows and columns of patches
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of its three channels
@@ -305,6 +306,9 @@ class ImageConfig:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     size_across: int | None = None  # where the rule works towards another number of pixels across than down
+    resize: PictureResize = "cubic"
+    reflected: float = 0.0  # put around a picture first, and cut off again last: its reflection, this times the root of half of each side
+    mirrored: bool = False  # its mirror image is predicted too, and the mean of both is the prediction
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class DPT(Network):
     """Any image encoder under a convolutional decoder.
 
     The kinds differ in how an image becomes what the decoder takes. A network that needs more than the prediction runs the same
-    steps itself: `fusion.paths(maps)` gives every path, and `head.features(path, size)` the activation before the last convolution.
+    steps itself: `fusion.paths(maps)` gives one path after another, and `head.features(path, size)` the activation before the last convolution.
     """
 
     patch_embed: nn.Module

@@ -27,6 +27,7 @@ class Network(nn.Module):
 
     inputs: tuple[str, ...] = ("image",)  # what `forward` takes
     outputs: tuple[str, ...] = ("depth",)  # what it returns: one tensor, or a dictionary of several by these names
+    sees_each_alone: bool = True  # whether an image's prediction is the same in any batch
     predictor: Predictor | None = None
 
     def __init__(self, config: DPTConfig, *, multiple: int | None = None, **parts: nn.Module) -> None:
@@ -68,6 +69,7 @@ class Network(nn.Module):
             depth = model.predict("photo.jpg")                 # (height, width), float32
             several = model.predict(["one.jpg", "two.jpg"])    # a list
             finer = model.predict("photo.jpg", size=756)       # the network sees more pixels than in training
+            quicker = model.predict("photo.jpg", mirror=False) # without the second pass of a family that predicts the mirror image too
             left, right = model.predict("left.jpg", "right.jpg")  # DUSt3R: a View of each
 
         A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. `config.output` says what the numbers are. A

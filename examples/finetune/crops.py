@@ -17,7 +17,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.datasets import Dataset, Pair, Truth
 from muggle_convert.evaluation.judging import Rules, kitti_window
 from muggle_convert.evaluation.running import read_pair
-from muggle_convert.predict.cubic import resized
+from muggle_convert.predict.resizing import resized
 from muggle_convert.predict.sizes import Size, input_size
 from muggle_convert.predict.tensors import normalised
 
@@ -47,7 +47,7 @@ class Cropping:
         scaled = input_size(self.image, counted.shape)
         top, left = (int(random.integers(side - part + 1)) for side, part in zip(scaled, self.size, strict=True))
         rows, columns = slice(top, top + self.size[0]), slice(left, left + self.size[1])
-        samples, metres = resized(picture, scaled)[rows, columns], nearest(counted, scaled)[rows, columns]
+        samples, metres = resized(picture, scaled, self.image.resize)[rows, columns], nearest(counted, scaled)[rows, columns]
         if random.random() < 0.5:
             samples, metres = samples[:, ::-1], metres[:, ::-1]
         return normalised(samples, self.image), torch.from_numpy(metres.copy())

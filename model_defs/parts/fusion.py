@@ -5,7 +5,7 @@ What comes after a block, such as attention over the frames of a film, is added 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -81,15 +81,18 @@ class Fusion(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """The finest path, twice as large as the finest map."""
-        return self.paths(maps)[0]
+        for path in self.paths(maps):  # noqa: B007  # none but the last is wanted, and the others need not be kept
+            pass
+        return path
 
-    def paths(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """What leaves every block, finest first."""
+    def paths(self, maps: Sequence[Tensor]) -> Iterator[Tensor]:
+        """What leaves every block, one after another, coarsest first."""
         sizes = [doubled(maps[0]), *self.sizes(maps)]
-        paths = [self.blocks[-1](maps[-1], sizes[-1])]
+        path = self.blocks[-1](maps[-1], sizes[-1])
+        yield path
         for number in reversed(range(len(maps) - 1)):
-            paths.insert(0, self.blocks[number](maps[number], self.fitted(paths[0], maps[number]), sizes[number]))
-        return paths
+            path = self.blocks[number](maps[number], self.fitted(path, maps[number]), sizes[number])
+            yield path
 
     def sizes(self, maps: Sequence[Tensor]) -> list[Grid]:
         """What the paths of all blocks but the finest are enlarged to."""

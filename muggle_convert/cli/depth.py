@@ -33,6 +33,7 @@ FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 @click.option("--compare", "compared", metavar="MODEL", multiple=True, help="Draw what this other model predicts too, and the difference.")
 @click.option("--no-legend", is_flag=True, help="Nothing but the colours, at the size of the picture.")
 @size_option
+@click.option("--no-mirror", is_flag=True, help="Leave out the second pass, over the mirror image, that some families' own code makes.")
 @click.option("--known", metavar="X,Y=METRES", multiple=True, help="How far away a pixel is; two or more turn relative depth into metres.")
 @click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply; by default {FIELD_OF_VIEW:g}.")
 @click.option("--confidence", type=float, help=f"Leave out less trusted points of two views, for ply; by default {CONFIDENCE:g}.")
@@ -122,8 +123,8 @@ def _pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *
     network = load(read(model, ReadOptions(**reading)), placement(more["device"], more["dtype"]))
     if len(network.inputs) != 2:
         raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
-    if unused := [option for option in ("side_by_side", "compare") if more[option]]:
-        raise Refusal(f"--{unused[0].replace('_', '-')} draws pictures, and two views become points; leave it out.")
+    if unused := [option for option in ("side_by_side", "compare", "no_mirror") if more[option]]:
+        raise Refusal(f"--{unused[0].replace('_', '-')} is for pictures seen one at a time, and two views become points; leave it out.")
     views = network.predict(inputs[0], inputs[1], more["size"])
     with replacing(out) as part, open(part, "wb") as file:
         count = write_pair(file, views, confidence)
@@ -139,6 +140,7 @@ def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fp
         "--size": more["size"],
         "--side-by-side": more["side_by_side"],
         "--no-legend": more["no_legend"],
+        "--no-mirror": more["no_mirror"],
         "--known": " ".join(f"{x},{y}={metres:g}" for (x, y), metres in sorted(known.items())),
         "--fov": fov,
         "--fps": fps,
@@ -160,7 +162,7 @@ def _viewer(form: str, matches: list[Match], compare: str | None, known: Known, 
     for network in models:
         freeze(network)
     names = tuple(Path(name).name for name in (model, compare) if name)
-    viewer = Viewer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"])
+    viewer = Viewer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"], not more["no_mirror"])
     viewer.check(form)
     return viewer
 

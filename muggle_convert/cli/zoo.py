@@ -19,24 +19,26 @@ if TYPE_CHECKING:
 
 @click.group("zoo", short_help="List the published checkpoints, or fetch one.", invoke_without_command=True)
 @click.option("--long", "is_long", is_flag=True, help="Also show the family and the address of each.")
+@click.option("--commercial", is_flag=True, help="Only those whose licence is known to allow commercial use.")
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known as JSON.")
 @click.pass_context
-def command(context: click.Context, is_long: bool, as_json: bool) -> None:
+def command(context: click.Context, is_long: bool, commercial: bool, as_json: bool) -> None:
     """List the published checkpoints of all families; `zoo get NAME` fetches one."""
     if context.invoked_subcommand is not None:
         return
     from muggle_convert.hub.zoo import entries
 
+    listed = [entry for entry in entries() if entry.is_commercial or not commercial]
     if as_json:
-        rows = [{key: value for key, value in asdict(entry).items() if value is not None} for entry in entries()]
+        rows = [{key: value for key, value in asdict(entry).items() if value is not None} for entry in listed]
         click.echo(json.dumps(rows, indent=1))
     elif is_long:
-        for entry in entries():
+        for entry in listed:
             click.echo(
                 f"{entry.name}\n  {entry.family}, {entry.million_parameters} million parameters, {entry.licence}, {entry.predicts}\n  {entry.place}"
             )
     else:
-        _show(entries())
+        _show(listed)
 
 
 def _show(entries: list[Entry]) -> None:

@@ -16,6 +16,10 @@ from muggle_convert.families.shared.published import Published
 
 OWN_TABLE = "MUGGLE_CONVERT_ZOO"  # names a JSON file with a list of entries, which come first
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # torch.hub's convention: the first digits of the file's SHA-256
+COMMERCIAL = frozenset(  # licences that allow commercial use; one that is not among them may or may not
+    ("apache-2.0", "mit", "isc", "zlib", "unlicense", "cc0-1.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0",
+     "mpl-2.0", "lgpl-3.0", "gpl-3.0", "agpl-3.0")
+)  # fmt: skip
 
 _KINDS = {  # in the order of the fields
     **dict.fromkeys(("name", "family", "licence", "predicts"), str),
@@ -48,6 +52,11 @@ class Entry(Published):
         """The known beginning of the file's SHA-256."""
         match = _HASH_IN_NAME.search(self.name)
         return self.sha256 or (match[1] if match else None)
+
+    @property
+    def is_commercial(self) -> bool:
+        """Whether the licence is known to allow commercial use, which an unknown one is not."""
+        return self.licence in COMMERCIAL
 
     @property
     def is_non_commercial(self) -> bool:

@@ -16,7 +16,7 @@ from muggle_convert.predict import metres
 from muggle_convert.predict.metres import Known
 from muggle_convert.predict.photographs import Picture, Pixels, read_picture
 from muggle_convert.predict.sizes import Size
-from muggle_convert.predict.tensors import named_maps, normalised, prepare, restore, restore_classes
+from muggle_convert.predict.tensors import both_ways, inside, named_maps, normalised, prepare, reflected, restore, restore_classes
 from muggle_convert.predict.views import View, cropped
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
@@ -28,13 +28,14 @@ BATCH = 8  # pictures that go through the network together; more would only take
 class Predictor:
     """What `model.predict` and `model.to_metres` of a loaded network do; it keeps nothing of the network's."""
 
-    def predict(self, network: Network, *pictures: Any, size: int | None = None) -> Any:
+    def predict(self, network: Network, *pictures: Any, size: int | None = None, mirror: bool = True) -> Any:
         """One picture, a list of pictures, or as many views of one scene as the network takes together.
 
         A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. Depth is float32 of shape (height, width);
         `config.output` says whether it is relative inverse depth or metres. A segmentation model gives the number of the best class for
         each pixel, other models with several channels (height, width, channels), a network with several outputs a dictionary of them,
         and DUSt3R a `View` for each of its two pictures. `size` is the resolution to work at instead of the one in training.
+        Families whose own code predicts the mirror image too do so here, unless `mirror` is false.
         """
         if network.training:
             raise Refusal("the network is in training mode, where predicting would change its statistics; call model.eval() first.")
@@ -45,7 +46,7 @@ class Predictor:
         if len(pictures) != 1:
             raise Refusal(f"this network looks at one picture at a time, and {len(pictures)} were given; pass a list of them.")
         is_list = isinstance(pictures[0], list)
-        found = _predict_pictures(network, [read_picture(picture) for picture in (pictures[0] if is_list else pictures)], size)
+        found = _predict_pictures(network, [read_picture(picture) for picture in (pictures[0] if is_list else pictures)], size, mirror)
         predictions = [next(iter(maps.values())) if len(maps) == 1 else maps for maps in found]
         return predictions if is_list else predictions[0]
 
@@ -65,23 +66,26 @@ def main_map(prediction: Prediction | Predictions) -> Prediction:
     return next(iter(prediction.values())) if isinstance(prediction, dict) else prediction
 
 
-def _predict_pictures(network: Network, pictures: list[Pixels], size: int | None) -> list[Predictions]:
-    """Pictures whose inputs have the same shape share a batch."""
-    weight = next(network.parameters())
-    inputs = [prepare(picture, network.config.image, size) for picture in pictures]
+def _predict_pictures(network: Network, pictures: list[Pixels], size: int | None, mirror: bool) -> list[Predictions]:
+    """Pictures whose inputs have the same shape share a batch, where that changes no prediction."""
+    image, weight = network.config.image, next(network.parameters())
+    framed = [reflected(picture, image) for picture in pictures]
+    inputs = [prepare(picture, image, size) for picture in framed]
     by_shape: dict[torch.Size, list[int]] = {}
     for number, tensor in enumerate(inputs):
         by_shape.setdefault(tensor.shape, []).append(number)
     predictions: dict[int, Predictions] = {}
+    together = BATCH if network.sees_each_alone else 1
     with torch.inference_mode():
         for alike in by_shape.values():
-            for first in range(0, len(alike), BATCH):
-                numbers = alike[first : first + BATCH]
+            for first in range(0, len(alike), together):
+                numbers = alike[first : first + together]
                 batch = torch.stack([inputs[number] for number in numbers]).to(weight.device, weight.dtype)
-                maps = named_maps(network, batch)
+                maps = both_ways(network, batch) if mirror and image.mirrored else named_maps(network, batch)
                 for place, number in enumerate(numbers):
-                    rows, columns, _ = pictures[number].shape
-                    predictions[number] = {name: _restored(network, name, found[place], (rows, columns)) for name, found in maps.items()}
+                    rows, columns, _ = framed[number].shape
+                    whole = {name: _restored(network, name, found[place], (rows, columns)) for name, found in maps.items()}
+                    predictions[number] = {name: inside(found, pictures[number], image) for name, found in whole.items()}
     return [predictions[number] for number in range(len(pictures))]
 
 

@@ -27,6 +27,12 @@ def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Si
     return rows, columns
 
 
+def margins(image: ImageConfig, picture: Size) -> Size:
+    """How many rows of its reflection go above and below a picture, and how many columns beside it."""
+    rows, columns = (int(image.reflected * math.sqrt(side / 2)) for side in picture)
+    return rows, columns
+
+
 def _wanted(image: ImageConfig, size: int | None) -> Size:
     across = image.size_across or image.size
     if size is None:

@@ -13,16 +13,30 @@ from torch import Tensor
 from model_defs.config import ImageConfig, OutputConfig
 from model_defs.network import Network
 from muggle_convert.errors import Refusal
-from muggle_convert.predict.cubic import resized
+from muggle_convert.outputs import Prediction
 from muggle_convert.predict.photographs import Pixels
-from muggle_convert.predict.sizes import Size, input_size
+from muggle_convert.predict.resizing import resized
+from muggle_convert.predict.sizes import Size, input_size, margins
+
+
+def reflected(picture: Pixels, image: ImageConfig) -> Pixels:
+    """With a margin of its own reflection, where the original's inference puts one around it."""
+    rows, columns = margins(image, (picture.shape[0], picture.shape[1]))
+    return np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), "reflect") if rows or columns else picture
+
+
+def inside(prediction: Prediction, picture: Pixels, image: ImageConfig) -> Prediction:
+    """What was predicted for the picture itself, and not for the margin around it."""
+    height, width, _ = picture.shape
+    rows, columns = margins(image, (height, width))
+    return prediction[rows : rows + height, columns : columns + width] if rows or columns else prediction
 
 
 def prepare(picture: Pixels, image: ImageConfig, size: int | None = None) -> Tensor:
     """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training."""
     if image.channels != 3:
         raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make a tensor yourself and call model(tensor).")
-    return normalised(resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size)), image)
+    return normalised(resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size), image.resize), image)
 
 
 def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
@@ -35,6 +49,12 @@ def named_maps(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
     """What a network returns, by the names it gives its outputs."""
     returned = network(*inputs)
     return returned if isinstance(returned, dict) else {network.outputs[0]: returned}
+
+
+def both_ways(network: Network, images: Tensor) -> dict[str, Tensor]:
+    """The mean of what a network makes of images and of their mirror images, turned back."""
+    mirrored = named_maps(network, images.flip(-1))
+    return {name: (found + mirrored[name].flip(-1)) / 2 for name, found in named_maps(network, images).items()}
 
 
 def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:

@@ -39,6 +39,7 @@ class Viewer:
     known: Known | None = None
     with_picture: bool = False
     legend: bool = True
+    mirror: bool = True  # the second pass of families that predict the mirror image too
 
     def check(self, form: str) -> None:
         """Refuse at once what would be refused for every picture."""
@@ -51,11 +52,13 @@ class Viewer:
             raise Refusal(f"{name} predicts {predicts}, which {form} cannot hold; write it with --format {fitting}.")
         if self.known and not kind.can_be_fitted:
             raise Refusal(f"{name} predicts {predicts}, so known distances are of no use; leave --known out.")
+        if not self.mirror and not any(model.config.image.mirrored for model in self.models):
+            raise Refusal(f"{name} predicts every picture once, so there is no second pass to leave out; leave --no-mirror out.")
         if len(self.models) > 1 and form != "png":
             raise Refusal("a comparison is a picture; write it with --format png.")
 
     def view(self, picture: Pixels) -> Viewed:
-        predictions = [main_map(model.predict(picture, self.size)) for model in self.models]
+        predictions = [main_map(model.predict(picture, size=self.size, mirror=self.mirror)) for model in self.models]
         output = self.models[0].config.output
         for name, prediction in zip(self.names, predictions, strict=True):
             if not np.isfinite(prediction).any():

@@ -187,6 +187,7 @@ def test_known_distances_make_metres(depth: Command, model: Path, photographs: P
         (["--known", "1,1=3"], "metres take at least two"),
         (["--compare", "SAME", "--compare", "SAME"], "takes one model to compare with, and 2 were given"),
         (["--fov", "70"], "are for points in space"),
+        (["--no-mirror"], "predicts every picture once, so there is no second pass to leave out"),
         (["--format", "ply", "--confidence", "2"], "--confidence is for two views"),
         (["--fps", "2"], "--fps is for videos, and there is none"),
         (["--known", "1,1=2", "--known", "3,3=4", "--set", "max_depth=20"], "known distances are of no use"),

@@ -60,6 +60,13 @@ def test_addresses_have_lines_of_their_own_and_are_never_broken(run: Command, te
     assert {entry.place for entry in entries()} | {entry.name for entry in entries()} <= set(lines)
 
 
+def test_what_may_be_used_commercially_is_listed_apart(run: Command) -> None:
+    names = {row["name"]: row["licence"] for row in json.loads(run("zoo", "--commercial", "--json").stdout)}
+    assert {"dpt_beit_large_512", "depth_anything_v2_vits"} <= names.keys()
+    assert not {"depth_anything_v2_vitl", "depth_anything_v2_metric_vkitti_vitl"} & names.keys()  # one forbids it, the other says nothing
+    assert {entry.name for entry in entries() if entry.is_non_commercial or entry.licence == "unknown"}.isdisjoint(names)
+
+
 def test_the_json_names_its_units_and_leaves_out_unknown_values(run: Command) -> None:
     rows = json.loads(run("zoo", "--json").stdout)
     assert len(rows) == len(entries())

@@ -1,9 +1,11 @@
-"""Resizing as training did: OpenCV's cubic kernel without antialiasing, down to how it rounds sample positions.
+"""Resizing as training did, without antialiasing: by OpenCV's cubic kernel, or bilinearly with corners on each other.
 
-Torch has the same kernel but rounds positions differently, which shows in networks whose last step is a division.
+Torch has the cubic kernel but rounds sample positions differently from OpenCV, which shows in networks whose last step is a division.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -12,23 +14,25 @@ from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.sizes import Size
 
 Samples = npt.NDArray[np.float32]
+Taps = tuple[npt.NDArray[np.intp], Samples]  # which samples each new one is mixed from, and their shares: both (taps, after)
 
 _SHARPNESS = np.float32(-0.75)
 
 
-def resized(picture: Pixels, size: Size) -> Samples:
+def resized(picture: Pixels, size: Size, kernel: str = "cubic") -> Samples:
     """(height, width, 3) -> (*size, 3), from 0 to 255 and slightly beyond where edges ring; only pixels that contribute are read."""
+    taps = TAPS[kernel]
     tall = np.zeros((size[0], picture.shape[1], 3), np.float32)
-    for rows, shares in zip(*_taps(picture.shape[0], size[0]), strict=True):
+    for rows, shares in zip(*taps(picture.shape[0], size[0]), strict=True):
         tall += picture[rows] * shares[:, None, None]
     samples = np.zeros((*size, 3), np.float32)
-    for columns, shares in zip(*_taps(picture.shape[1], size[1]), strict=True):
+    for columns, shares in zip(*taps(picture.shape[1], size[1]), strict=True):
         samples += tall[:, columns] * shares[:, None]
     return samples
 
 
-def _taps(before: int, after: int) -> tuple[npt.NDArray[np.intp], Samples]:
-    """The four samples that each new one is mixed from, and their shares: both (4, after)."""
+def _cubic(before: int, after: int) -> Taps:
+    """The four samples that each new one is mixed from, and their shares."""
     position = ((np.arange(after) + 0.5) * (before / after) - 0.5).astype(np.float32)
     first = np.floor(position)
     samples = first.astype(np.intp) + np.arange(-1, 3)[:, None]
@@ -48,3 +52,14 @@ def _outer(distance: Samples) -> Samples:
     step = distance + 1
     share: Samples = ((_SHARPNESS * step - 5 * _SHARPNESS) * step + 8 * _SHARPNESS) * step - 4 * _SHARPNESS
     return share
+
+
+def _bilinear_aligned(before: int, after: int) -> Taps:
+    """The two samples that each new one lies between, of which the first and the last are those of before."""
+    position = np.linspace(0, before - 1, after)
+    first = position.astype(np.intp)
+    share = (position - first).astype(np.float32)
+    return np.stack([first, first + 1]).clip(0, before - 1), np.stack([1 - share, share])
+
+
+TAPS: Mapping[str, Callable[[int, int], Taps]] = {"cubic": _cubic, "bilinear aligned": _bilinear_aligned}
