@@ -8,7 +8,10 @@ from importlib import import_module
 from model_defs.config import DPTConfig
 from model_defs.network import Network
 
-AROUND_HEADS: Mapping[str, str] = {}  # kinds of heads that need a network of another shape, and its file in `model_defs/networks/`
+# Kinds of heads that need a network of another shape, and its file in `model_defs/networks/`.
+AROUND_HEADS: Mapping[str, str] = {
+    "prompted depth": "prompt_depth_anything",
+}
 
 
 def build(config: DPTConfig) -> Network:

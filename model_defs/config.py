@@ -284,6 +284,13 @@ class DepthHeadConfig(HeadConfig):
 
 
 @dataclass(frozen=True)
+class PromptedDepthHeadConfig(DepthHeadConfig):
+    """The same above a fusion that is shown a map of measured depth; what it predicts is a share of that map's range."""
+
+    kind: Literal["prompted depth"] = "prompted depth"  # type: ignore[assignment]  # a kind of its own
+
+
+@dataclass(frozen=True)
 class SegmentationHeadConfig(HeadConfig):
     """A convolution and a projection of each pixel, with enlarging last."""
 
@@ -316,7 +323,7 @@ class OutputConfig:
     """What the numbers of a prediction mean."""
 
     kind: Literal["relative inverse depth", "relative depth", "metric depth", "classes", "channels", "points"]
-    activation: Literal["relu", "sigmoid", "none", "exp"]  # after the last convolution
+    activation: Literal["relu", "sigmoid", "sigmoid of the prompt's range", "none", "exp"]  # after the last convolution
     max_depth: float | None = None  # metres; the sigmoid is multiplied by it
     scale: float | None = None  # with shift: disparity = scale * prediction + shift
     shift: float | None = None

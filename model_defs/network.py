@@ -63,6 +63,10 @@ class Network(nn.Module):
                 f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near"
             )
 
+    def trial(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Everything that `forward` takes, made up from images alone, for whoever only measures or compares networks."""
+        return (image, image.flip(-1))[: len(self.inputs)]
+
     def predict(self, *pictures: Any, **options: Any) -> Any:
         """What the network sees in whole pictures, brought back to their own size; only a loaded network can do this.
 
@@ -71,6 +75,7 @@ class Network(nn.Module):
             finer = model.predict("photo.jpg", size=756)       # the network sees more pixels than in training
             quicker = model.predict("photo.jpg", mirror=False) # without the second pass of a family that predicts the mirror image too
             left, right = model.predict("left.jpg", "right.jpg")  # DUSt3R: a View of each
+            finer = model.predict("photo.jpg", "lidar.png")    # Prompt-Depth-Anything: a picture, and a map of measured depth
 
         A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. `config.output` says what the numbers are. A
         segmentation model gives the number of the best class for each pixel, other models with several channels (height, width, channels).

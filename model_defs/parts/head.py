@@ -98,6 +98,8 @@ def activation(output: OutputConfig) -> nn.Module:
     if output.activation == "sigmoid":
         assert output.max_depth is not None, "checked where the configuration is read"
         return MetricDepth(output.max_depth)
+    if output.activation == "sigmoid of the prompt's range":
+        return nn.Sigmoid()  # the network knows the range
     last: nn.Module = nn.ReLU() if output.activation == "relu" else nn.Identity()
     if output.invert:
         assert output.scale is not None and output.shift is not None, "checked where the configuration is read"

@@ -9,7 +9,6 @@ from typing import Any
 from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DINOv2Config, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
-from muggle_convert.families.shared.attention import full, full_attention, told_heads
 from muggle_convert.families.shared.decoder import (
     compose_fusion,
     compose_head,
@@ -18,42 +17,18 @@ from muggle_convert.families.shared.decoder import (
     scratch,
     told_readout,
 )
+from muggle_convert.families.shared.dinov2 import EVEN_TAPS, compose_dinov2, dinov2
 from muggle_convert.families.shared.evidence import Contradiction, Evidence, Source, Told
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import METRIC_FILE, Reading
 from muggle_convert.families.shared.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
-from muggle_convert.families.shared.timm_vit import by_positions, positions
+from muggle_convert.families.shared.timm_vit import by_positions
 from muggle_convert.families.shared.transformers.depth_anything import TRANSFORMERS
-from muggle_convert.rules import RuleSet, convolution, each, given, linear, norm, tensor, under, unread
-
-BLOCK, HERE = "pretrained.blocks.{n}", "imgencoder.blocks.{n}"
+from muggle_convert.rules import RuleSet, convolution, each, given, linear, under
 
 ORIGINAL = RuleSet(
-    tensor("pretrained.cls_token", "patch_embed.cls_token", 1, 1, "width"),
-    convolution("pretrained.patch_embed.proj", "patch_embed.proj", "width", "image.channels", "patch_size"),
-    positions("pretrained.pos_embed"),
-    tensor("pretrained.mask_token", unread("only DINOv2's own training masks patches"), 1, "width"),
-    each(
-        "n",
-        "depth",
-        norm(BLOCK + ".norm{i:1|2}", HERE + ".norm{i:1|2}", "width"),
-        full(BLOCK + ".attn"),
-        tensor(BLOCK + ".ls{i:1|2}.gamma", HERE + ".{i:scale_attn|scale_mlp}", "width"),
-        given(
-            "mlp",
-            "gelu",
-            linear(BLOCK + ".mlp.fc1", HERE + ".mlp.fc1", "mlp_width", "width"),
-            linear(BLOCK + ".mlp.fc2", HERE + ".mlp.fc2", "width", "mlp_width"),
-        ),
-        given(
-            "mlp",
-            "swiglu",
-            linear(BLOCK + ".mlp.w12", HERE + ".mlp.gate_and_value", "2*mlp_width", "width"),
-            linear(BLOCK + ".mlp.w3", HERE + ".mlp.out", "width", "mlp_width"),
-        ),
-    ),
-    norm("pretrained.norm", "imgencoder.outnorm", "width"),
+    under("pretrained.", dinov2()),
     under(
         "depth_head.",
         each(
@@ -72,7 +47,6 @@ ORIGINAL = RuleSet(
     ),
 )
 
-V2_TAPS: Mapping[int, tuple[int, ...]] = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
 V2_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)|(^|/)depth_anything_v2_vit[sblg]\.", re.IGNORECASE)
 METRIC_DEPTHS = {"hypersim": 20.0, "vkitti": 80.0}  # metres: rooms, and streets
 
@@ -106,13 +80,13 @@ def _configure_v1(reading: Reading) -> DPTConfig:
 def _configure_v2(reading: Reading) -> DPTConfig:
     depth = reading.value("encoder.depth")
     taps = _told_taps_v2(reading, depth)
-    if taps is None and depth not in V2_TAPS:
+    if taps is None and depth not in EVEN_TAPS:
         raise Refusal(
             f"{reading.file} has {depth} transformer blocks; Depth-Anything V2 was released with 12, 24 and 40, and no tensor tells "
             "which blocks another depth taps: pass --set taps=A,B,C,D."
         )
     if taps is None:
-        taps = reading.convention("encoder.taps", V2_TAPS[depth], f"V2 taps these of {depth} blocks")
+        taps = reading.convention("encoder.taps", EVEN_TAPS[depth], f"V2 taps these of {depth} blocks")
     return _configure(reading, taps, _output_v2(reading))
 
 
@@ -123,7 +97,7 @@ def _told_taps_v2(reading: Reading, depth: int) -> tuple[int, ...] | None:
         return None
     taps: tuple[int, ...] = told.value
     check_taps(taps, 4, depth)
-    is_v1 = taps == _last_four(depth) and depth in V2_TAPS and not _is_said_to_be_metric(reading)
+    is_v1 = taps == _last_four(depth) and depth in EVEN_TAPS and not _is_said_to_be_metric(reading)
     if is_v1 and told.evidence.source is Source.METADATA:
         raise Contradiction(
             f"{reading.file} taps the last four blocks ({told.evidence}), as Depth-Anything V1 does and V2 does not.", because=told.evidence
@@ -136,13 +110,7 @@ def _last_four(depth: int) -> tuple[int, ...]:
 
 
 def _configure(reading: Reading, taps: tuple[int, ...], output: OutputConfig) -> DPTConfig:
-    encoder = reading.compose(
-        DINOv2Config,
-        "encoder",
-        heads=told_heads(reading, reading.value("encoder.width")),
-        taps=taps,
-        attention=full_attention(reading),
-    )
+    encoder = compose_dinov2(reading, taps)
     return DPTConfig(
         family=reading.family,
         encoder=encoder,

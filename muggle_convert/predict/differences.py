@@ -29,7 +29,7 @@ def largest_differences(one: Network, other: Network) -> dict[str, float]:
 
 
 def _prediction(model: Network, picture: Tensor) -> Tensor:
-    """All numbers of a prediction; a network of two views sees the picture beside its mirror image."""
+    """All numbers of a prediction."""
     picture = picture.to(next(model.parameters()).dtype)
-    maps = named_maps(model, *[picture, picture.flip(-1)][: len(model.inputs)])
+    maps = named_maps(model, *model.trial(picture))
     return torch.cat([one.double().flatten() for one in maps.values()])

@@ -35,7 +35,7 @@ def measure(config: DPTConfig, rows: int, columns: int) -> Mapping[str, Part]:
     for name, module in network.named_modules():
         module.register_forward_hook(_recorder(outputs, name))
     with FlopCounterMode(display=False) as counter, torch.no_grad():  # inference mode counts the same, slower
-        network(*[image] * len(network.inputs))
+        network(*network.trial(image))
     counts: Mapping[str, Mapping[Any, int]] = counter.get_flop_counts()
     root = type(network).__name__
     return {
