@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from types import TracebackType
 from typing import final
 
 from muggle_convert.checkpoints.checkpoint import FileStamp
+from muggle_convert.checkpoints.regular_file import open_regular
 from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Refusal, about
 
@@ -21,10 +21,7 @@ class SourceFile:
     def __init__(self, path: Path, stamp: FileStamp | None = None) -> None:
         self.path = path
         try:
-            # Before opening: a named pipe would block, and a device could supply bytes for ever.
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise Refusal(f"{printable(path)} is not a regular file; give a checkpoint file, or a folder that holds one")
-            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - __exit__ closes it
+            self._file = open_regular(path)
         except (OSError, ValueError) as problem:
             raise Refusal(f"cannot open {printable(path)}: {reason_of(problem)}") from None
         self.stamp = FileStamp.of(os.fstat(self._file.fileno()))

@@ -128,10 +128,13 @@ def _folders(models: tuple[str, ...], pictures: Path) -> list[Path | None]:
 
 
 def _evaluation(matched: Match, how: Aligner, rules: Rules, dataset: Dataset, *, size: int | None, **where: str | None) -> Evaluation:
+    from PIL import Image
+
     from model_defs.fast import freeze
     from muggle_convert.building import load
     from muggle_convert.evaluation.running import Evaluation
 
+    Image.MAX_IMAGE_PIXELS = None  # what reads pictures has its own limit
     network = load(matched, placement(**where))
     freeze(network)
     return Evaluation(network, how, rules, dataset, size)

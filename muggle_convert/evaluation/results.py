@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints.regular_file import read_small
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.metrics import NAMES, Numbers
 
 FORMAT = "muggle-convert evaluation"
 VERSION = 1
+MOST_BYTES = 64 << 20  # of a file of them; one about 100,000 pictures has 30
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Results:
 def read_results(path: Path) -> Results:
     """The file may come from anywhere, so everything in it is checked."""
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = json.loads(read_small(path, MOST_BYTES))
         if not isinstance(data, dict) or (data.pop("format", None), data.pop("version", None)) != (FORMAT, VERSION):
             raise ValueError(f"it does not say that it is a {FORMAT} of version {VERSION}")
         rows = tuple(_row(row) for row in data.pop("rows"))

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.checkpoints.fingerprint import promised_fingerprint
+from muggle_convert.checkpoints.regular_file import read_small
 from muggle_convert.errors import Refusal
 from muggle_convert.families import FAMILIES
 from muggle_convert.families.shared.published import Published
 
 OWN_TABLE = "MUGGLE_CONVERT_ZOO"  # names a JSON file with a list of entries, which come first
+MOST_BYTES = 4 << 20  # of that file
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # torch.hub's convention: the first digits of the file's SHA-256
 COMMERCIAL = frozenset(  # licences that allow commercial use; one that is not among them may or may not
     ("apache-2.0", "mit", "isc", "zlib", "unlicense", "cc0-1.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0",
@@ -98,7 +100,7 @@ class _Wrong(Exception):
 
 def _read(table: Path) -> list[Entry]:
     try:
-        rows = json.loads(table.read_text("utf-8"))
+        rows = json.loads(read_small(table, MOST_BYTES).decode("utf-8"))
         if not isinstance(rows, list):
             raise _Wrong("it is not a list of entries")
         return [_entry(number, row) for number, row in enumerate(rows, 1)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Union
 
@@ -11,11 +13,16 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints.regular_file import open_regular
 from muggle_convert.errors import Refusal
 
 LARGEST = 1 << 28  # pixels; the largest cameras and panoramas have fewer, while a few bytes can claim any number
 LARGE = 1 << 25  # pixels; above this, only one picture is held in memory at a time
 ROWS = 256  # converted at a time
+SMALL, MOST_PER_BYTE = 1 << 24, 100  # pixels that any file may have, and beyond them for each of its bytes; photographs have a few
+
+# Pillow reads many more, some by starting another program, and goes by what a file begins with, not by its name.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3)
 Picture = Union[str, Path, Image.Image, Pixels]
@@ -32,10 +39,28 @@ def read_picture(picture: Picture) -> Pixels:
     raise Refusal(f"a picture is a path, a PIL image or a uint8 array of shape (height, width, 3), not {type(picture).__name__}.")
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A file that holds a picture, of which no more than its size has been read."""
+    Image.init()  # HEIF is known only where a plugin for it is
+    with open_regular(path) as file, Image.open(file, formats=[known for known in FORMATS if known in Image.OPEN]) as image:
+        count, most = image.width * image.height, min(LARGEST, SMALL + MOST_PER_BYTE * os.fstat(file.fileno()).st_size)
+        if count > LARGEST:
+            raise Refusal(
+                f"{printable(path.name)} is {image.width} x {image.height}, more than the limit of {LARGEST:,} pixels; scale it down."
+            )
+        if count > most:
+            raise Refusal(
+                f"{printable(path.name)} is {image.width} x {image.height}, and a file as small as it holds no photograph of more than "
+                f"{most:,} pixels; scale it down."
+            )
+        yield image
+
+
 def is_large(path: Path) -> bool:
     """Going by the beginning of the file; a file that cannot be read is refused later, when it is read."""
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             return image.width * image.height > LARGE
     except Exception:  # a decoder may fail in any way on a damaged file
         return False
@@ -52,11 +77,7 @@ def _checked(array: npt.NDArray[Any]) -> Pixels:
 
 def _read_file(path: Path) -> Pixels:
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > LARGEST:
-                raise Refusal(
-                    f"{printable(path.name)} is {image.width} x {image.height}, more than the limit of {LARGEST:,} pixels; scale it down."
-                )
+        with opened(path) as image:
             ImageOps.exif_transpose(image, in_place=True)
             return _colours(image, printable(path.name))
     except Refusal:
@@ -68,13 +89,14 @@ def _read_file(path: Path) -> Pixels:
     except PermissionError:
         raise Refusal(f"{printable(path)} may not be read by this user; change its permissions.") from None
     except UnidentifiedImageError:
-        raise Refusal(f"{printable(path.name)} is not a picture in a format that Pillow reads.") from None
+        known = ", ".join(known for known in FORMATS if known in Image.OPEN)
+        raise Refusal(f"{printable(path.name)} is not a picture in a format that is read here ({known}); save it as one of them.") from None
     except Image.DecompressionBombError:
         raise Refusal(
             f"{printable(path.name)} has more pixels than Pillow opens; scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
         ) from None
     except Exception as problem:  # a decoder may fail in any way on a damaged file
-        reason = " ".join(str(problem).split()) or type(problem).__name__
+        reason = printable(" ".join(str(problem).split()) or type(problem).__name__)
         raise Refusal(f"{printable(path.name)} is damaged and cannot be read as a picture ({reason}).") from None
 
 

@@ -22,11 +22,14 @@ _SHARPNESS = np.float32(-0.75)
 def resized(picture: Pixels, size: Size, kernel: str = "cubic") -> Samples:
     """(height, width, 3) -> (*size, 3), from 0 to 255 and slightly beyond where edges ring; only pixels that contribute are read."""
     taps = TAPS[kernel]
-    tall = np.zeros((size[0], picture.shape[1], 3), np.float32)
+    across, shares_across = taps(picture.shape[1], size[1])
+    read, across = np.unique(across, return_inverse=True)
+    picture = picture if len(read) == picture.shape[1] else picture[:, read]
+    tall = np.zeros((size[0], len(read), 3), np.float32)
     for rows, shares in zip(*taps(picture.shape[0], size[0]), strict=True):
         tall += picture[rows] * shares[:, None, None]
     samples = np.zeros((*size, 3), np.float32)
-    for columns, shares in zip(*taps(picture.shape[1], size[1]), strict=True):
+    for columns, shares in zip(across.reshape(shares_across.shape), shares_across, strict=True):
         samples += tall[:, columns] * shares[:, None]
     return samples
 

@@ -9,7 +9,8 @@ from muggle_convert.errors import Refusal
 
 Size = tuple[int, int]  # rows and columns of pixels
 
-LARGEST = 1 << 24  # pixels; a sliver of a picture would otherwise be enlarged until it fits in no memory
+LARGEST, USUAL = 1 << 24, 1 << 20  # pixels that no network is fed, and that any is
+LONGEST = 8  # between the two, times as many pixels as in training; attention to all of a long sliver would not end
 
 
 def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Size:
@@ -19,7 +20,8 @@ def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Si
     if image.keep_aspect:
         scales = [_common(scales, image.fit)] * 2
     rows, columns = (_rounded(scale * side, image, goal) for scale, side, goal in zip(scales, picture, wanted, strict=True))
-    if rows * columns > LARGEST:
+    in_training = math.prod(max(goal, image.multiple) for goal in wanted)
+    if rows * columns > min(LARGEST, max(USUAL, LONGEST * in_training)):
         raise Refusal(
             f"a picture of {picture[1]} x {picture[0]} pixels would be fed to the network as {columns} x {rows}, which is too large for it; "
             "crop it, or pass a smaller size."

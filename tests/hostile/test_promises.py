@@ -12,6 +12,7 @@ from PIL import Image
 
 from muggle_convert import load_any_dpt
 from muggle_convert.errors import Refusal
+from muggle_convert.predict.photographs import FORMATS
 from tests.hostile import forge
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,13 @@ def test_nothing_here_calls_what_runs_text_or_unpickles_behind_another_name() ->
         assert called not in {"torch.load", "torch.jit.load", "torch.package.PackageImporter", "yaml.load"}, path
         if called in {"np.load", "numpy.load"}:
             assert any(keyword.arg == "allow_pickle" and ast.unparse(keyword.value) == "False" for keyword in node.keywords), path
+
+
+def test_pictures_are_opened_as_what_is_listed_and_never_as_programs() -> None:
+    for path, node in nodes():
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open":
+            assert any(keyword.arg == "formats" for keyword in node.keywords), path
+    assert not {"EPS", "WMF", "MPEG", "FPX", "MIC"} & set(FORMATS)
 
 
 @pytest.fixture
