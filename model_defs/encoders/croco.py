@@ -1,19 +1,18 @@
 """Two views that look at each other: a shared vision transformer, and decoders in step, each attending to the other's tokens.
 
 "CroCo v2", Weinzaepfel et al., https://arxiv.org/abs/2211.10408, as "DUSt3R", Wang et al., uses it, https://arxiv.org/abs/2312.14132.
-Positions are rotations of queries and keys ("RoFormer", https://arxiv.org/abs/2104.09864), here by row and by column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.config import CroCoConfig, DPTConfig, Grid
-from model_defs.encoders.transformer import MLP, Block, SelfAttention
+from model_defs.encoders.rotary import RotaryAttention, places, rotate, rotation
+from model_defs.encoders.transformer import MLP, Block
 from model_defs.networks.dust3r import DensePoints, DUSt3R
 from model_defs.parts.fusion import fusion
 from model_defs.parts.head import head
@@ -30,32 +29,6 @@ class ViewEmbedding(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Grid]:
         patches = self.proj(image)  # (B, 3, H, W) -> (B, C, h, w)
         return patches.flatten(2).transpose(1, 2), (patches.shape[2], patches.shape[3])  # (B, h * w, C)
-
-
-def rotation(grid: Grid, head_width: int, base: float, like: Tensor) -> Tensor:
-    """Cosines and sines of every token's angles: (2, N, head width). Half of a head's channels turn with the row, half with the column."""
-    pairs = head_width // 4  # of channels that turn together, for each axis
-    rates = base ** -(torch.arange(pairs, device=like.device, dtype=torch.float32) / pairs)
-    rows, columns = (torch.arange(side, device=like.device, dtype=torch.float32) for side in grid)
-    by_row = (rows[:, None, None] * rates).expand(-1, grid[1], -1)  # (h, w, pairs)
-    by_column = (columns[None, :, None] * rates).expand(grid[0], -1, -1)
-    angles = torch.cat([by_row, by_row, by_column, by_column], dim=-1).flatten(0, 1)  # (N, head width)
-    return torch.stack([angles.cos(), angles.sin()]).to(like.dtype)
-
-
-def rotate(heads: Tensor, rotation: Tensor) -> Tensor:
-    """Turn queries or keys of shape (B, heads, N, C) by their tokens' angles."""
-    cosines, sines = rotation
-    one, other = heads.unflatten(-1, (2, 2, -1)).unbind(-2)  # of each pair of channels: (B, heads, N, axes, pairs)
-    return heads * cosines + torch.stack([-other, one], dim=-2).flatten(-3) * sines
-
-
-class RotaryAttention(SelfAttention):
-    """Tokens are compared by how far they are apart."""
-
-    def forward(self, tokens: Tensor, rotation: Tensor) -> Tensor:
-        queries, keys, values = self.apart(tokens)
-        return self.together(F.scaled_dot_product_attention(rotate(queries, rotation), rotate(keys, rotation), values))
 
 
 class CrossAttention(nn.Module):
@@ -112,7 +85,7 @@ class ViewEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        turned = rotation(grid, self.head_width, self.base, tokens)
+        turned = rotation(places(grid, tokens), self.head_width, self.base, tokens)
         for block in self.blocks:
             tokens = block(tokens, turned)  # (B, N, C)
         return self.norm(tokens)
@@ -134,7 +107,7 @@ class TwoViewDecoder(nn.Module):
     def forward(self, first: Tensor, second: Tensor, grids: tuple[Grid, Grid]) -> tuple[list[Tensor], list[Tensor]]:
         """What is tapped of each view: 0 is what came in, n what the n-th block made of it; the norm is over the last block's output."""
         one, other = self.embed(first), self.embed(second)  # (B, N, C), (B, M, C)
-        here, there = (rotation(grid, self.head_width, self.base, one) for grid in grids)
+        here, there = (rotation(places(grid, one), self.head_width, self.base, one) for grid in grids)
         seen_first, seen_second = [first], [second]
         for block_one, block_other in zip(self.first, self.second or self.first, strict=True):
             one, other = block_one(one, other, here, there), block_other(other, one, there, here)

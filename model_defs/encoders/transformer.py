@@ -36,10 +36,10 @@ class Attention(SelfAttention):
 class MLP(nn.Module):
     """Two layers with a GELU between them."""
 
-    def __init__(self, width: int, hidden: int) -> None:
+    def __init__(self, width: int, hidden: int, outputs: int | None = None) -> None:
         super().__init__()
         self.fc1 = nn.Linear(width, hidden)
-        self.fc2 = nn.Linear(hidden, width)
+        self.fc2 = nn.Linear(hidden, outputs or width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.fc2(F.gelu(self.fc1(tokens)))
@@ -64,11 +64,11 @@ class Block(nn.Module):
     What tells the tokens' places, if anything does, goes to the attention: biases, or a rotation.
     """
 
-    def __init__(self, width: int, attention: nn.Module, mlp: nn.Module) -> None:
+    def __init__(self, width: int, attention: nn.Module, mlp: nn.Module, eps: float = 1e-6) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.norm1 = nn.LayerNorm(width, eps=eps)
         self.attn = attention
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
         self.mlp = mlp
 
     def forward(self, tokens: Tensor, *places: Tensor) -> Tensor:
@@ -79,8 +79,8 @@ class Block(nn.Module):
 class ScaledBlock(Block):
     """A block whose two branches are scaled channel by channel before they are added."""
 
-    def __init__(self, width: int, attention: nn.Module, mlp: nn.Module) -> None:
-        super().__init__(width, attention, mlp)
+    def __init__(self, width: int, attention: nn.Module, mlp: nn.Module, eps: float = 1e-6) -> None:
+        super().__init__(width, attention, mlp, eps)
         self.scale_attn = nn.Parameter(torch.ones(width))
         self.scale_mlp = nn.Parameter(torch.ones(width))
 

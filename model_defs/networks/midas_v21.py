@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.config import FusionConfig, Grid
-from model_defs.parts.fusion import DoublingFusion, Enlarge, FusionBlock, ResidualConvolution, TopFusionBlock
-
-
-class RectifiedResidualConvolution(ResidualConvolution):
-    """The convolutions' result is added to the rectified map: in training the first ReLU overwrote what it was given."""
-
-    def forward(self, feature_map: Tensor) -> Tensor:
-        return super().forward(F.relu(feature_map))
+from model_defs.parts.fusion import DoublingFusion, Enlarge, FusionBlock, RectifiedResidualConvolution, TopFusionBlock
 
 
 class RefineEnlarge(nn.Sequential):

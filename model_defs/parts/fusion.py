@@ -25,6 +25,13 @@ class ResidualConvolution(nn.Module):
         return feature_map + self.resconv_seq(feature_map)
 
 
+class RectifiedResidualConvolution(ResidualConvolution):
+    """The convolutions' result is added to the rectified map: in training the first ReLU overwrote what it was given."""
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        return super().forward(F.relu(feature_map))
+
+
 class Enlarge(nn.Module):
     """Bilinear, with the corners of both maps on each other."""
 
@@ -35,8 +42,8 @@ class Enlarge(nn.Module):
 class RefineEnlargeProject(nn.Sequential):
     """A residual unit, enlarging, and a projection of each pixel to the width of the next finer block."""
 
-    def __init__(self, width: int, next_width: int, config: FusionConfig) -> None:
-        super().__init__(ResidualConvolution(width, config), Enlarge(), nn.Conv2d(width, next_width, kernel_size=1))
+    def __init__(self, refine: nn.Module, width: int, next_width: int) -> None:
+        super().__init__(refine, Enlarge(), nn.Conv2d(width, next_width, kernel_size=1))
 
     def forward(self, feature_map: Tensor, size: Grid) -> Tensor:  # type: ignore[override]  # one more argument than a sequence takes
         refine, enlarge, project = self
@@ -69,14 +76,17 @@ class FusionBlock(nn.Module):
 class Fusion(nn.Module):
     """Blocks, finest first, that run from the coarsest on; each path is brought to the size of the next finer map."""
 
+    unit: type[ResidualConvolution] = ResidualConvolution
+
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(self.make_blocks(config))
 
     def make_blocks(self, config: FusionConfig) -> Sequence[nn.Module]:
         next_widths = (config.widths[0], *config.widths[:-1])
-        *finer, coarsest = (RefineEnlargeProject(*widths, config) for widths in zip(config.widths, next_widths, strict=True))
-        units = (ResidualConvolution(width, config) for width in config.widths[:-1])
+        pairs = zip(config.widths, next_widths, strict=True)
+        *finer, coarsest = (RefineEnlargeProject(self.unit(width, config), width, next_width) for width, next_width in pairs)
+        units = (self.unit(width, config) for width in config.widths[:-1])
         return [*map(FusionBlock, units, finer), TopFusionBlock(coarsest)]
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
@@ -101,6 +111,12 @@ class Fusion(nn.Module):
     def fitted(self, path: Tensor, feature_map: Tensor) -> Tensor:
         """The path as the map it joins needs it."""
         return path
+
+
+class RectifiedFusion(Fusion):
+    """Its units rectify what they add to."""
+
+    unit = RectifiedResidualConvolution
 
 
 class DoublingFusion(Fusion):

@@ -50,3 +50,10 @@ class BicubicPositionEncoding(PositionEncoding):
         factors = ((grid[0] + 0.1) / self.grid[0], (grid[1] + 0.1) / self.grid[1])
         # The factor, not the size it leads to, decides where samples are taken; it is part of what the weights were trained with.
         return F.interpolate(base, scale_factor=factors, mode="bicubic", align_corners=False)
+
+
+class AntialiasedPositionEncoding(PositionEncoding):
+    """Bicubic, by size; where the grid is smaller than in training, every place is a mean of those it covers."""
+
+    def resize(self, base: Tensor, grid: Grid) -> Tensor:
+        return F.interpolate(base, size=grid, mode="bicubic", align_corners=False, antialias=True)

@@ -20,7 +20,7 @@ from model_defs.encoders.hybrid import StandardizedConvolution
 from model_defs.encoders.levit import NormalizedLinear
 from model_defs.encoders.transformer import MLP, Attention
 from model_defs.parts.convolution import NormalizedConvolution
-from model_defs.parts.fusion import RefineEnlargeProject
+from model_defs.parts.fusion import RefineEnlargeProject, ResidualConvolution
 from model_defs.parts.head import DepthHead
 from tests.configurations import SMALL
 
@@ -70,7 +70,11 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[object, ...], list[str]]
     "normalised convolution": (lambda: NormalizedConvolution(6, 8, 3, bias=True), (_random(2, 6, 15, 17),), [CONVOLUTION]),
     "normalised convolution of a large map": (lambda: NormalizedConvolution(6, 8, 3), (_random(1, 6, 99, 99),), [CONVOLUTION]),
     "standardised convolution": (lambda: StandardizedConvolution(8, 32, 3, stride=2), (_random(2, 8, 16, 16),), [CONVOLUTION]),
-    "fusion": (lambda: RefineEnlargeProject(4, 6, FusionConfig((4,), "double")), (_random(1, 4, 5, 7), (10, 13)), [CONVOLUTION] * 3),
+    "fusion": (
+        lambda: RefineEnlargeProject(ResidualConvolution(4, FusionConfig((4,), "double")), 4, 6),
+        (_random(1, 4, 5, 7), (10, 13)),
+        [CONVOLUTION] * 3,
+    ),
     "head": (lambda: DepthHead(*HEAD), (_random(1, 4, 5, 7), (10, 13)), [CONVOLUTION, LINEAR, CONVOLUTION, CONVOLUTION]),
 }
 

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from model_defs.config import FusionConfig
-from model_defs.networks.midas_v21 import MidasV21Fusion, RectifiedResidualConvolution
-from model_defs.parts.fusion import DoublingFusion, Fusion
+from model_defs.networks.midas_v21 import MidasV21Fusion
+from model_defs.parts.fusion import DoublingFusion, Fusion, RectifiedResidualConvolution
 
 CONFIG = FusionConfig((4, 4, 4, 4), "double")
 

@@ -9,7 +9,6 @@ from torch import Tensor
 from model_defs.build import build
 from model_defs.config import CroCoConfig, DepthHeadConfig, DPTConfig, FusionConfig, ImageConfig, OutputConfig, ReassembleConfig
 from model_defs.dpt import DPT
-from model_defs.encoders.croco import rotate, rotation
 from model_defs.networks.dust3r import points
 
 CONFIG = DPTConfig(
@@ -32,19 +31,6 @@ def network() -> DPT:
 def views(batch: int, *sides: tuple[int, int]) -> list[Tensor]:
     generator = torch.Generator().manual_seed(1)
     return [torch.randn(batch, 3, *side, generator=generator) for side in sides]
-
-
-def test_attention_by_rotation_only_knows_how_far_apart_tokens_are() -> None:
-    queries, keys = (torch.randn(1, 1, 1, 32).expand(1, 1, 20, 32) for _ in range(2))  # the same at every place
-    turned = rotation((4, 5), 32, 100.0, queries)
-    scores = (rotate(queries, turned) @ rotate(keys, turned).mT)[0, 0].view(4, 5, 4, 5)
-    assert torch.allclose(scores[1, 2, 2, 4], scores[0, 0, 1, 2], atol=1e-4)
-    assert not torch.allclose(scores[1, 2, 2, 4], scores[0, 0, 2, 1], atol=1e-4)
-
-
-def test_rotations_keep_lengths() -> None:
-    queries = torch.randn(2, 3, 6, 16)
-    assert torch.allclose(rotate(queries, rotation((2, 3), 16, 100.0, queries)).norm(dim=-1), queries.norm(dim=-1), atol=1e-5)
 
 
 def test_points_lie_in_the_direction_of_the_three_channels_at_an_exponential_distance() -> None:
