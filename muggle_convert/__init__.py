@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from muggle_convert.inspecting import inspect
     from muggle_convert.inspection import Inspection
     from muggle_convert.loading import load_any_dpt
+    from muggle_convert.many.batches import BatchPredictor, Predicted
     from muggle_convert.predict.predictor import Predictor
     from muggle_convert.predict.views import View
     from muggle_convert.pushing.push import Pushed, push
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from muggle_convert.writing.converted_file import Report
 
 __all__ = [
+    "BatchPredictor",
     "Exported",
     "Inspection",
     "Limits",
     "Network",
+    "Predicted",
     "Predictor",
     "Pushed",
     "Refusal",
@@ -43,9 +46,11 @@ __all__ = [
 
 _HOMES = {  # torch is imported only by those who load
     "Network": "model_defs.network",
+    "BatchPredictor": "muggle_convert.many.batches",
     "Exported": "muggle_convert.exporting",
     "Inspection": "muggle_convert.inspection",
     "Limits": "muggle_convert.checkpoints",
+    "Predicted": "muggle_convert.many.batches",
     "Predictor": "muggle_convert.predict.predictor",
     "Pushed": "muggle_convert.pushing.push",
     "Report": "muggle_convert.writing.converted_file",

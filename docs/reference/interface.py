@@ -19,7 +19,18 @@ HEAD = """# The Python interface
 Everything that `import muggle_convert` offers, written from the docstrings by `python docs/make.py`.
 Nothing is imported before it is used: only what loads a network needs torch.
 """
-ORDER = ("load_any_dpt", "Network", "View", "convert", "inspect", "verify", "export", "push")  # first what most people call
+ORDER = (
+    "load_any_dpt",
+    "Network",
+    "View",
+    "BatchPredictor",
+    "Predicted",
+    "convert",
+    "inspect",
+    "verify",
+    "export",
+    "push",
+)  # first what most people call
 
 
 def document() -> str:

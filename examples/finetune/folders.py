@@ -11,7 +11,7 @@ from pathlib import Path
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.datasets import Pair, find_pairs
-from muggle_convert.predict.jobs import PICTURES
+from muggle_convert.predict.photographs import SUFFIXES
 
 PARTS = ("train", "val")
 DRIVE = r"(?P<drive>\d{4}_\d\d_\d\d_drive_\d{4}_sync)/"
@@ -40,7 +40,7 @@ def kitti_below(root: Path) -> Split:
     """
     if not root.is_dir():
         raise Refusal(f"{printable(root)} is not a folder.")
-    pictures = {name: path for name, path in _named(root, PICTURE) if path.suffix.lower() in PICTURES}
+    pictures = {name: path for name, path in _named(root, PICTURE) if path.suffix.lower() in SUFFIXES}
     training, validation = (_measured(root, part, pictures) for part in PARTS)
     drives = {pair.name.partition("/")[0] for pair in (*training, *validation)}
     frames = Counter(name.partition("/")[0] for name in pictures)

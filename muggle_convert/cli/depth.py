@@ -16,9 +16,8 @@ from muggle_convert.outputs import FORMATS
 
 if TYPE_CHECKING:
     from muggle_convert.identify.match import Match
+    from muggle_convert.many.recipe import Recipe
     from muggle_convert.predict.metres import Known
-    from muggle_convert.predict.recipe import Recipe
-    from muggle_convert.predict.viewer import Viewer
 
 FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 
@@ -59,9 +58,9 @@ def command(
     pictures into one file of points: -o POINTS.ply.
     """
     from muggle_convert.cli.depth_progress import Progress
-    from muggle_convert.identify.read import ReadOptions, read
-    from muggle_convert.predict.jobs import plan_jobs
-    from muggle_convert.predict.recipe import record_recipe, refuse_other_recipe
+    from muggle_convert.many.batches import BatchPredictor
+    from muggle_convert.many.jobs import plan_jobs
+    from muggle_convert.many.recipe import record_recipe, refuse_other_recipe
 
     form = _format(form, out)
     if form != "png" and (more["side_by_side"] or more["no_legend"]):
@@ -85,22 +84,35 @@ def command(
     is_folder = jobs[0].target != out
     if not left and not is_folder:
         raise Refusal(f"{out} exists; predict it again with --force.")
+    predictor = BatchPredictor(
+        more["model"],
+        form,
+        more["size"],
+        not more["no_mirror"],
+        more["device"],
+        more["dtype"],
+        more["reading"],
+        compare,
+        distances,
+        more["side_by_side"],
+        not more["no_legend"],
+        fov or FIELD_OF_VIEW,
+    )
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
-            matches = [read(more["model"], ReadOptions(**more["reading"])), *map(read, compared)]
-            recipe = _recipe(form, matches, distances, fov, fps, **more)
+            recipe = _recipe(form, predictor.matches, distances, fov, fps, **more)
             if is_folder:
                 refuse_other_recipe(out, len(jobs) - len(left), recipe)
             if left:
+                from muggle_convert.many.pipeline import predict_all
                 from muggle_convert.predict.formats import SaveOptions
-                from muggle_convert.predict.pipeline import predict_all
 
-                viewer = _viewer(form, matches, compare, distances, **more)
+                viewer = predictor.viewer
                 for folder in {job.target.parent for job in left}:
                     make_folder(folder)
                 if is_folder:
                     record_recipe(out, recipe)
-                predict_all(viewer, left, SaveOptions(form, fov or FIELD_OF_VIEW, fps), progress.events)
+                predict_all(viewer, left, SaveOptions(form, predictor.field_of_view, fps), progress.events)
     except KeyboardInterrupt:
         click.echo("muggle-convert: interrupted; finished files are kept, and the same command resumes from there.", err=True)
         sys.exit(130)
@@ -133,7 +145,7 @@ def _pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *
 
 def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Recipe:
     """Everything that changes what is written, by option."""
-    from muggle_convert.predict.recipe import weights_of
+    from muggle_convert.many.recipe import weights_of
 
     options = {
         "--format": form,
@@ -148,23 +160,6 @@ def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fp
     }
     weights = dict(zip(("the model", "--compare"), (f"{match.checkpoint.name} ({weights_of(match)})" for match in matches), strict=False))
     return {**weights, **{name: str(value or "no value") for name, value in options.items()}}
-
-
-def _viewer(form: str, matches: list[Match], compare: str | None, known: Known, *, model: str, **more: Any) -> Viewer:
-    from PIL import Image
-
-    from model_defs.fast import freeze
-    from muggle_convert.building import load
-    from muggle_convert.predict.viewer import Viewer
-
-    Image.MAX_IMAGE_PIXELS = None  # read_picture has its own limit, and refuses where Pillow would warn
-    models = tuple(load(matched, placement(more["device"], more["dtype"])) for matched in matches)
-    for network in models:
-        freeze(network)
-    names = tuple(Path(name).name for name in (model, compare) if name)
-    viewer = Viewer(models, names, more["size"], known, more["side_by_side"], not more["no_legend"], not more["no_mirror"])
-    viewer.check(form)
-    return viewer
 
 
 def _format(form: str | None, out: Path) -> str:

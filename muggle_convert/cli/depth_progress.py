@@ -12,7 +12,7 @@ from rich.text import Text
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.terminal import progress_bar
-from muggle_convert.predict.jobs import Events, Job
+from muggle_convert.many.jobs import Events, Job
 
 
 class Rate(rich.progress.ProgressColumn):

@@ -16,8 +16,7 @@ from muggle_convert.checkpoints.regular_file import open_regular
 from muggle_convert.checkpoints.source_file import reason_of
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Crop, DatasetName
-from muggle_convert.predict.jobs import PICTURES
-from muggle_convert.predict.photographs import LARGEST, opened
+from muggle_convert.predict.photographs import LARGEST, SUFFIXES, opened
 
 MAGIC = b"\x93NUMPY"
 
@@ -53,7 +52,7 @@ class Pair:
 
 def find_pairs(images: Path, truths: Path) -> list[Pair]:
     """Files with the same path below both folders, apart from their suffixes."""
-    found = _below(images, PICTURES)
+    found = _below(images, SUFFIXES)
     measured = _below(truths, frozenset({".png", ".npy"}))
     names = sorted(found.keys() & measured.keys())
     if not names:

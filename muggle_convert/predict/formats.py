@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.draw.colours import Colours
 from muggle_convert.draw.exr import write_exr
 from muggle_convert.draw.ply import write_ply
-from muggle_convert.draw.png16 import write_png16
+from muggle_convert.draw.png16 import coding, write_png16
 from muggle_convert.errors import Refusal
 from muggle_convert.files.atomic import replacing
 from muggle_convert.outputs import kind_of
@@ -34,17 +35,29 @@ class SaveOptions:
 
 def write_prediction(viewer: Viewer, viewed: Viewed, target: Path, options: SaveOptions) -> None:
     with replacing(target) as part, open(part, "wb") as file:
-        match options.form:
-            case "npy":
-                np.save(file, viewed.prediction)
-            case "png16":
-                write_png16(file, viewed.prediction, viewed.output)
-            case "exr":
-                write_exr(file, viewed.prediction, kind_of(viewed.output).unit)
-            case "ply" if (scale := viewer.scale(viewed)) is not None:
-                write_ply(file, viewed.picture, viewed.prediction, scale, options.field_of_view)
-            case _:
-                viewer.draw(viewed).save(file, "PNG", compress_level=COMPRESSION)
+        encode(viewer, viewed, file, options.form, options.field_of_view)
+
+
+def encode(viewer: Viewer, viewed: Viewed, file: BinaryIO, form: str, field_of_view: float) -> None:
+    """What a file in this format holds."""
+    match form:
+        case "npy":
+            np.save(file, viewed.prediction)
+        case "png16":
+            write_png16(file, viewed.prediction, viewed.output)
+        case "exr":
+            write_exr(file, viewed.prediction, kind_of(viewed.output).unit)
+        case "ply" if (scale := viewer.scale(viewed)) is not None:
+            write_ply(file, viewed.picture, viewed.prediction, scale, field_of_view)
+        case _:
+            viewer.draw(viewed).save(file, "PNG", compress_level=COMPRESSION)
+
+
+def stored_as(form: str, viewed: Viewed) -> tuple[float, float] | None:
+    """Offset and step from the numbers in such a file to the prediction; None where it holds no numbers but colours or points."""
+    if form == "png16":
+        return coding(viewed.prediction, viewed.output)
+    return None if form in ("png", "ply") else (0.0, 1.0)
 
 
 def write_video(viewer: Viewer, video: Video, target: Path, on_frame: Callable[[], None]) -> None:

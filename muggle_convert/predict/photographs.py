@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Union
 
@@ -24,6 +25,10 @@ SMALL, MOST_PER_BYTE = 1 << 24, 100  # pixels that any file may have, and beyond
 # Pillow reads many more, some by starting another program, and goes by what a file begins with, not by its name.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
 
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".heic"}
+)
+
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3)
 Picture = Union[str, Path, Image.Image, Pixels]
 
@@ -40,11 +45,15 @@ def read_picture(picture: Picture) -> Pixels:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """A file that holds a picture, of which no more than its size has been read."""
+def opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
+    """A file that holds a picture, or the bytes of one, of which no more than its size has been read."""
     Image.init()  # HEIF is known only where a plugin for it is
-    with open_regular(path) as file, Image.open(file, formats=[known for known in FORMATS if known in Image.OPEN]) as image:
-        count, most = image.width * image.height, min(LARGEST, SMALL + MOST_PER_BYTE * os.fstat(file.fileno()).st_size)
+    with (
+        open_regular(path) if content is None else BytesIO(content) as file,
+        Image.open(file, formats=[known for known in FORMATS if known in Image.OPEN]) as image,
+    ):
+        length = os.fstat(file.fileno()).st_size if content is None else len(content)
+        count, most = image.width * image.height, min(LARGEST, SMALL + MOST_PER_BYTE * length)
         if count > LARGEST:
             raise Refusal(
                 f"{printable(path.name)} is {image.width} x {image.height}, more than the limit of {LARGEST:,} pixels; scale it down."
@@ -55,6 +64,11 @@ def opened(path: Path) -> Iterator[Image.Image]:
                 f"{most:,} pixels; scale it down."
             )
         yield image
+
+
+def decode_picture(content: bytes, name: str) -> Pixels:
+    """The same as `read_picture` for the bytes of a file; refusals say the name."""
+    return _read_file(Path(name), content)
 
 
 def is_large(path: Path) -> bool:
@@ -75,9 +89,9 @@ def _checked(array: npt.NDArray[Any]) -> Pixels:
     return array
 
 
-def _read_file(path: Path) -> Pixels:
+def _read_file(path: Path, content: bytes | None = None) -> Pixels:
     try:
-        with opened(path) as image:
+        with opened(path, content) as image:
             ImageOps.exif_transpose(image, in_place=True)
             return _colours(image, printable(path.name))
     except Refusal:

@@ -13,10 +13,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.files.target import check_folder_of
 from muggle_convert.outputs import FORMATS
 from muggle_convert.predict import video
-
-PICTURES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".heic"}
-)
+from muggle_convert.predict.photographs import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
         raise Refusal(f"{printable(inputs[0])} does not exist.")
     found = list(dict.fromkeys(pair for path in inputs for pair in _found(path, out)))
     if not found:
-        raise Refusal(f"there is no picture in {', '.join(map(printable, inputs))}; pictures end in {', '.join(sorted(PICTURES))}.")
+        raise Refusal(f"there is no picture in {', '.join(map(printable, inputs))}; pictures end in {', '.join(sorted(SUFFIXES))}.")
     if out.suffix and not out.is_dir():
         if out.suffix.lower() not in _SUFFIXES:
             raise Refusal(
@@ -84,7 +81,7 @@ def _found(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
         for folder, _, names in os.walk(path, onerror=lambda problem: closed.append(Path(problem.filename)))
         for name in names
     ]
-    files = [file for file in below if file.suffix.lower() in PICTURES | video.SUFFIXES and file.is_file()]
+    files = [file for file in below if file.suffix.lower() in SUFFIXES | video.SUFFIXES and file.is_file()]
     for file in sorted(files + closed):
         inside = file.relative_to(path)
         if not any(part.startswith(".") for part in inside.parts) and not _below(file, out, path):

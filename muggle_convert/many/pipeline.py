@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+from muggle_convert.many.jobs import Events, Job
 from muggle_convert.predict.formats import SaveOptions, write_prediction, write_video
-from muggle_convert.predict.jobs import Events, Job
 from muggle_convert.predict.photographs import Pixels, is_large, read_picture
 from muggle_convert.predict.prefetch import prefetched
 from muggle_convert.predict.video import open_video
@@ -56,5 +56,11 @@ def _report(job: Job, result: Future[None], events: Events) -> None:
     problem = result.exception()
     if problem is not None and not isinstance(problem, FAILURES):
         raise problem
-    lack = "there is not enough memory for it." if isinstance(problem, MemoryError) else None
-    events.done(job, lack or (" ".join(str(problem).split()) if problem is not None else None))
+    events.done(job, in_words(problem) if problem is not None else None)
+
+
+def in_words(problem: BaseException) -> str:
+    """One line on why a picture failed."""
+    if isinstance(problem, MemoryError):
+        return "there is not enough memory for it."
+    return " ".join(str(problem).split())

@@ -10,7 +10,7 @@ import pytest
 
 from muggle_convert import Refusal
 from muggle_convert.files.atomic import replacing
-from muggle_convert.predict.jobs import plan_jobs
+from muggle_convert.many.jobs import plan_jobs
 from muggle_convert.predict.photographs import read_picture
 
 

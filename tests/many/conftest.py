@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.predict.conftest import checkpoint, model
+
+__all__ = ["checkpoint", "model"]
