@@ -55,6 +55,14 @@ class Network(nn.Module):
                 f"expected {weight.dtype} like the weights, got {image.dtype}; use image.to({weight.dtype}) or model.to({image.dtype})"
             )
 
+    def check_views(self, views: Tensor) -> None:
+        """The same for several views of each scene."""
+        if isinstance(views, Tensor) and (views.ndim != 5 or not views.shape[1]):
+            raise ValueError(
+                f"expected views of shape (batch, views, {self.config.image.channels}, height, width), got {tuple(views.shape)}"
+            )
+        self.check(views.flatten(0, 1) if isinstance(views, Tensor) else views)
+
     def check_size(self, height: int, width: int) -> None:
         multiple = self.multiple
         if height % multiple or width % multiple or not height or not width:

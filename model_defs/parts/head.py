@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from model_defs.config import DepthHeadConfig, DPTConfig, Grid, OutputConfig, SegmentationHeadConfig
 from model_defs.parts.fusion import doubled
+from model_defs.parts.view_plane import with_view_plane
 
 
 class DepthHead(nn.Module):
@@ -54,6 +55,24 @@ class UnalignedDepthHead(DoublingDepthHead):
     """Doubling as MiDaS v2.1 does it: pixels are areas, not points, so that corners do not lie on each other."""
 
     align_corners = False
+
+
+class PlaneHead(nn.Module):
+    """The same convolutions, with enlarging to the image's size; then every pixel is told where it lies in the picture."""
+
+    def __init__(self, fusion_width: int, upsampler_width: int, projection_width: int, channels: int) -> None:
+        super().__init__()
+        self.spatial_upsampler = nn.Sequential(nn.Conv2d(fusion_width, upsampler_width, kernel_size=3, padding=1))
+        self.proj_1ch = nn.Sequential(
+            nn.Conv2d(upsampler_width, projection_width, kernel_size=3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(projection_width, channels, kernel_size=1),
+        )
+
+    def forward(self, path: Tensor, image_size: Grid) -> Tensor:
+        """(B, C, h, w) -> (B, channels, H, W), before any activation."""
+        feature_map = F.interpolate(self.spatial_upsampler(path), size=image_size, mode="bilinear", align_corners=True)
+        return self.proj_1ch(with_view_plane(feature_map, image_size))
 
 
 class SegmentationHead(nn.Module):

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_defs.config import SCALES, DPTConfig, Grid
+from model_defs.parts.view_plane import with_view_plane
 
 
 class Reassemble(nn.Module):
@@ -57,6 +58,15 @@ class ReassembleTokensWithoutReadout(ReassembleTokens):
         return tokens
 
 
+class ReassembleTokensInPlane(ReassembleTokensWithoutReadout):
+    """Before they are resampled, the projected tokens are told where they lie in the picture."""
+
+    def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        project, resample = self.resample
+        patches = project(self.read(tokens).transpose(1, 2).unflatten(2, grid))  # (B, N, C) -> (B, C', h, w)
+        return self.fuse_proj(resample(with_view_plane(patches, grid)))
+
+
 class ReassembleTokensAddingReadout(ReassembleTokens):
     """The class token is added to every patch."""
 
@@ -89,9 +99,9 @@ def reassemble_maps(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
     return Reassemble([ReassembleMap(*pair) for pair in zip(widths, config.fusion.widths, strict=True)])
 
 
-def reassemble_tokens(config: DPTConfig, widths: Iterable[int]) -> Reassemble:
+def reassemble_tokens(config: DPTConfig, widths: Iterable[int], kind: type[ReassembleTokens] | None = None) -> Reassemble:
     """For an encoder that hands over tokens of these widths."""
-    kind = REASSEMBLE_TOKENS[config.reassemble.readout]
+    kind = kind or REASSEMBLE_TOKENS[config.reassemble.readout]
     rows = zip(widths, config.reassemble.features, config.fusion.widths, SCALES, strict=True)
     return Reassemble([kind(width, features, fusion_width, scale) for width, features, fusion_width, scale in rows])
 
