@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from model_defs.config import DPTConfig
+from model_defs.precision import exact_float32
 
 
 class Predictor(Protocol):
@@ -29,6 +31,7 @@ class Network(nn.Module):
     outputs: tuple[str, ...] = ("depth",)  # what it returns: one tensor, or a dictionary of several by these names
     sees_each_alone: bool = True  # whether an image's prediction is the same in any batch
     predictor: Predictor | None = None
+    exact: bool = True  # False: on a card, products of float32 may be rounded as torch's settings allow
 
     def __init__(self, config: DPTConfig, *, multiple: int | None = None, **parts: nn.Module) -> None:
         super().__init__()
@@ -36,6 +39,12 @@ class Network(nn.Module):
         self.multiple = multiple or config.image.multiple  # of which both sides have to be; pictures may be brought to a larger one
         for name, part in parts.items():
             self.add_module(name, part)
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if not self.exact or torch.compiler.is_compiling() or not rounds_float32(next(self.parameters())):
+            return super().__call__(*inputs, **named)
+        with exact_float32():
+            return super().__call__(*inputs, **named)
 
     def check(self, image: Tensor) -> None:
         """ValueError, with one sentence, where an input is not what the network takes."""
@@ -103,3 +112,8 @@ class Network(nn.Module):
         if self.predictor is None:
             raise TypeError("this network takes tensors; one that `muggle_convert.load_any_dpt` returns also takes pictures")
         return self.predictor
+
+
+def rounds_float32(weight: Tensor) -> bool:
+    """Whether products with such weights may be computed with fewer bits than they are written with."""
+    return weight.device.type == "cuda" and weight.dtype is torch.float32

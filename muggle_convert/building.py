@@ -44,6 +44,7 @@ def load(matched: Match, placement: Placement = Placement()) -> Network:
     except RuntimeError as problem:
         file, said = printable(matched.checkpoint.name), " ".join(str(problem).split())[:MOST_SAID]
         raise Refusal(f"{file} does not fill the network its configuration describes: {said}") from None
+    model.exact = placement.is_exact
     install(model)
     return with_predict(model.eval())
 

@@ -33,10 +33,11 @@ def load_any_dpt(
 
     The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), or `zoo:NAME`. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
-    `device` and `dtype` say where the network computes and in which type, such as device="cuda", dtype="float16"; weights go there straight from the
-    file. By default that is torch's own device, and the file's own type, or the widest one if it mixes several; on a processor without arithmetic for half
-    precision such weights are widened to float32, which a warning says. `model_defs.fast.freeze(model)`
-    makes convolutional networks a little faster still: their weights are constants from then on.
+    `device` and `dtype` say where the network computes and in which type, such as device="cuda", dtype="float16"; weights go there straight
+    from the file. By default that is torch's own device, and the file's own type, or the widest one if it mixes several; on a processor
+    without arithmetic for half precision such weights are widened to float32, which a warning says. On a card float32 is exact, unlike
+    torch's default; dtype="tf32" rounds products, which is faster. `model_defs.fast.freeze(model)` makes convolutional networks a little
+    faster still: their weights are constants from then on.
     """
     options = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
     return load(read(path_or_repo, options), Placement(device, dtype))

@@ -12,7 +12,8 @@ import torch
 
 from muggle_convert.errors import Notice, Refusal
 
-FLOATS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
+TF32 = "tf32"  # float32 whose products a card rounds to 10 bits
+FLOATS = {"float32": torch.float32, TF32: torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Placement:
         except (RuntimeError, AssertionError, NotImplementedError) as problem:
             raise Refusal(f"nothing can be computed on device {self.device}: {' '.join(str(problem).split())}") from None
         return place
+
+    @property
+    def is_exact(self) -> bool:
+        return self.dtype != TF32
 
     def element_type(self, stored: torch.dtype) -> torch.dtype:
         """The type to compute in, for weights that are stored in this one."""

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))  # so that tests can share tests/goldens.py
 from tests.forked import Forks  # noqa: E402 - which can be found from here on
 
 torch.set_num_threads(1)
+os.environ.setdefault("MUGGLE_CONVERT_KERNELS", "fast")  # what is faster varies from run to run, and tests should not
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Python = Callable[..., subprocess.CompletedProcess[str]]

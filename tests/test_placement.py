@@ -81,10 +81,18 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence() -> None:
 
 
 def test_a_type_that_no_network_computes_in_is_refused() -> None:
-    with pytest.raises(Refusal, match=r"^dtype int8 is no type that a network computes in; expected float32, float16, bfloat16, float64.$"):
+    with pytest.raises(
+        Refusal, match=r"^dtype int8 is no type that a network computes in; expected float32, tf32, float16, bfloat16, float64.$"
+    ):
         load_any_dpt(CONVERTED, dtype="int8")
 
 
 def test_without_a_word_a_network_stays_on_the_device_of_torch() -> None:
     with torch.device("meta"):
         assert Placement().place == torch.device("meta")
+
+
+def test_products_are_rounded_only_where_that_is_asked_for() -> None:
+    assert load_any_dpt(CONVERTED, dtype="float32").exact
+    rounding = load_any_dpt(CONVERTED, dtype="tf32")
+    assert not rounding.exact and next(rounding.parameters()).dtype is torch.float32

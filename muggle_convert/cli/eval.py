@@ -161,7 +161,7 @@ def _row(
         model=name,
         family=matched.family.name,
         fingerprint=inspection.source.get("fingerprint"),
-        dtype=FLOAT_TYPES[computed_in].code if computed_in else next(iter(inspection.dtypes)),
+        dtype=FLOAT_TYPES[computed_in].code if computed_in in FLOAT_TYPES else next(iter(inspection.dtypes)),
         align=evaluation.aligner.how,
         numbers=scores.mean,
         images=scores.images,
@@ -176,8 +176,9 @@ def _run(evaluation: Evaluation, pairs: list[Pair], over_the_set: bool, name: st
     from rich.progress import MofNCompleteColumn, Progress
 
     from muggle_convert.cli.terminal import progress_bar
+    from muggle_convert.predict.known_kernels import kernels_remembered
 
-    with progress_bar(*Progress.get_default_columns(), MofNCompleteColumn()) as progress:
+    with kernels_remembered(), progress_bar(*Progress.get_default_columns(), MofNCompleteColumn()) as progress:
         task = progress.add_task(name, total=len(pairs) * (2 if over_the_set else 1))
         return evaluation.run(pairs, over_the_set, lambda: progress.advance(task))
 

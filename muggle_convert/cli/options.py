@@ -52,7 +52,7 @@ size_option = click.option(
 )
 device_option = click.option("--device", help="Where to predict, such as cpu or cuda; by default a graphics card where there is one.")
 dtype_option = click.option(
-    "--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), help="What to compute in; by default the model's own type."
+    "--dtype", type=click.Choice(["float32", "tf32", "float16", "bfloat16"]), help="What to compute in; by default the model's own type."
 )
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model_defs import fast
 from model_defs.config import Grid
+from model_defs.fast import enlarging
+from model_defs.fast.attention import attend
 
 SIZES = [
     ((7, 9), (14, 18)),  # doubled
@@ -34,11 +35,11 @@ def inference(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_bands_give_what_the_whole_map_gives(
     small: Grid, large: Grid, align_corners: bool, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fast, "BAND", rows * 4 * large[1] * 5)
+    monkeypatch.setattr(enlarging, "BAND", rows * 4 * large[1] * 5)
     feature_map = torch.randn(2, 5, *small, generator=torch.Generator().manual_seed(1))
     convolution = torch.nn.Conv2d(5, 3, kernel_size=3, padding=1)
     whole = convolution(F.interpolate(feature_map, size=large, mode="bilinear", align_corners=align_corners))
-    torch.testing.assert_close(fast.in_bands(convolution, feature_map, large, align_corners), whole, rtol=1e-5, atol=2e-6)
+    torch.testing.assert_close(enlarging.in_bands(convolution, feature_map, large, align_corners), whole, rtol=1e-5, atol=2e-6)
 
 
 def test_no_band_is_as_large_as_the_map() -> None:
@@ -48,7 +49,7 @@ def test_no_band_is_as_large_as_the_map() -> None:
         seen.append(band.shape[2])
         return band[:, :1]
 
-    assert fast.in_bands(project, torch.zeros(1, 64, 128, 128), (1024, 1024), True).shape == (1, 1, 1024, 1024)
+    assert enlarging.in_bands(project, torch.zeros(1, 64, 128, 128), (1024, 1024), True).shape == (1, 1, 1024, 1024)
     assert max(seen) * 8 < 1024
 
 
@@ -56,7 +57,7 @@ def test_the_type_and_the_device_that_torch_makes_tensors_of_by_default_change_n
     feature_map, queries = torch.randn(1, 5, 7, 9), torch.randn(1, 2, 300, 8)
 
     def computed() -> tuple[torch.Tensor, torch.Tensor]:
-        return fast.in_bands(torch.relu, feature_map, (14, 18), True), fast.attend(queries, queries, queries)
+        return enlarging.in_bands(torch.relu, feature_map, (14, 18), True), attend(queries, queries, queries)
 
     expected = computed()
     torch.set_default_dtype(torch.float64)

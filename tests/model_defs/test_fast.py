@@ -19,18 +19,20 @@ from model_defs.config import DepthHeadConfig, FusionConfig, OutputConfig
 from model_defs.encoders.hybrid import StandardizedConvolution
 from model_defs.encoders.levit import NormalizedLinear
 from model_defs.encoders.transformer import MLP, Attention
+from model_defs.fast.attention import QUERIES, attend
+from model_defs.fast.suiting import HAS_OPERATORS, has_onednn
 from model_defs.parts.convolution import NormalizedConvolution
 from model_defs.parts.fusion import RefineEnlargeProject, ResidualConvolution
 from model_defs.parts.head import DepthHead
 from tests.configurations import SMALL
 
-needs_onednn = pytest.mark.skipif(not fast.has_onednn(), reason="this torch is built without oneDNN, so that there is no fast path to take")
+needs_onednn = pytest.mark.skipif(not has_onednn(), reason="this torch is built without oneDNN, so that there is no fast path to take")
 
 
 @pytest.fixture(autouse=True)
 def kernels_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where all other tests run without them."""
-    monkeypatch.delenv(fast.SWITCH, raising=False)
+    monkeypatch.setenv(fast.SWITCH, "fast")
 
 
 def _random(*shape: int) -> Tensor:
@@ -46,7 +48,7 @@ def _fast(module: nn.Module) -> nn.Module:
 def operators(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of oneDNN's operators, as they are called."""
     called: list[str] = []
-    for name in ("_linear_pointwise", "_convolution_pointwise") if fast.HAS_OPERATORS else ():
+    for name in ("_linear_pointwise", "_convolution_pointwise") if HAS_OPERATORS else ():
 
         def spy(*arguments: object, name: str = name, operator: Callable[..., Tensor] = getattr(torch.ops.mkldnn, name)) -> Tensor:
             called.append(name)
@@ -128,7 +130,7 @@ def test_every_network_takes_the_fast_path(name: str, operators: list[str]) -> N
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch is built without oneDNN")
 def test_torch_still_has_the_operators() -> None:
-    assert fast.HAS_OPERATORS, "torch renamed what the fast path calls"
+    assert HAS_OPERATORS, "torch renamed what the fast path calls"
 
 
 @pytest.fixture(params=["gradients", "double", "bfloat16", "autocast", "disabled"])
@@ -170,12 +172,12 @@ def test_gradients_are_those_of_the_plain_network() -> None:
 
 
 @pytest.mark.parametrize("enabled", [True, False], ids=["oneDNN where there is one", "without oneDNN"])
-@pytest.mark.parametrize("count", [1, 300, fast.QUERIES + 50])
+@pytest.mark.parametrize("count", [1, 300, QUERIES + 50])
 def test_attention_taken_apart_is_attention(count: int, enabled: bool) -> None:
     queries, keys, values = _random(2, 2, count, 8), _random(2, 2, count, 8).flip(2), _random(2, 2, count, 8).roll(1, 2)
     bias = _random(1, 2, count, count)
     with torch.inference_mode(), torch.backends.mkldnn.flags(enabled=enabled):
-        found = fast.attend(queries, keys, values, bias)
+        found = attend(queries, keys, values, bias)
     torch.testing.assert_close(found, F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias), rtol=1e-4, atol=1e-5)
 
 
@@ -197,7 +199,7 @@ def test_installing_twice_is_installing_once() -> None:
 
 
 def test_the_switch_leaves_networks_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(fast.SWITCH, "1")
+    monkeypatch.setenv(fast.SWITCH, "plain")
     network = _fast(SMALL["dpt_vit"].network())
     assert [name for name, module in network.named_modules() if "forward" in vars(module)] == []
 

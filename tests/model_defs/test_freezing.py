@@ -13,6 +13,7 @@ from torch.nn.utils import prune
 
 from model_defs import fast
 from model_defs.encoders.hybrid import StandardizedConvolution
+from model_defs.fast.convolutions import sources
 from model_defs.parts.convolution import NormalizedConvolution
 from tests.configurations import SMALL
 
@@ -23,7 +24,7 @@ LARGE_IMAGE = torch.randn(1, 8, 60, 60, generator=torch.Generator().manual_seed(
 @pytest.fixture(autouse=True)
 def kernels_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where all other tests run without them."""
-    monkeypatch.delenv(fast.SWITCH, raising=False)
+    monkeypatch.setenv(fast.SWITCH, "fast")
 
 
 def _learned(layer: nn.Module) -> nn.Module:
@@ -171,8 +172,8 @@ def test_with_and_without_gradients_the_same_is_computed(layer: Callable[[], nn.
 def test_a_frozen_network_computes_what_follows_from_its_weights_once(layer: Callable[[], nn.Module]) -> None:
     frozen = _frozen(layer())
     kernel = vars(frozen)["forward"]
-    first = kernel.kept(fast._sources(frozen))
-    assert first is not None and kernel.kept(fast._sources(frozen)) is first
+    first = kernel.kept(sources(frozen))
+    assert first is not None and kernel.kept(sources(frozen)) is first
     torch.testing.assert_close(_predicted(frozen), _plain(frozen), rtol=1e-4, atol=1e-4)
 
 

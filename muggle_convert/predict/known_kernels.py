@@ -1,0 +1,58 @@
+"""Which kernels are faster on this processor, remembered from one run of a command to the next."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model_defs.fast import Decision, choosing, decisions
+from muggle_convert.errors import Refusal
+from muggle_convert.files.atomic import replacing
+from muggle_convert.files.target import make_folder
+from muggle_convert.hub.cache import cache_folder
+
+MOST = 10_000  # cases, of which a network of many shapes has a hundred
+
+
+@contextmanager
+def kernels_remembered() -> Iterator[None]:
+    """Begin with what was found out before, and keep what is found out meanwhile."""
+    notes = _notes()
+    choosing.remember(_read(notes))
+    before = len(decisions())
+    try:
+        yield
+    finally:
+        if len(decisions()) > before:
+            _write(notes)
+
+
+def _notes() -> Path:
+    """One file for each processor and torch, as a folder may be shared by several machines."""
+    capabilities: dict[str, Any] = dict(getattr(torch.cpu, "get_capabilities", dict)())
+    machine = json.dumps([platform.machine(), platform.processor(), capabilities, os.cpu_count(), torch.__version__], sort_keys=True)
+    return cache_folder() / f"kernels-{hashlib.sha256(machine.encode()).hexdigest()[:12]}.json"
+
+
+def _read(notes: Path) -> dict[str, Decision]:
+    """What cannot be read is found out again."""
+    try:
+        return {str(case): Decision(float(fast), float(plain)) for case, (fast, plain) in json.loads(notes.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write(notes: Path) -> None:
+    known = {case: [decision.fast, decision.plain] for case, decision in decisions().items()}
+    with suppress(Refusal, OSError):
+        make_folder(notes.parent)
+        with replacing(notes) as partial:
+            partial.write_text(json.dumps(dict(list(known.items())[-MOST:]), indent=0))
