@@ -308,7 +308,8 @@ class ImageConfig:
     channels: int
     size: int  # pixels the rule below works towards
     keep_aspect: bool
-    fit: Literal["at least", "at most", "closest"]  # both sides at least `size`, both at most, or the side that changes least
+    # Both sides at least `size`, both at most, the side that changes least, or both at most and never enlarged.
+    fit: Literal["at least", "at most", "closest", "no larger"]
     multiple: int  # of which both sides have to be
     mean: tuple[float, ...]
     std: tuple[float, ...]
