@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any, ClassVar, Literal
 
 FusionResize = Literal["to next", "double", "double and crop"]  # coarser paths are brought to the size of the next finer map, or doubled
-PictureResize = Literal["cubic", "bilinear aligned"]  # from a picture to the network's input, without antialiasing
+PictureResize = Literal["cubic", "bilinear aligned", "area or cubic"]  # from a picture to the network's input; by areas where it shrinks
 HeadResize = Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
 Grid = tuple[int, int]  # rows and columns of patches
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of its three channels
@@ -291,6 +291,13 @@ class PromptedDepthHeadConfig(DepthHeadConfig):
 
 
 @dataclass(frozen=True)
+class DepthAndSkyHeadConfig(DepthHeadConfig):
+    """The same with a second projection, which tells the sky from everything else."""
+
+    kind: Literal["depth and sky"] = "depth and sky"  # type: ignore[assignment]  # a kind of its own
+
+
+@dataclass(frozen=True)
 class SegmentationHeadConfig(HeadConfig):
     """A convolution and a projection of each pixel, with enlarging last."""
 
@@ -308,8 +315,9 @@ class ImageConfig:
     channels: int
     size: int  # pixels the rule below works towards
     keep_aspect: bool
-    # Both sides at least `size`, both at most, the side that changes least, or both at most and never enlarged.
-    fit: Literal["at least", "at most", "closest", "no larger"]
+    fit: Literal[
+        "at least", "at most", "closest", "longest"
+    ]  # both sides at least `size`, both at most, the side that changes least, or the longer
     multiple: int  # of which both sides have to be
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -323,13 +331,13 @@ class ImageConfig:
 class OutputConfig:
     """What the numbers of a prediction mean."""
 
-    kind: Literal["relative inverse depth", "relative depth", "metric depth", "classes", "channels", "points"]
+    kind: Literal["relative inverse depth", "relative depth", "canonical depth", "metric depth", "classes", "channels", "points"]
     activation: Literal["relu", "sigmoid", "sigmoid of the prompt's range", "none", "exp"]  # after the last convolution
     max_depth: float | None = None  # metres; the sigmoid is multiplied by it
     scale: float | None = None  # with shift: disparity = scale * prediction + shift
     shift: float | None = None
     invert: bool = False  # depth = 1 / disparity
-    resize: Literal["bicubic", "bilinear aligned"] = "bicubic"  # back to the size of the picture
+    resize: Literal["bicubic", "bilinear", "bilinear aligned"] = "bicubic"  # back to the size of the picture
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Kind:
     paragraph: str  # for the model card
     formats: tuple[str, ...] = tuple(FORMATS)  # that can hold it
     distance: Distance | None = None  # None: it says nothing about distance
+    at_focal: float | None = None  # pixels of the network's input; its numbers are metres for this focal length, and grow with any other
     has_classes: bool = False  # the network scores classes, and the prediction is the number of the best one
     is_resized: bool = True  # brought back to the size of the picture; otherwise left as the network returns it
     pipeline: str = "depth-estimation"  # the Hub's name for the task
@@ -59,6 +60,14 @@ KINDS: Mapping[str, Kind] = {
         paragraph="Relative depth: larger is farther. There is no unit; for each picture, an unknown scale and an unknown shift lie between "
         "these numbers and metres. With two known distances in the picture, `model.to_metres` finds both.",
         distance=Distance(is_inverse=False, in_metres=False),
+    ),
+    "canonical depth": Kind(
+        unit="metres x 300 / focal length",
+        sentence="depth for a focal length of 300 pixels: metres once the camera's own is known",
+        paragraph="Depth for a camera whose focal length is 300 pixels of the network's input. Times your camera's, over 300, it is metres: "
+        '`model.predict("photo.jpg", focal=1500)` takes the focal length in pixels of the picture, which is never assumed.',
+        distance=Distance(is_inverse=False, in_metres=False),
+        at_focal=300.0,
     ),
     "metric depth": Kind(
         unit="metres",

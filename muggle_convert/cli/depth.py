@@ -28,17 +28,15 @@ FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 @click.option("-o", "--out", required=True, type=PATH, help="A folder to write to, or a file for a single picture.")
 @reading_options
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="What to write; by default what OUT ends in, or png, in colours.")
-@click.option(
-    "--prompt",
-    type=PATH,
-    help="Measured depth beside the picture, for a model that takes it: .npy in metres, 16-bit .png in millimetres, or a folder.",
-)
 @click.option("--side-by-side", is_flag=True, help="Put the picture beside its depth.")
 @click.option("--compare", "compared", metavar="MODEL", multiple=True, help="Draw what this other model predicts too, and the difference.")
 @click.option("--no-legend", is_flag=True, help="Nothing but the colours, at the size of the picture.")
 @size_option
 @click.option("--no-mirror", is_flag=True, help="Leave out the second pass, over the mirror image, that some families' own code makes.")
 @click.option("--known", metavar="X,Y=METRES", multiple=True, help="How far away a pixel is; two or more turn relative depth into metres.")
+@click.option(
+    "--focal", type=click.FloatRange(0, min_open=True), help="The camera's focal length in pixels of the picture; makes metres with it."
+)
 @click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply; by default {FIELD_OF_VIEW:g}.")
 @click.option("--confidence", type=float, help=f"Leave out less trusted points of two views, for ply; by default {CONFIDENCE:g}.")
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
@@ -49,8 +47,8 @@ def command(
     inputs: tuple[Path, ...],
     out: Path,
     form: str | None,
-    prompt: Path | None,
     known: tuple[str, ...],
+    focal: float | None,
     compared: tuple[str, ...],
     fov: float | None,
     confidence: float | None,
@@ -65,7 +63,7 @@ def command(
     """
     from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.many.batches import BatchPredictor
-    from muggle_convert.many.jobs import plan_jobs, with_prompts
+    from muggle_convert.many.jobs import plan_jobs
     from muggle_convert.many.recipe import record_recipe, refuse_other_recipe
 
     form = _format(form, out)
@@ -78,14 +76,12 @@ def command(
     compare = compared[0] if compared else None
     distances = _distances(known)
     if form == "ply" and len(inputs) == 2 and out.suffix.lower() == ".ply" and not out.is_dir():
-        if fov or distances:
-            raise Refusal("--fov and --known are for pictures seen one at a time, and two views need neither; leave them out.")
+        if fov or distances or focal:
+            raise Refusal("--fov, --focal and --known are for pictures seen one at a time, and two views need none; leave them out.")
         return _pair(inputs, out, CONFIDENCE if confidence is None else confidence, force, compare=compare, **more)
     if confidence is not None:
         raise Refusal("--confidence is for two views: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
     jobs = plan_jobs(inputs, out, FORMATS[form])
-    if prompt is not None:
-        jobs = with_prompts(jobs, prompt)
     if fps and not any(job.is_video for job in jobs):
         raise Refusal("--fps is for videos, and there is none among the inputs; leave it out.")
     left = [job for job in jobs if force or not job.target.exists()]
@@ -105,10 +101,11 @@ def command(
         more["side_by_side"],
         not more["no_legend"],
         fov or FIELD_OF_VIEW,
+        focal,
     )
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
-            recipe = _recipe(form, prompt, predictor.matches, distances, fov, fps, **more)
+            recipe = _recipe(form, predictor.matches, distances, fov, fps, focal=focal, **more)
             if is_folder:
                 refuse_other_recipe(out, len(jobs) - len(left), recipe)
             if left:
@@ -117,7 +114,6 @@ def command(
                 from muggle_convert.predict.known_kernels import kernels_remembered
 
                 viewer = predictor.viewer
-                viewer.check_prompts(prompt is not None)
                 for folder in {job.target.parent for job in left}:
                     make_folder(folder)
                 if is_folder:
@@ -154,20 +150,18 @@ def _pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *
     click.echo(f"{count:,} points of two views, in {printable(out)}")
 
 
-def _recipe(
-    form: str, prompt: Path | None, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any
-) -> Recipe:
+def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Recipe:
     """Everything that changes what is written, by option."""
     from muggle_convert.many.recipe import weights_of
 
     options = {
         "--format": form,
-        **({"--prompt": prompt} if prompt else {}),
         "--size": more["size"],
         "--side-by-side": more["side_by_side"],
         "--no-legend": more["no_legend"],
         "--no-mirror": more["no_mirror"],
         "--known": " ".join(f"{x},{y}={metres:g}" for (x, y), metres in sorted(known.items())),
+        "--focal": more["focal"],
         "--fov": fov,
         "--fps": fps,
         "--dtype": more["dtype"],

@@ -65,6 +65,7 @@ class BatchPredictor:
     side_by_side: bool = False
     legend: bool = True
     field_of_view: float = 60.0
+    focal: float | None = None  # pixels of the pictures; makes metres of depth that depends on it
 
     def __post_init__(self) -> None:
         if self.form not in FORMATS:
@@ -80,7 +81,6 @@ class BatchPredictor:
         from muggle_convert.predict.photographs import decode_picture
 
         viewer = self.viewer
-        viewer.check_prompts(False)
         for key, content in pictures:
             try:
                 yield self._row(key, viewer.view(decode_picture(content, key)))
@@ -114,7 +114,7 @@ class BatchPredictor:
         for network in models:
             freeze(network)
         names = tuple(Path(name).name for name in (self.model, self.compare) if name)
-        viewer = Viewer(models, names, self.size, self.known, self.side_by_side, self.legend, self.mirror)
+        viewer = Viewer(models, names, self.size, self.known, self.side_by_side, self.legend, self.mirror, self.focal)
         viewer.check(self.form)
         return viewer
 

@@ -10,6 +10,7 @@ import numpy as np
 from model_defs.config import OutputConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import Prediction, kind_of
+from muggle_convert.predict.sizes import Size
 
 EXAMPLE = "{(120, 340): 1.5, (600, 80): 8.0}"
 Known = Mapping[tuple[int, int], float]  # metres by (x, y), in pixels from the top left corner
@@ -24,18 +25,34 @@ def to_metres(prediction: Prediction, output: OutputConfig, known: Known | None 
         if known:
             raise Refusal("this model predicts metres already; known distances would change nothing.")
         return prediction
-    scale, shift = _fit(prediction, known or {}, output.kind, distance.is_inverse)
+    scale, shift = _fit(prediction, known or {}, output.kind, distance.is_inverse, kind_of(output).at_focal)
     fitted = prediction.astype(np.float64) * scale + shift
     with np.errstate(divide="ignore"):
         metres = np.where(fitted > 0, 1 / fitted, np.inf) if distance.is_inverse else np.where(fitted > 0, fitted, np.nan)
     return metres.astype(np.float32)
 
 
-def _fit(prediction: Prediction, known: Known, kind: str, inverse: bool) -> tuple[float, float]:
+def by_focal_length(prediction: Prediction, output: OutputConfig, focal: float, picture: Size, seen: Size) -> Prediction:
+    """Metres, from depth for another focal length; `focal` is in pixels of the picture, which the network saw at the size `seen`."""
+    at_focal = kind_of(output).at_focal
+    if at_focal is None:
+        raise Refusal(f"this model predicts {output.kind}, which no focal length turns into metres; leave it out.")
+    if isinstance(focal, bool) or not isinstance(focal, Real) or not 0 < focal < float("inf"):
+        raise Refusal(f"the focal length is {focal!r}; a finite number of pixels above zero is needed.")
+    scale = sum(after / before for after, before in zip(seen, picture, strict=True)) / 2
+    return (prediction * (float(focal) * scale / at_focal)).astype(np.float32)
+
+
+def _fit(prediction: Prediction, known: Known, kind: str, inverse: bool, at_focal: float | None) -> tuple[float, float]:
     """Scale and shift from a relative prediction to metres or inverse metres, by least squares if more than two distances are known."""
     if not isinstance(known, Mapping) or not all(map(_is_pixel, known)):
         raise Refusal(f"known distances are metres by pixel (x, y) in whole numbers, such as {EXAMPLE}.")
     if len(known) < 2:
+        if at_focal is not None and not known:
+            raise Refusal(
+                f"this model predicts {kind}, which the camera's focal length turns into metres: pass focal=PIXELS to predict, or two known "
+                f"distances, such as {EXAMPLE}."
+            )
         raise Refusal(
             f"this model predicts {kind}, whose scale and shift are unknown; metres take at least two known distances and {len(known)} "
             f"{'was' if len(known) == 1 else 'were'} given: pass more, such as {EXAMPLE} for the pixels (x, y)."

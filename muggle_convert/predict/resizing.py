@@ -1,11 +1,12 @@
-"""Resizing as training did, without antialiasing: by OpenCV's cubic kernel, or bilinearly with corners on each other.
+"""Resizing as training did: by OpenCV's cubic kernel without antialiasing, bilinearly with corners on each other, or by areas.
 
 Torch has the cubic kernel but rounds sample positions differently from OpenCV, which shows in networks whose last step is a division.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -65,4 +66,42 @@ def _bilinear_aligned(before: int, after: int) -> Taps:
     return np.stack([first, first + 1]).clip(0, before - 1), np.stack([1 - share, share])
 
 
-TAPS: Mapping[str, Callable[[int, int], Taps]] = {"cubic": _cubic, "bilinear aligned": _bilinear_aligned}
+def _area(before: int, after: int) -> Taps:
+    """All samples that each new one covers, and how much of it each is; those it covers less than a thousandth of do not count."""
+    start = np.arange(after) * (before / after)
+    end = np.minimum(start + before / after, before)
+    samples = np.floor(start).astype(np.intp) + np.arange(math.ceil(before / after) + 1)[:, None]
+    covered = np.minimum(samples + 1, end) - np.maximum(samples, start)
+    covered = np.where((covered > 1e-3) & (samples < before), covered, 0.0)
+    return samples.clip(0, before - 1), (covered / (end - start)).astype(np.float32)
+
+
+TAPS: Mapping[str, Callable[[int, int], Taps]] = {"cubic": _cubic, "bilinear aligned": _bilinear_aligned, "area": _area}
+
+
+def resized_in_steps(picture: Pixels, steps: Sequence[Size]) -> Pixels:
+    """To one size after the other, each in eight bits: by OpenCV's area kernel where no side grows, and else by its cubic one."""
+    for size in steps:
+        before = picture.shape[0], picture.shape[1]
+        if size == before:
+            continue
+        if size[0] > before[0] or size[1] > before[1]:
+            samples = resized(picture, size, "cubic")
+        elif before[0] % size[0] or before[1] % size[1]:
+            across_first = resized(picture.transpose(1, 0, 2), (size[1], size[0]), "area")  # which rounds as OpenCV does
+            samples = across_first.transpose(1, 0, 2)
+        else:
+            samples = _means_of_blocks(picture, size)
+        picture = np.rint(samples).clip(0, 255).astype(np.uint8)
+    return picture
+
+
+def _means_of_blocks(picture: Pixels, size: Size) -> Samples:
+    """Every new sample is the mean of as many old ones; OpenCV rounds those of four up that are halfway between two numbers, and no others."""
+    down, across = picture.shape[0] // size[0], picture.shape[1] // size[1]
+    sums = picture.reshape(size[0], down, size[1], across, 3).sum(axis=(1, 3), dtype=np.int64)
+    if (down, across) == (2, 2):
+        sums = (sums + 2) // 4
+        down = across = 1
+    means: Samples = sums.astype(np.float32) * np.float32(1 / (down * across))
+    return means

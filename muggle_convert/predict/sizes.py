@@ -15,18 +15,29 @@ LONGEST = 8  # between the two, times as many pixels as in training; attention t
 
 def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Size:
     """Rows and columns of the network's input for a picture; `size` is the resolution to work at instead of the one in training."""
+    return steps_of(image, picture, size)[-1]
+
+
+def steps_of(image: ImageConfig, picture: Size, size: int | None = None) -> list[Size]:
+    """All sizes that a picture is brought to, one after the other; the last is that of the network's input."""
     wanted = _wanted(image, size)
     scales = [goal / side for goal, side in zip(wanted, picture, strict=True)]
     if image.keep_aspect:
         scales = [_common(scales, image.fit)] * 2
-    rows, columns = (_rounded(scale * side, image, goal) for scale, side, goal in zip(scales, picture, wanted, strict=True))
+    down, across = (scale * side for scale, side in zip(scales, picture, strict=True))
+    if image.fit == "longest":
+        scaled = max(1, round(down)), max(1, round(across))
+        steps = [scaled, (_nearest(scaled[0], image.multiple), _nearest(scaled[1], image.multiple))]
+    else:
+        steps = [(_rounded(down, image, wanted[0]), _rounded(across, image, wanted[1]))]
+    rows, columns = steps[-1]
     in_training = math.prod(max(goal, image.multiple) for goal in wanted)
     if rows * columns > min(LARGEST, max(USUAL, LONGEST * in_training)):
         raise Refusal(
             f"a picture of {picture[1]} x {picture[0]} pixels would be fed to the network as {columns} x {rows}, which is too large for it; "
             "crop it, or pass a smaller size."
         )
-    return rows, columns
+    return steps
 
 
 def margins(image: ImageConfig, picture: Size) -> Size:
@@ -48,10 +59,8 @@ def _common(scales: list[float], fit: str) -> float:
     """The one scale for both sides, rows first."""
     if fit == "at least":
         return max(scales)
-    if fit == "at most":
+    if fit in ("at most", "longest"):
         return min(scales)
-    if fit == "no larger":
-        return min(1.0, *scales)
     rows, columns = scales
     return columns if abs(1 - columns) < abs(1 - rows) else rows
 
@@ -60,8 +69,13 @@ def _rounded(side: float, image: ImageConfig, goal: int) -> int:
     """The nearest multiple that keeps to the rule (of two equally near ones, the even one), and at least one, however thin the picture is."""
     steps = side / image.multiple
     rounded = round(steps) * image.multiple
-    if image.fit == "no larger" or (image.fit == "at most" and rounded > goal):
+    if image.fit == "at most" and rounded > goal:
         rounded = math.floor(steps) * image.multiple
     if image.fit == "at least" and rounded < goal:
         rounded = math.ceil(steps) * image.multiple
     return max(rounded, image.multiple)
+
+
+def _nearest(side: int, multiple: int) -> int:
+    """Of two equally near ones the larger, and at least one."""
+    return max(multiple, (side + multiple // 2) // multiple * multiple)

@@ -15,8 +15,8 @@ from model_defs.network import Network
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import Prediction
 from muggle_convert.predict.photographs import Pixels
-from muggle_convert.predict.resizing import resized
-from muggle_convert.predict.sizes import Size, input_size, margins
+from muggle_convert.predict.resizing import resized, resized_in_steps
+from muggle_convert.predict.sizes import Size, margins, steps_of
 
 
 def reflected(picture: Pixels, image: ImageConfig) -> Pixels:
@@ -36,7 +36,10 @@ def prepare(picture: Pixels, image: ImageConfig, size: int | None = None) -> Ten
     """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training."""
     if image.channels != 3:
         raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make a tensor yourself and call model(tensor).")
-    return normalised(resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size), image.resize), image)
+    steps = steps_of(image, (picture.shape[0], picture.shape[1]), size)
+    if image.resize == "area or cubic":
+        return normalised(resized_in_steps(picture, steps), image)
+    return normalised(resized(picture, steps[-1], image.resize), image)
 
 
 def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
@@ -51,17 +54,18 @@ def named_maps(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
     return returned if isinstance(returned, dict) else {network.outputs[0]: returned}
 
 
-def both_ways(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
+def both_ways(network: Network, images: Tensor) -> dict[str, Tensor]:
     """The mean of what a network makes of images and of their mirror images, turned back."""
-    mirrored = named_maps(network, *(tensor.flip(-1) for tensor in inputs))
-    return {name: (found + mirrored[name].flip(-1)) / 2 for name, found in named_maps(network, *inputs).items()}
+    mirrored = named_maps(network, images.flip(-1))
+    return {name: (found + mirrored[name].flip(-1)) / 2 for name, found in named_maps(network, images).items()}
 
 
 def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:
     """(channels, H, W) -> (channels, height, width), by the interpolation the original ends with."""
     if output.resize == "bilinear aligned":
         return F.interpolate(maps.unsqueeze(0), size=size, mode="bilinear", align_corners=True)[0]
-    return F.interpolate(maps.unsqueeze(0), size=size, mode="bicubic", align_corners=False)[0]
+    mode = "bilinear" if output.resize == "bilinear" else "bicubic"
+    return F.interpolate(maps.unsqueeze(0), size=size, mode=mode, align_corners=False)[0]
 
 
 def restore_classes(scores: Tensor, output: OutputConfig, size: Size) -> Tensor:

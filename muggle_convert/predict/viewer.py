@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -17,7 +16,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.outputs import FORMATS, Prediction, fitted_to_metres, kind_of
 from muggle_convert.predict.metres import Known
 from muggle_convert.predict.photographs import Pixels
-from muggle_convert.predict.predictor import PROMPTED, main_map
+from muggle_convert.predict.predictor import main_map
 
 
 @dataclass(frozen=True)
@@ -41,36 +40,31 @@ class Viewer:
     with_picture: bool = False
     legend: bool = True
     mirror: bool = True  # the second pass of families that predict the mirror image too
+    focal: float | None = None  # pixels of the picture; makes metres of depth that depends on it
 
     def check(self, form: str) -> None:
         """Refuse at once what would be refused for every picture."""
         model, name = self.models[0], self.names[0]
         predicts, kind = model.config.output.kind, kind_of(model.config.output)
-        if len(model.inputs) > 1 and model.inputs != PROMPTED:
+        if len(model.inputs) > 1:
             raise Refusal(f"{name} sees two pictures together: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
         if form not in kind.formats:
             fitting = ", ".join(name for name in FORMATS if name in kind.formats)
             raise Refusal(f"{name} predicts {predicts}, which {form} cannot hold; write it with --format {fitting}.")
         if self.known and not kind.can_be_fitted:
             raise Refusal(f"{name} predicts {predicts}, so known distances are of no use; leave --known out.")
+        if self.focal is not None:
+            if kind.at_focal is None:
+                raise Refusal(f"{name} predicts {predicts}, so a focal length is of no use; leave --focal out.")
+            if self.known or len(self.models) > 1:
+                raise Refusal("--focal turns the depth of one model into metres; leave out --known, which does so too, and --compare.")
         if not self.mirror and not any(model.config.image.mirrored for model in self.models):
             raise Refusal(f"{name} predicts every picture once, so there is no second pass to leave out; leave --no-mirror out.")
         if len(self.models) > 1 and form != "png":
             raise Refusal("a comparison is a picture; write it with --format png.")
 
-    def check_prompts(self, are_there: bool) -> None:
-        """Refuse at once where every picture lacks a prompt, or has one that nobody looks at."""
-        wanted = [name for model, name in zip(self.models, self.names, strict=True) if model.inputs == PROMPTED]
-        if wanted and not are_there:
-            raise Refusal(f"{wanted[0]} is shown a map of measured depth beside each picture; name it, or a folder of them, with --prompt.")
-        if are_there and not wanted:
-            raise Refusal(f"{self.names[0]} is shown nothing but pictures; leave --prompt out.")
-
-    def view(self, picture: Pixels, prompt: Path | None = None) -> Viewed:
-        """What every model predicts; a model that takes no prompt is compared without it."""
-        shown = [(picture, prompt) if model.inputs == PROMPTED else (picture,) for model in self.models]
-        options = {"size": self.size, "mirror": self.mirror}
-        predictions = [main_map(model.predict(*seen, **options)) for model, seen in zip(self.models, shown, strict=True)]
+    def view(self, picture: Pixels) -> Viewed:
+        predictions = [main_map(model.predict(picture, size=self.size, mirror=self.mirror, focal=self.focal)) for model in self.models]
         output = self.models[0].config.output
         for name, prediction in zip(self.names, predictions, strict=True):
             if not np.isfinite(prediction).any():
@@ -82,7 +76,7 @@ class Viewer:
             return Viewed(picture, predictions[0], output, compare(predictions[0], one, predictions[1], other))
         if self.known:
             return Viewed(picture, self.models[0].to_metres(predictions[0], self.known), fitted_to_metres(output))
-        return Viewed(picture, predictions[0], output)
+        return Viewed(picture, predictions[0], output if self.focal is None else fitted_to_metres(output))
 
     def draw(self, viewed: Viewed, scale: Scale | None = None) -> Image.Image:
         if viewed.comparison is not None:

@@ -28,19 +28,26 @@ def fused(inputs: Size, scales: int = 4) -> Row:
 
 def fusion(scales: int = 4) -> tuple[Row, ...]:
     """`scratch.refinenet1` and so on, whose numbers begin with one at the finest scale; the coarsest has no path to join."""
-    finer = "|".join(map(str, range(1, scales)))
     never_run = unread("the coarsest fusion block has no path to join, so this unit never runs")
-    joined, refined = "fusion.blocks.{n}.conv_reassembly", "fusion.blocks.{n}.scale_proj_seq.0"
     return (
-        each("n", scales - 1, _residual_unit(f"scratch.refinenet{{n:{finer}}}.resConfUnit1", joined, "fusion.widths[n]")),
-        each("n", scales, _residual_unit("scratch.refinenet{n+1}.resConfUnit2", refined, "fusion.widths[n]")),
+        *fusion_units(scales),
         *_residual_unit(f"scratch.refinenet{scales}.resConfUnit1", never_run, f"fusion.widths[{scales - 1}]"),
     )
 
 
-def fusion_projections(scales: int = 4) -> Row:
+def fusion_units(scales: int = 4, suffix: str = "", here: str = "fusion") -> tuple[Row, ...]:
+    """The residual units that run; a second fusion beside the first has a suffix to its names."""
+    finer = "|".join(map(str, range(1, scales)))
+    joined, refined = f"{here}.blocks.{{n}}.conv_reassembly", f"{here}.blocks.{{n}}.scale_proj_seq.0"
+    return (
+        each("n", scales - 1, _residual_unit(f"scratch.refinenet{{n:{finer}}}{suffix}.resConfUnit1", joined, "fusion.widths[n]")),
+        each("n", scales, _residual_unit(f"scratch.refinenet{{n+1}}{suffix}.resConfUnit2", refined, "fusion.widths[n]")),
+    )
+
+
+def fusion_projections(scales: int = 4, suffix: str = "", here: str = "fusion") -> Row:
     """From the width of each fusion block to that of the next finer one."""
-    names = "scratch.refinenet{n+1}.out_conv", "fusion.blocks.{n}.scale_proj_seq.2"
+    names = f"scratch.refinenet{{n+1}}{suffix}.out_conv", f"{here}.blocks.{{n}}.scale_proj_seq.2"
     return each("n", scales, convolution(*names, "fusion.widths[max(n - 1, 0)]", "fusion.widths[n]", 1))
 
 
@@ -62,10 +69,10 @@ def enlarged(original: str, first: int = 0) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def depth_head(first: str, second: str, third: str, inputs: Size = "fusion.widths[0]", kind: str = "depth") -> Row:
+def depth_head(first: str, second: str, third: str, inputs: Size = "fusion.widths[0]") -> Row:
     return given(
         "head.kind",
-        kind,
+        "depth",
         convolution(first, "head.spatial_upsampler.0", "head.upsampler_width", inputs, 3),
         convolution(second, "head.proj_1ch.0", "head.projection_width", "head.upsampler_width", 3),
         convolution(third, "head.proj_1ch.2", "head.channels", "head.projection_width", 1),
