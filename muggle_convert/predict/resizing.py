@@ -1,15 +1,22 @@
 """Resizing as training did: by OpenCV's cubic kernel without antialiasing, bilinearly with corners on each other, or by areas.
 
-Torch has the cubic kernel but rounds sample positions differently from OpenCV, which shows in networks whose last step is a division.
+The originals called OpenCV in double precision. Where it is installed it is called so here too; elsewhere, on cards and for large pictures the
+same kernel is two products of matrices. Torch has a cubic kernel of its own, but rounds sample positions differently, which shows in
+networks whose last step is a division.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.sizes import Size
@@ -18,21 +25,75 @@ Samples = npt.NDArray[np.float32]
 Taps = tuple[npt.NDArray[np.intp], Samples]  # which samples each new one is mixed from, and their shares: both (taps, after)
 
 _SHARPNESS = np.float32(-0.75)
+_BLOCK = 64  # rows or columns that are mixed together: their samples fit in a processor's cache, and a product of matrices is fast
+_MIDDLE = 127.5  # is zero while samples are mixed, which halves how far sums are rounded
+_DOUBLES = 1 << 23  # pixels; OpenCV would need 24 bytes for each of a larger picture
 
 
 def resized(picture: Pixels, size: Size, kernel: str = "cubic") -> Samples:
     """(height, width, 3) -> (*size, 3), from 0 to 255 and slightly beyond where edges ring; only pixels that contribute are read."""
-    taps = TAPS[kernel]
-    across, shares_across = taps(picture.shape[1], size[1])
-    read, across = np.unique(across, return_inverse=True)
-    picture = picture if len(read) == picture.shape[1] else picture[:, read]
-    tall = np.zeros((size[0], len(read), 3), np.float32)
-    for rows, shares in zip(*taps(picture.shape[0], size[0]), strict=True):
-        tall += picture[rows] * shares[:, None, None]
-    samples = np.zeros((*size, 3), np.float32)
-    for columns, shares in zip(across.reshape(shares_across.shape), shares_across, strict=True):
-        samples += tall[:, columns] * shares[:, None]
-    return samples
+    opencv = _opencv()
+    if opencv is not None and kernel == "cubic" and picture.shape[0] * picture.shape[1] <= _DOUBLES and max(picture.shape) < 1 << 15:
+        found = opencv.resize(picture.astype(np.float64), (size[1], size[0]), interpolation=opencv.INTER_CUBIC)
+        return np.asarray(found, np.float32).reshape(*size, 3)
+    return mixed(torch.from_numpy(np.ascontiguousarray(picture)), size, kernel).permute(1, 2, 0).numpy()
+
+
+def mixed(picture: Tensor, size: Size, kernel: str = "cubic") -> Tensor:
+    """(height, width, 3) of bytes -> (3, *size), on the device where the picture is."""
+    down, across = (_bands(kernel, *sides, picture.device) for sides in zip(picture.shape[:2], size, strict=True))
+    samples = torch.empty((3, *size), device=picture.device)
+    for rows in down:
+        seen = picture[rows.places][:, across[0].used] if across[0].used is not None else picture[rows.places]
+        columns = seen.shape[1]
+        tall = rows.shares @ (seen.reshape(len(seen), -1).float() - _MIDDLE)  # (rows, columns * 3)
+        tall = tall.view(-1, columns, 3).permute(2, 0, 1).reshape(-1, columns)  # (3 * rows, columns)
+        wide = samples.new_empty(len(tall), size[1])
+        for one in across:
+            torch.mm(tall[:, one.old], one.shares.T, out=wide[:, one.new])
+        samples[:, rows.new] = wide.view(3, -1, size[1])
+    return samples.add_(_MIDDLE)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Neighbouring new rows or columns, and the old ones that they are mixed from."""
+
+    new: slice
+    old: slice  # of the old ones that any new one reads
+    used: Tensor | None  # which these are, where they are not all
+    shares: Tensor  # (new, old)
+
+    @property
+    def places(self) -> slice | Tensor:
+        return self.old if self.used is None else self.used[self.old]
+
+
+@lru_cache(64)
+def _bands(kernel: str, before: int, after: int, place: torch.device) -> tuple[Band, ...]:
+    """On a processor as many as keep what is mixed together small; a card multiplies all at once."""
+    samples, shares = TAPS[kernel](before, after)
+    used, samples = np.unique(samples, return_inverse=True)
+    samples = samples.reshape(shares.shape)
+    which = torch.from_numpy(used).to(place) if len(used) < before else None
+    block = _BLOCK if place.type == "cpu" else after
+    bands = []
+    for first in range(0, after, block):
+        new = slice(first, min(first + block, after))
+        read = slice(int(samples[:, new].min()), int(samples[:, new].max()) + 1)
+        matrix = np.zeros((new.stop - first, read.stop - read.start), np.float32)
+        np.add.at(matrix, (np.arange(len(matrix)), samples[:, new] - read.start), shares[:, new])
+        bands.append(Band(new, read, which, torch.from_numpy(matrix).to(place)))
+    return tuple(bands)
+
+
+@lru_cache(1)
+def _opencv() -> ModuleType | None:
+    try:
+        import cv2
+    except ImportError:
+        return None
+    return cv2
 
 
 def _cubic(before: int, after: int) -> Taps:
@@ -76,7 +137,7 @@ def _area(before: int, after: int) -> Taps:
     return samples.clip(0, before - 1), (covered / (end - start)).astype(np.float32)
 
 
-TAPS: Mapping[str, Callable[[int, int], Taps]] = {"cubic": _cubic, "bilinear aligned": _bilinear_aligned, "area": _area}
+TAPS: Mapping[str, Callable[[int, int], Taps]] = {"cubic": _cubic, "bilinear aligned": _bilinear_aligned}
 
 
 def resized_in_steps(picture: Pixels, steps: Sequence[Size]) -> Pixels:
@@ -88,12 +149,22 @@ def resized_in_steps(picture: Pixels, steps: Sequence[Size]) -> Pixels:
         if size[0] > before[0] or size[1] > before[1]:
             samples = resized(picture, size, "cubic")
         elif before[0] % size[0] or before[1] % size[1]:
-            across_first = resized(picture.transpose(1, 0, 2), (size[1], size[0]), "area")  # which rounds as OpenCV does
-            samples = across_first.transpose(1, 0, 2)
+            samples = _by_areas(picture, size)
         else:
             samples = _means_of_blocks(picture, size)
         picture = np.rint(samples).clip(0, 255).astype(np.uint8)
     return picture
+
+
+def _by_areas(picture: Pixels, size: Size) -> Samples:
+    """Across first, and one sample after the other: sums are so often halfway between two numbers that they must be rounded as OpenCV does."""
+    wide = np.zeros((picture.shape[0], size[1], 3), np.float32)
+    for columns, shares in zip(*_area(picture.shape[1], size[1]), strict=True):
+        wide += picture[:, columns] * shares[:, None]
+    samples = np.zeros((*size, 3), np.float32)
+    for rows, shares in zip(*_area(picture.shape[0], size[0]), strict=True):
+        samples += wide[rows] * shares[:, None, None]
+    return samples
 
 
 def _means_of_blocks(picture: Pixels, size: Size) -> Samples:

@@ -12,6 +12,8 @@ import torch
 
 from model_defs.config import ImageConfig
 from muggle_convert import Refusal
+from muggle_convert.predict import resizing
+from muggle_convert.predict.resizing import mixed, resized
 from muggle_convert.predict.sizes import input_size
 from muggle_convert.predict.tensors import prepare
 from tests.goldens import GOLDENS, uint8_picture
@@ -27,6 +29,15 @@ def cases() -> list[dict[str, Any]]:
     return list(json.loads((CASES / "preprocess.json").read_text()))
 
 
+@pytest.fixture(params=["OpenCV", "products of matrices"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "OpenCV":
+        pytest.importorskip("cv2")
+    else:
+        monkeypatch.setattr(resizing, "_opencv", lambda: None)
+
+
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case["case"])
 def test_a_picture_becomes_what_the_original_transforms_make_of_it(case: dict[str, Any]) -> None:
     height, width, channels = case["image_shape"]
@@ -38,7 +49,16 @@ def test_a_picture_becomes_what_the_original_transforms_make_of_it(case: dict[st
     assert list(tensor.shape) == case["tensor_shape"]
     expected = np.load(CASES / "preprocess.npz")[case["case"]]
     kept = tensor.numpy()[:, :: case["stride"], :: case["stride"]]
-    assert np.abs(kept - expected).max() < 1e-6 * (expected.max() - expected.min())
+    assert np.abs(kept - expected).max() < 2e-7 * (expected.max() - expected.min())
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no card"))])
+@pytest.mark.parametrize("size", [(518, 924), (70, 98), (1400, 1400)])
+def test_every_way_to_resize_gives_the_same(device: str, size: tuple[int, int]) -> None:
+    pytest.importorskip("cv2")
+    picture = uint8_picture(540, 960, 7)
+    ours = mixed(torch.from_numpy(picture).to(device), size).permute(1, 2, 0).cpu().numpy()
+    assert np.abs(ours - resized(picture, size)).max() < 2e-7 * 255
 
 
 @pytest.mark.parametrize(
