@@ -315,9 +315,8 @@ class ImageConfig:
     channels: int
     size: int  # pixels the rule below works towards
     keep_aspect: bool
-    fit: Literal[
-        "at least", "at most", "closest", "longest"
-    ]  # both sides at least `size`, both at most, the side that changes least, or the longer
+    # Both sides at least `size`, both at most, the side that changes least, both at most and never enlarged, or the longer side exactly.
+    fit: Literal["at least", "at most", "closest", "no larger", "longest"]
     multiple: int  # of which both sides have to be
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import DINOv2Config, DPTConfig, FusionConfig
+from model_defs.config import DINOv2Config, DPTConfig, FusionConfig, Grid
 from model_defs.dpt import PlainDPT
 from model_defs.encoders.dinov2 import parts
-from model_defs.parts.fusion import Fusion, doubled
+from model_defs.parts.fusion import Fusion, TopFusionBlock, doubled
 from model_defs.parts.head import head
 
 
@@ -30,24 +30,47 @@ class PromptBranch(nn.Sequential):
         super().__init__(first, nn.ReLU(), others[0], nn.ReLU(), others[1])
 
 
-class PromptedFusion(Fusion):
-    """Every block sees the prompt after its last residual unit."""
+class PromptedTopBlock(TopFusionBlock):
+    """The coarsest block, which sees the prompt after its residual unit."""
 
-    def __init__(self, config: FusionConfig) -> None:
-        super().__init__(config)
-        self.prompts = nn.ModuleList(map(PromptBranch, config.widths))  # one for each block, finest first
+    def __init__(self, scale_proj_seq: nn.Module, width: int) -> None:
+        super().__init__(scale_proj_seq)
+        self.prompt_branch = PromptBranch(width)
+
+    def forward(self, feature_map: Tensor, size: Grid, prompt: Tensor) -> Tensor:  # type: ignore[override]  # one more argument
+        refine, enlarge, project = self.scale_proj_seq.children()
+        seen = F.interpolate(prompt, size=feature_map.shape[2:], mode="bilinear", align_corners=False)
+        refined = refine(feature_map) + self.prompt_branch(seen)
+        return enlarge(project(refined), size)  # in this order on fewer pixels; each mixes what the other leaves alone
+
+
+class PromptedBlock(PromptedTopBlock):
+    """Joins the path from the coarser blocks with the map of its own scale first."""
+
+    def __init__(self, conv_reassembly: nn.Module, scale_proj_seq: nn.Module, width: int) -> None:
+        super().__init__(scale_proj_seq, width)
+        self.conv_reassembly = conv_reassembly
+
+    def forward(self, feature_map: Tensor, path: Tensor, size: Grid, prompt: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(path + self.conv_reassembly(feature_map), size, prompt)
+
+
+class PromptedFusion(Fusion):
+    """Every block sees the prompt, at the size of its own map."""
+
+    def make_blocks(self, config: FusionConfig) -> Sequence[nn.Module]:
+        *finer, coarsest = zip(super().make_blocks(config), config.widths, strict=True)
+        joining = [
+            PromptedBlock(block.get_submodule("conv_reassembly"), block.get_submodule("scale_proj_seq"), width) for block, width in finer
+        ]
+        return [*joining, PromptedTopBlock(coarsest[0].get_submodule("scale_proj_seq"), coarsest[1])]
 
     def forward(self, maps: Sequence[Tensor], prompt: Tensor) -> Tensor:  # type: ignore[override]  # one more argument than fusion takes
         """Maps of four scales, finest first, and a prompt of any size, (B, 1, h, w) -> the finest path."""
         sizes = [doubled(maps[0]), *self.sizes(maps)]
-        joined = maps[-1]
-        for number in reversed(range(len(maps))):
-            refine, enlarge, project = self.blocks[number].get_submodule("scale_proj_seq").children()
-            seen = F.interpolate(prompt, size=joined.shape[2:], mode="bilinear", align_corners=False)
-            refined = refine(joined) + self.prompts[number](seen)
-            path = enlarge(project(refined), sizes[number])  # in this order on fewer pixels; each mixes what the other leaves alone
-            if number:
-                joined = path + self.blocks[number - 1].get_submodule("conv_reassembly")(maps[number - 1])
+        path: Tensor = self.blocks[-1](maps[-1], sizes[-1], prompt)
+        for number in reversed(range(len(maps) - 1)):
+            path = self.blocks[number](maps[number], path, sizes[number], prompt)
         return path
 
 

@@ -28,6 +28,11 @@ FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
 @click.option("-o", "--out", required=True, type=PATH, help="A folder to write to, or a file for a single picture.")
 @reading_options
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="What to write; by default what OUT ends in, or png, in colours.")
+@click.option(
+    "--prompt",
+    type=PATH,
+    help="Measured depth beside the picture, for a model that takes it: .npy in metres, 16-bit .png in millimetres, or a folder.",
+)
 @click.option("--side-by-side", is_flag=True, help="Put the picture beside its depth.")
 @click.option("--compare", "compared", metavar="MODEL", multiple=True, help="Draw what this other model predicts too, and the difference.")
 @click.option("--no-legend", is_flag=True, help="Nothing but the colours, at the size of the picture.")
@@ -47,6 +52,7 @@ def command(
     inputs: tuple[Path, ...],
     out: Path,
     form: str | None,
+    prompt: Path | None,
     known: tuple[str, ...],
     focal: float | None,
     compared: tuple[str, ...],
@@ -63,7 +69,7 @@ def command(
     """
     from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.many.batches import BatchPredictor
-    from muggle_convert.many.jobs import plan_jobs
+    from muggle_convert.many.jobs import plan_jobs, with_prompts
     from muggle_convert.many.recipe import record_recipe, refuse_other_recipe
 
     form = _format(form, out)
@@ -82,6 +88,8 @@ def command(
     if confidence is not None:
         raise Refusal("--confidence is for two views: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
     jobs = plan_jobs(inputs, out, FORMATS[form])
+    if prompt is not None:
+        jobs = with_prompts(jobs, prompt)
     if fps and not any(job.is_video for job in jobs):
         raise Refusal("--fps is for videos, and there is none among the inputs; leave it out.")
     left = [job for job in jobs if force or not job.target.exists()]
@@ -105,7 +113,7 @@ def command(
     )
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
-            recipe = _recipe(form, predictor.matches, distances, fov, fps, focal=focal, **more)
+            recipe = _recipe(form, prompt, predictor.matches, distances, fov, fps, focal=focal, **more)
             if is_folder:
                 refuse_other_recipe(out, len(jobs) - len(left), recipe)
             if left:
@@ -114,6 +122,7 @@ def command(
                 from muggle_convert.predict.known_kernels import kernels_remembered
 
                 viewer = predictor.viewer
+                viewer.check_prompts(prompt is not None)
                 for folder in {job.target.parent for job in left}:
                     make_folder(folder)
                 if is_folder:
@@ -150,12 +159,15 @@ def _pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *
     click.echo(f"{count:,} points of two views, in {printable(out)}")
 
 
-def _recipe(form: str, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any) -> Recipe:
+def _recipe(
+    form: str, prompt: Path | None, matches: list[Match], known: Known, fov: float | None, fps: float | None, **more: Any
+) -> Recipe:
     """Everything that changes what is written, by option."""
     from muggle_convert.many.recipe import weights_of
 
     options = {
         "--format": form,
+        **({"--prompt": prompt} if prompt else {}),
         "--size": more["size"],
         "--side-by-side": more["side_by_side"],
         "--no-legend": more["no_legend"],

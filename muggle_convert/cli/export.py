@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 @click.option("--to", type=click.Choice(["original", "transformers"]), required=True, help="Whose names and files to write.")
 @click.option("-o", "--out", type=PATH, required=True, help="A file, .pth or .safetensors; for transformers a folder.")
 @click.option(
+    "--backbone-out", type=PATH, metavar="FILE", help="Where to write the backbone, if the original keeps it in a file of its own."
+)
+@click.option(
     "--with", "keeper", metavar="ORIGINAL", help="Take tensors that the network never reads from here; --state then applies to this."
 )
 @click.option("--fill-unused", is_flag=True, help="Write zeros for tensors that the network never reads and that were not kept.")

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.checkpoints.regular_file import open_regular
-from muggle_convert.checkpoints.source_file import reason_of
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Crop, DatasetName
-from muggle_convert.predict.photographs import LARGEST, SUFFIXES, opened
-
-MAGIC = b"\x93NUMPY"
+from muggle_convert.predict.measured import read_metres
+from muggle_convert.predict.photographs import SUFFIXES
 
 Truth = npt.NDArray[np.float32]  # (height, width) in metres; zero where nothing was measured
 
@@ -71,39 +66,7 @@ def find_pairs(images: Path, truths: Path) -> list[Pair]:
 
 def read_truth(path: Path, dataset: Dataset) -> Truth:
     """Metres: a .npy holds them as they are, a 16-bit PNG in the data set's steps."""
-    try:
-        if path.suffix.lower() == ".npy":
-            stored = _array(path)
-        else:
-            with opened(path) as image:
-                stored = _grey(image, path, dataset)
-    except Refusal:
-        raise
-    except Exception as problem:  # a decoder may fail in any way on a damaged file
-        reason = reason_of(problem) if isinstance(problem, OSError) else printable(" ".join(str(problem).split()))
-        raise Refusal(f"{printable(path.name)} cannot be read as distances ({reason}); they are a .npy or a 16-bit PNG.") from None
-    if stored.ndim != 2 or stored.dtype.kind not in "fiu":
-        raise Refusal(f"{printable(path.name)} holds {stored.dtype} of shape {stored.shape}; distances are numbers in (height, width).")
-    return np.nan_to_num(stored.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def _array(path: Path) -> npt.NDArray[Any]:
-    """Mapped, which is refused where the file is shorter than its header has it."""
-    with open_regular(path) as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise ValueError("it does not begin as such a file does")
-        stored: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    if stored.size > LARGEST:
-        raise Refusal(f"{printable(path.name)} holds {stored.size:,} numbers, more than the limit of {LARGEST:,}; scale it down.")
-    return stored
-
-
-def _grey(image: Image.Image, path: Path, dataset: Dataset) -> npt.NDArray[np.float32]:
-    if dataset.steps is None:
-        raise Refusal(f"nothing says what a step of {printable(path.name)} is; pass --dataset kitti (1/256 m) or --dataset nyu (1 mm).")
-    if not image.mode.startswith("I"):
-        raise Refusal(f"{printable(path.name)} is a picture in mode {image.mode}; distances are 16-bit grey.")
-    return np.asarray(image).astype(np.float32) / np.float32(dataset.steps)
+    return np.nan_to_num(read_metres(path, dataset.steps), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _below(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from muggle_convert.identify.kept import model_tensors
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, open_anywhere, read
 from muggle_convert.identify.reading_like import read_like
-from muggle_convert.rules import RuleSet
+from muggle_convert.rules import Packing, RuleSet
 
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
 
@@ -43,6 +43,7 @@ def export(
     target: str | Path,
     to: str = "original",
     *,
+    backbone_out: str | Path | None = None,
     keeper: str | Path | None = None,
     fill_unused: bool = False,
     max_shard_size: int | None = None,
@@ -60,12 +61,14 @@ def export(
 
         export("hybrid.safetensors", "back.pth", keeper="dpt_hybrid-midas-501f0c75.pt")
         export("hybrid.safetensors", "hybrid-hf", to="transformers")
+        export("depth.safetensors", "dinov2_vits14_nyu_dpt_head.pth", backbone_out="dinov2_vits14_pretrain.pth")
 
+    Where the original keeps the backbone in a file of its own, `backbone_out` says where to write that.
     Tensors that the network never reads come from the converted file if it kept them, otherwise from `keeper`, another checkpoint;
     otherwise they are zeros, which the original layout gets only with `fill_unused`. The other keywords are those of `convert`; with a
     `keeper`, `state` applies to that, as a converted file holds only one state.
     """
-    target = Path(target)
+    target, backbone_out = Path(target), Path(backbone_out) if backbone_out is not None else None
     of_source, of_keeper = (state, None) if keeper is None else (None, state)
     options = ReadOptions(family, overrides, of_source, tuple(drops), revision, filename, limits)
     matched = read(source, options)
@@ -76,8 +79,11 @@ def export(
         refuse_another_original(matched, one)
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
     refuse_too_much(restored, limits)
-    contents = restored.named(rules.prefix)
-    files = _folder(matched, target, contents, max_shard_size) if to == "transformers" else _file(target, contents, max_shard_size)
+    if to == "transformers":
+        _refuse_backbone_out(backbone_out, "transformers has one folder for all of a model")
+        files = _folder(matched, target, restored, max_shard_size)
+    else:
+        files = _files(target, backbone_out, restored, rules.packing, max_shard_size)
     for path in files:
         for match in (matched, *keepers):
             check_not_source(match.checkpoint, path)
@@ -131,7 +137,33 @@ def layout_for(matched: Match, to: str) -> tuple[str, RuleSet]:
     )
 
 
-def _file(target: Path, contents: Sequence[ExportedTensor], max_shard_size: int | None) -> Mapping[Path, FileOut]:
+def _files(
+    target: Path, backbone_out: Path | None, restored: Restored, packing: Packing, max_shard_size: int | None
+) -> Mapping[Path, FileOut]:
+    """One file, or two where the original keeps the backbone apart."""
+    if not packing.backbone:
+        _refuse_backbone_out(backbone_out, "the original has one file for all of this model")
+        return _file(target, restored.contents, packing, max_shard_size)
+    if backbone_out is None:
+        raise Refusal(
+            "the original keeps the backbone of this model in a file of its own: say where to write that with --backbone-out BACKBONE.pth "
+            "(backbone_out= in Python)."
+        )
+    if backbone_out == target:
+        raise Refusal(f"{printable(target)} cannot be both, the head and the backbone; name two files.")
+    head = [content for content in restored.contents if not content.name.startswith(packing.backbone)]
+    backbone = [content for content in restored.contents if content.name.startswith(packing.backbone)]
+    bare = [replace(content, name=content.name.removeprefix(packing.backbone)) for content in backbone]
+    return {**_file(target, head, packing, max_shard_size), **_file(backbone_out, bare, Packing(), max_shard_size)}
+
+
+def _refuse_backbone_out(backbone_out: Path | None, why: str) -> None:
+    if backbone_out is not None:
+        raise Refusal(f"{why}, so that nothing is left for {printable(backbone_out)}; leave --backbone-out out.")
+
+
+def _file(target: Path, contents: Sequence[ExportedTensor], packing: Packing, max_shard_size: int | None) -> Mapping[Path, FileOut]:
+    contents = [replace(content, name=packing.prefix + content.name) for content in contents]
     if target.suffix == ".safetensors":
         return safetensors_files(target, contents, max_shard_size)
     if target.suffix not in TORCH_SUFFIXES:
@@ -140,18 +172,18 @@ def _file(target: Path, contents: Sequence[ExportedTensor], max_shard_size: int 
         )
     if max_shard_size is not None:
         raise Refusal("only .safetensors files are split with --max-shard-size; a torch file is one file.")
-    return {target: torch_file(contents)}
+    return {target: torch_file(contents, packing.wrap)}
 
 
-def _folder(matched: Match, target: Path, contents: Sequence[ExportedTensor], max_shard_size: int | None) -> Mapping[Path, FileOut]:
+def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
     layouts, config = matched.family.transformers, matched.config
     assert layouts is not None
     files: dict[Path, FileOut] = {
         target / "config.json": _json(layouts.config(config, config.encoder)),
         target / "preprocessor_config.json": _json(
-            preprocessor_config(config, layouts.square(config, config.encoder) if layouts.square else None)
+            {**preprocessor_config(config, layouts.square(config, config.encoder) if layouts.square else None), **layouts.preprocessor}
         ),
-        **safetensors_files(target / "model.safetensors", contents, max_shard_size),
+        **safetensors_files(target / "model.safetensors", restored.contents, max_shard_size),
     }
     strangers = [path for path in sorted(target.glob("*")) if path.suffix in (".safetensors", ".bin", ".index.json") and path not in files]
     if strangers:

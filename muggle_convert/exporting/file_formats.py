@@ -41,9 +41,9 @@ def safetensors_file(contents: Sequence[ExportedTensor]) -> FileOut:
     return FileOut(len(first) + sum(content.size for content in contents), write)
 
 
-def torch_file(contents: Sequence[ExportedTensor]) -> FileOut:
-    """What torch.save would write."""
-    archive = lay_out_archive(contents)
+def torch_file(contents: Sequence[ExportedTensor], wrap: str | None = None) -> FileOut:
+    """What torch.save would write, of a state dict or of one under a key."""
+    archive = lay_out_archive(contents, wrap)
     return FileOut(archive.size, lambda target: write_archive(archive, target))
 
 

@@ -17,13 +17,16 @@ STORAGE_OF = {dtype: storage for storage, dtype in STORAGES.items() if storage !
 PROTOCOL_2 = b"\x80\x02"
 ORDERED_DICT = b"ccollections\nOrderedDict\n)R"  # find the class, no arguments, call it
 REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
-MARK, TUPLE, CALL, PERSISTENT, NEW_FALSE, SET_ITEMS, STOP = b"(", b"t", b"R", b"Q", b"\x89", b"u", b"."
+MARK, TUPLE, CALL, PERSISTENT, NEW_FALSE, SET_ITEMS, STOP, DICT = b"(", b"t", b"R", b"Q", b"\x89", b"u", b".", b"}"
 
 
-def state_dict_pickle(tensors: Iterable[tuple[NamedTensor, str]]) -> bytes:
-    """Each tensor comes with the key of the storage that it fills; tensors with equal keys share one."""
+def state_dict_pickle(tensors: Iterable[tuple[NamedTensor, str]], wrap: str | None = None) -> bytes:
+    """Each tensor comes with the key of the storage that it fills; tensors with equal keys share one. `wrap` is the key of the whole."""
     items = b"".join(_text(tensor.name) + _tensor(tensor, key) for tensor, key in tensors)
-    return PROTOCOL_2 + ORDERED_DICT + MARK + items + SET_ITEMS + STOP
+    state_dict = ORDERED_DICT + MARK + items + SET_ITEMS
+    if wrap is not None:
+        state_dict = DICT + MARK + _text(wrap) + state_dict + SET_ITEMS
+    return PROTOCOL_2 + state_dict + STOP
 
 
 def _tensor(tensor: NamedTensor, key: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import DType, Limits, TensorEntry, printable
@@ -29,10 +29,6 @@ class Restored:
     derived: tuple[str, ...]  # recomputed from the configuration
     zeros: tuple[str, ...]  # not kept anywhere
     gone: Mapping[str, str]  # reason by name, for tensors that the user left out
-
-    def named(self, prefix: str) -> tuple[ExportedTensor, ...]:
-        """All tensors under their names in the file, which begin with the prefix of the layout."""
-        return tuple(replace(content, name=prefix + content.name) for content in self.contents) if prefix else self.contents
 
 
 def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match], fill: bool) -> Restored:

@@ -47,7 +47,7 @@ class Archive:
         yield from (member for member, _ in self.records)
 
 
-def lay_out_archive(contents: Sequence[ExportedTensor]) -> Archive:
+def lay_out_archive(contents: Sequence[ExportedTensor], wrap: str | None = None) -> Archive:
     """Tensors that share their elements get one record, as in torch."""
     keys: dict[object, str] = {}
     owners: dict[str, ExportedTensor] = {}
@@ -56,7 +56,7 @@ def lay_out_archive(contents: Sequence[ExportedTensor]) -> Archive:
         key = keys.setdefault(content.storage, str(len(keys)))
         owners.setdefault(key, content)
         tensors.append((content, key))
-    texts = {"data.pkl": state_dict_pickle(tensors), "byteorder": b"little", "version": b"3\n"}
+    texts = {"data.pkl": state_dict_pickle(tensors, wrap), "byteorder": b"little", "version": b"3\n"}
     position = 0
     small, records = [], []
     for name, text in texts.items():

@@ -16,7 +16,7 @@ from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS, TAPS, Setting, yes_or_no
 from muggle_convert.families.shared.timm_vit import told_taps
-from muggle_convert.rules import Row, RuleSet, convolution, each, given, under
+from muggle_convert.rules import Packing, Row, RuleSet, convolution, each, given, under
 from muggle_convert.rules.sizes import Size
 
 KIND = re.compile(r"da3[_-]?(?P<kind>mono|metric)", re.IGNORECASE)  # in a released name
@@ -46,7 +46,7 @@ _SKY = given(
 ORIGINAL = RuleSet(
     under("backbone.pretrained.", dinov2()),
     under("head.", _decoder("width"), _SKY),
-    prefix="model.",
+    packing=Packing(prefix="model."),
 )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from muggle_convert.checkpoints import Checkpoint, Limits
 from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.hub.locate import locate
+from muggle_convert.identify.document import KEY
 from muggle_convert.identify.match import Match, match
+from muggle_convert.identify.shared_prefix import without_shared_prefix
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class ReadOptions:
 def open_anywhere(source: str | Path, options: ReadOptions = ReadOptions()) -> Checkpoint:
     """Open a checkpoint, which may also be on the Hub or in the zoo."""
     located = locate(source, options.revision, options.filename)
-    return replace(open_checkpoint(located.path, options.state, options.limits), known_as=located.known_as)
+    opened = replace(open_checkpoint(located.path, options.state, options.limits), known_as=located.known_as)
+    return opened if KEY in opened.metadata else without_shared_prefix(opened)
 
 
 def read(source: str | Path, options: ReadOptions = ReadOptions()) -> Match:

@@ -81,6 +81,7 @@ class BatchPredictor:
         from muggle_convert.predict.photographs import decode_picture
 
         viewer = self.viewer
+        viewer.check_prompts(False)
         for key, content in pictures:
             try:
                 yield self._row(key, viewer.view(decode_picture(content, key)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muggle_convert.checkpoints import printable
@@ -14,6 +14,7 @@ from muggle_convert.files.target import check_folder_of
 from muggle_convert.outputs import FORMATS
 from muggle_convert.predict import video
 from muggle_convert.predict.photographs import SUFFIXES
+from muggle_convert.predict.prompts import SUFFIXES as PROMPTS
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Job:
 
     source: Path
     target: Path
+    prompt: Path | None = None  # what the network is shown beside it
 
     @property
     def is_video(self) -> bool:
@@ -65,6 +67,24 @@ def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
         if job.target.resolve() in sources:
             raise Refusal(f"{printable(job.target)} is one of the pictures themselves; write to another folder.")
     return jobs
+
+
+def with_prompts(jobs: list[Job], prompt: Path) -> list[Job]:
+    """The same jobs, each with what the network is shown beside its picture: one file for one picture, or from a folder those of the same names."""
+    for job in jobs:
+        if job.is_video:
+            raise Refusal(f"{printable(job.source.name)} is a video, and a prompt belongs to one picture; leave --prompt or the video out.")
+    if not prompt.is_dir():
+        if len(jobs) > 1:
+            raise Refusal(f"{printable(prompt)} is one prompt, and there are {len(jobs)} pictures; name a folder with one for each.")
+        return [replace(jobs[0], prompt=prompt)]
+    found = {path.stem: path for path in sorted(prompt.iterdir()) if path.suffix.lower() in PROMPTS}
+    if lacking := [job.source for job in jobs if job.source.stem not in found]:
+        raise Refusal(
+            f"{printable(prompt)} holds no prompt for {printable(lacking[0].name)}, such as {printable(lacking[0].with_suffix('.npy').name)} in metres or "
+            f"{printable(lacking[0].with_suffix('.png').name)} in millimetres."
+        )
+    return [replace(job, prompt=found[job.source.stem]) for job in jobs]
 
 
 _SUFFIXES = (*dict.fromkeys(FORMATS.values()), ".mp4")

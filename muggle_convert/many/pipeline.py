@@ -33,11 +33,11 @@ def _predict(
     result: Future[None] = Future()
     try:
         if picture is not None:
-            return writers.submit(write_prediction, viewer, viewer.view(picture.result()), job.target, options)
+            return writers.submit(write_prediction, viewer, viewer.view(picture.result(), job.prompt), job.target, options)
         if job.is_video:
             _predict_video(viewer, job, options, events)
         else:
-            write_prediction(viewer, viewer.view(read_picture(job.source)), job.target, options)
+            write_prediction(viewer, viewer.view(read_picture(job.source), job.prompt), job.target, options)
         result.set_result(None)
     except FAILURES as problem:
         result.set_exception(problem)

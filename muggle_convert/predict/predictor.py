@@ -13,8 +13,10 @@ from model_defs.network import Network
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import Prediction, kind_of
 from muggle_convert.predict import metres
+from muggle_convert.predict.measured import Metres
 from muggle_convert.predict.metres import Known, by_focal_length
 from muggle_convert.predict.photographs import Picture, Pixels, read_picture
+from muggle_convert.predict.prompts import read_prompt
 from muggle_convert.predict.sizes import Size, input_size
 from muggle_convert.predict.tensors import both_ways, inside, named_maps, normalised, prepare, reflected, restore, restore_classes
 from muggle_convert.predict.views import View, cropped
@@ -22,6 +24,7 @@ from muggle_convert.predict.views import View, cropped
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 Predictions = dict[str, Prediction]  # of one picture, by the names the network gives its outputs
 
+PROMPTED = ("image", "prompt")  # what some networks take
 BATCH = 8  # pictures that go through the network together; more would only take memory
 
 
@@ -34,7 +37,8 @@ class Predictor:
         A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. Depth is float32 of shape (height, width);
         `config.output` says whether it is relative inverse depth or metres. A segmentation model gives the number of the best class for
         each pixel, other models with several channels (height, width, channels), a network with several outputs a dictionary of them,
-        and DUSt3R a `View` for each of its two pictures. `size` is the resolution to work at instead of the one in training.
+        and DUSt3R a `View` for each of its two pictures. A network with a prompt takes that second, or a list of them: metres in an array
+        (height, width) or a .npy, or a 16-bit PNG of millimetres. `size` is the resolution to work at instead of the one in training.
         Families whose own code predicts the mirror image too do so here, unless `mirror` is false. Depth that is metric up to the focal length
         becomes metres where `focal` gives that, in pixels of the picture.
         """
@@ -42,13 +46,17 @@ class Predictor:
             raise Refusal("the network is in training mode, where predicting would change its statistics; call model.eval() first.")
         if len(pictures) == len(network.inputs) + 1:
             *pictures, size = pictures  # type: ignore[assignment]  # passed by position
-        if len(network.inputs) > 1:
+        if network.inputs == PROMPTED:
+            *pictures, prompts = _with_prompts(pictures)  # type: ignore[assignment]
+        elif len(network.inputs) > 1:
             return _predict_views(network, pictures, size)
+        else:
+            prompts = []
         if len(pictures) != 1:
             raise Refusal(f"this network looks at one picture at a time, and {len(pictures)} were given; pass a list of them.")
         is_list = isinstance(pictures[0], list)
         read = [read_picture(picture) for picture in (pictures[0] if is_list else pictures)]
-        found = _predict_pictures(network, read, size, mirror)
+        found = _predict_pictures(network, read, prompts, size, mirror)
         if focal is not None:
             output, named = network.config.output, network.outputs[0]
             for maps, picture in zip(found, read, strict=True):
@@ -73,22 +81,38 @@ def main_map(prediction: Prediction | Predictions) -> Prediction:
     return next(iter(prediction.values())) if isinstance(prediction, dict) else prediction
 
 
-def _predict_pictures(network: Network, pictures: list[Pixels], size: int | None, mirror: bool) -> list[Predictions]:
-    """Pictures whose inputs have the same shape share a batch, where that changes no prediction."""
+def _with_prompts(given: Sequence[Any]) -> tuple[Any, list[Metres]]:
+    """The picture, or the list of them, and as many prompts."""
+    if len(given) != 2 or given[1] is None:
+        raise Refusal(
+            f"this network looks at a picture and at a prompt, a map of measured depth, and {len(given)} were given: call model.predict(picture, prompt), "
+            "or pass --prompt."
+        )
+    pictures, prompts = given
+    if isinstance(pictures, list) != isinstance(prompts, list) or (isinstance(pictures, list) and len(pictures) != len(prompts)):
+        raise Refusal("a list of pictures needs a list of as many prompts, and a picture one prompt.")
+    return pictures, [read_prompt(prompt) for prompt in (prompts if isinstance(prompts, list) else [prompts])]
+
+
+def _predict_pictures(network: Network, pictures: list[Pixels], prompts: list[Metres], size: int | None, mirror: bool) -> list[Predictions]:
+    """Pictures whose inputs have the same shape share a batch, where that changes no prediction; prompts belong to pictures one by one."""
     image, weight = network.config.image, next(network.parameters())
     framed = [reflected(picture, image) for picture in pictures]
-    inputs = [prepare(picture, image, size) for picture in framed]
-    by_shape: dict[torch.Size, list[int]] = {}
-    for number, tensor in enumerate(inputs):
-        by_shape.setdefault(tensor.shape, []).append(number)
+    inputs: list[tuple[Tensor, ...]] = [(prepare(picture, image, size),) for picture in framed]
+    if prompts:
+        inputs = [(*tensors, torch.from_numpy(prompt)[None]) for tensors, prompt in zip(inputs, prompts, strict=True)]
+    by_shape: dict[tuple[torch.Size, ...], list[int]] = {}
+    for number, tensors in enumerate(inputs):
+        by_shape.setdefault(tuple(tensor.shape for tensor in tensors), []).append(number)
     predictions: dict[int, Predictions] = {}
     together = BATCH if network.sees_each_alone else 1
     with torch.inference_mode():
         for alike in by_shape.values():
             for first in range(0, len(alike), together):
                 numbers = alike[first : first + together]
-                batch = torch.stack([inputs[number] for number in numbers]).to(weight.device, weight.dtype)
-                maps = both_ways(network, batch) if mirror and image.mirrored else named_maps(network, batch)
+                alike_inputs = zip(*(inputs[number] for number in numbers), strict=True)
+                batch = [torch.stack(tensors).to(weight.device, weight.dtype) for tensors in alike_inputs]
+                maps = (both_ways if mirror and image.mirrored else named_maps)(network, *batch)
                 for place, number in enumerate(numbers):
                     rows, columns, _ = framed[number].shape
                     whole = {name: _restored(network, name, found[place], (rows, columns)) for name, found in maps.items()}

@@ -61,6 +61,8 @@ def _common(scales: list[float], fit: str) -> float:
         return max(scales)
     if fit in ("at most", "longest"):
         return min(scales)
+    if fit == "no larger":
+        return min(1.0, *scales)
     rows, columns = scales
     return columns if abs(1 - columns) < abs(1 - rows) else rows
 
@@ -69,7 +71,7 @@ def _rounded(side: float, image: ImageConfig, goal: int) -> int:
     """The nearest multiple that keeps to the rule (of two equally near ones, the even one), and at least one, however thin the picture is."""
     steps = side / image.multiple
     rounded = round(steps) * image.multiple
-    if image.fit == "at most" and rounded > goal:
+    if image.fit == "no larger" or (image.fit == "at most" and rounded > goal):
         rounded = math.floor(steps) * image.multiple
     if image.fit == "at least" and rounded < goal:
         rounded = math.ceil(steps) * image.multiple

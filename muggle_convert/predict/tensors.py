@@ -54,10 +54,10 @@ def named_maps(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
     return returned if isinstance(returned, dict) else {network.outputs[0]: returned}
 
 
-def both_ways(network: Network, images: Tensor) -> dict[str, Tensor]:
+def both_ways(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
     """The mean of what a network makes of images and of their mirror images, turned back."""
-    mirrored = named_maps(network, images.flip(-1))
-    return {name: (found + mirrored[name].flip(-1)) / 2 for name, found in named_maps(network, images).items()}
+    mirrored = named_maps(network, *(tensor.flip(-1) for tensor in inputs))
+    return {name: (found + mirrored[name].flip(-1)) / 2 for name, found in named_maps(network, *inputs).items()}
 
 
 def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.outputs import FORMATS, Prediction, fitted_to_metres, kind_of
 from muggle_convert.predict.metres import Known
 from muggle_convert.predict.photographs import Pixels
-from muggle_convert.predict.predictor import main_map
+from muggle_convert.predict.predictor import PROMPTED, main_map
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Viewer:
         """Refuse at once what would be refused for every picture."""
         model, name = self.models[0], self.names[0]
         predicts, kind = model.config.output.kind, kind_of(model.config.output)
-        if len(model.inputs) > 1:
+        if len(model.inputs) > 1 and model.inputs != PROMPTED:
             raise Refusal(f"{name} sees two pictures together: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
         if form not in kind.formats:
             fitting = ", ".join(name for name in FORMATS if name in kind.formats)
@@ -63,8 +64,19 @@ class Viewer:
         if len(self.models) > 1 and form != "png":
             raise Refusal("a comparison is a picture; write it with --format png.")
 
-    def view(self, picture: Pixels) -> Viewed:
-        predictions = [main_map(model.predict(picture, size=self.size, mirror=self.mirror, focal=self.focal)) for model in self.models]
+    def check_prompts(self, are_there: bool) -> None:
+        """Refuse at once where every picture lacks a prompt, or has one that nobody looks at."""
+        wanted = [name for model, name in zip(self.models, self.names, strict=True) if model.inputs == PROMPTED]
+        if wanted and not are_there:
+            raise Refusal(f"{wanted[0]} is shown a map of measured depth beside each picture; name it, or a folder of them, with --prompt.")
+        if are_there and not wanted:
+            raise Refusal(f"{self.names[0]} is shown nothing but pictures; leave --prompt out.")
+
+    def view(self, picture: Pixels, prompt: Path | None = None) -> Viewed:
+        """What every model predicts; a model that takes no prompt is compared without it."""
+        shown = [(picture, prompt) if model.inputs == PROMPTED else (picture,) for model in self.models]
+        options = {"size": self.size, "mirror": self.mirror, "focal": self.focal}
+        predictions = [main_map(model.predict(*seen, **options)) for model, seen in zip(self.models, shown, strict=True)]
         output = self.models[0].config.output
         for name, prediction in zip(self.names, predictions, strict=True):
             if not np.isfinite(prediction).any():

@@ -4,7 +4,7 @@ from muggle_convert.rules.layers import batch_norm, convolution, linear, norm, n
 from muggle_convert.rules.operations import Flatten, Shape
 from muggle_convert.rules.rows import Row, each, given, optional, under, where
 from muggle_convert.rules.rule import Drop, Fate, Rule, RuleError, derivable, duplicate, rename, split, stack, unused
-from muggle_convert.rules.ruleset import RuleSet
+from muggle_convert.rules.ruleset import Packing, RuleSet
 from muggle_convert.rules.sizes import Through
 from muggle_convert.rules.table import Measured, Misfit, Missing, Table
 
@@ -15,6 +15,7 @@ __all__ = [
     "Measured",
     "Misfit",
     "Missing",
+    "Packing",
     "Row",
     "Rule",
     "RuleError",

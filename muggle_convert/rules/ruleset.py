@@ -29,19 +29,27 @@ class Place:
         return [template.write(dict(self.fields)) for template in templates]
 
 
+@dataclass(frozen=True)
+class Packing:
+    """What the code that reads a layout's files expects around their tensors."""
+
+    wrap: str | None = None  # in a file of torch.save, the key under which they are
+    prefix: str = ""  # what stands before every name
+    backbone: str = ""  # names with this before them are in a file of their own, the backbone's, as they are without it
+
+
 class RuleSet:
     """A layout: all names of one way to save a family's models, and what each is called in the model.
 
-    `suits` refuses a configuration that the code reading such files would run otherwise, which no tensor tells. `prefix` stands before every
-    name in the files that code reads; it is taken off where a checkpoint is opened, and the rules are without it.
+    `suits` refuses a configuration that the code reading such files would run otherwise, which no tensor tells.
     """
 
-    def __init__(self, *rows: Rows, suits: Callable[[Any], None] = lambda config: None, prefix: str = "") -> None:
+    def __init__(self, *rows: Rows, suits: Callable[[Any], None] = lambda config: None, packing: Packing = Packing()) -> None:
         self.rows = flat(rows)
         self.rules = tuple(rule for rule, _ in every(self.rows) if isinstance(rule, Rule))
         self.drops = tuple(rule for rule, _ in every(self.rows) if isinstance(rule, Drop))
+        self.packing = packing
         self._suits = suits
-        self.prefix = prefix
 
     @cached_property
     def _originals(self) -> _Table:

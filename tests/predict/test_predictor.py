@@ -47,8 +47,8 @@ def test_a_prediction_is_what_original_transforms_network_and_resize_give(case: 
 
 def test_every_family_with_a_reference_case_is_predicted_end_to_end() -> None:
     covered = {golden(case["case"]).family for case in cases()}
-    two_views, not_resized_back = {"dust3r"}, {"depth_anything_3"}
-    assert {case.family for case in goldens()} - two_views - not_resized_back == covered
+    not_one_picture, not_resized_back = {"dust3r", "prompt_depth_anything"}, {"depth_anything_3"}
+    assert {case.family for case in goldens()} - not_one_picture - not_resized_back == covered
 
 
 def test_a_path_an_image_and_an_array_predict_the_same(model: Network, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
     levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
     bottom = TOP + ROW * len(levels)
     drawing = NetworkDrawing(RIGHT + WIDTH + 30, bottom + 246, title)
-    drawing.heading(parts[""], f"a picture of {rows} × {columns} pixels")
+    prompted = ", and a prompt that every fusion block sees" if config.head.kind == "prompted depth" else ""
+    drawing.heading(parts[""], f"a picture of {rows} × {columns} pixels{prompted}")
     _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
     _draw_encoder(drawing, config, parts, len(levels))
     drawing.decoder(parts, levels)

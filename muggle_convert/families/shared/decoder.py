@@ -69,10 +69,10 @@ def enlarged(original: str, first: int = 0) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def depth_head(first: str, second: str, third: str, inputs: Size = "fusion.widths[0]") -> Row:
+def depth_head(first: str, second: str, third: str, inputs: Size = "fusion.widths[0]", kind: str = "depth") -> Row:
     return given(
         "head.kind",
-        "depth",
+        kind,
         convolution(first, "head.spatial_upsampler.0", "head.upsampler_width", inputs, 3),
         convolution(second, "head.proj_1ch.0", "head.projection_width", "head.upsampler_width", 3),
         convolution(third, "head.proj_1ch.2", "head.channels", "head.projection_width", 1),

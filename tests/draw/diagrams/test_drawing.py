@@ -19,7 +19,8 @@ from tests.goldens import golden, goldens
 
 SVG = "{http://www.w3.org/2000/svg}"
 TWO_VIEWS = ["dust3r_small", "dust3r_one_decoder"]
-DRAWN = [*SMALL, *TWO_VIEWS]
+MORE_THAN_A_PICTURE = ["promptda_vits_small"]
+DRAWN = [*SMALL, *TWO_VIEWS, *MORE_THAN_A_PICTURE]
 
 
 @cache
@@ -40,7 +41,7 @@ def words(picture: ElementTree.Element) -> list[str]:
 
 
 def test_every_family_is_among_the_drawings() -> None:
-    assert {case.family for case in goldens()} == {small.config.family for small in SMALL.values()} | {"dust3r"}
+    assert {case.family for case in goldens()} == {small.config.family for small in SMALL.values()} | {"dust3r", "prompt_depth_anything"}
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -39,7 +39,12 @@ _VERSION_5: tuple[Rule, ...] = (
 )
 
 
-def _layout(spelling: tuple[Rule, ...]) -> RuleSet:
+def depth_anything_layouts(*own: Rule) -> dict[str, RuleSet]:
+    """Either version's spelling, and what a model has beside the ones it shares."""
+    return {"transformers": _layout(_VERSION_4, own), "transformers 5": _layout(_VERSION_5, own)}
+
+
+def _layout(spelling: tuple[Rule, ...], own: tuple[Rule, ...]) -> RuleSet:
     return RuleSet(
         rename("backbone.embeddings.cls_token", "patch_embed.cls_token"),
         rename("backbone.embeddings.patch_embeddings.projection.{p:parameter}", "patch_embed.proj.{p:parameter}"),
@@ -55,10 +60,11 @@ def _layout(spelling: tuple[Rule, ...]) -> RuleSet:
         never_run("depth_head."),
         rename("head.conv1.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
         rename("head.conv{i+2}.{p:parameter}", "head.proj_1ch.{2*i}.{p:parameter}"),
+        own,
     )
 
 
-def _config(config: DPTConfig, encoder: DINOv2Config) -> dict[str, Any]:
+def depth_anything_config(config: DPTConfig, encoder: DINOv2Config) -> dict[str, Any]:
     head, output = config.head, config.output
     assert isinstance(head, DepthHeadConfig)
     require(encoder.grid[0] == encoder.grid[1], f"a square grid of positions, not {encoder.grid[0]} x {encoder.grid[1]}")
@@ -100,4 +106,4 @@ def _config(config: DPTConfig, encoder: DINOv2Config) -> dict[str, Any]:
     }
 
 
-TRANSFORMERS = Transformers({"transformers": _layout(_VERSION_4), "transformers 5": _layout(_VERSION_5)}, _config)
+TRANSFORMERS = Transformers(depth_anything_layouts(), depth_anything_config)
