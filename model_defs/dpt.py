@@ -69,8 +69,9 @@ class HybridDPT(DPT):
     posenc: nn.Module
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
-        tokens, grid, maps = self.patch_embed(image)
-        return [*maps, *self.imgencoder(self.posenc(tokens, grid))], grid
+        tokens, grid, maps = self.patch_embed(image.to(next(self.patch_embed.parameters()).dtype))
+        maps = [feature_map.to(self.dtype) for feature_map in maps]
+        return [*maps, *self.imgencoder(self.posenc(tokens.to(self.dtype), grid))], grid
 
 
 class HierarchicalDPT(DPT):

@@ -40,6 +40,13 @@ class Network(nn.Module):
         for name, part in parts.items():
             self.add_module(name, part)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in. Single parts may keep float32, of which the last one is none."""
+        last = next(reversed(self._modules.values()))
+        assert last is not None
+        return next(last.parameters()).dtype
+
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         if not self.exact or torch.compiler.is_compiling() or not rounds_float32(next(self.parameters())):
             return super().__call__(*inputs, **named)
@@ -56,12 +63,12 @@ class Network(nn.Module):
         if image.shape[1] != expected.channels:
             raise ValueError(f"expected {expected.channels} channels, got {image.shape[1]} in an input of shape {tuple(image.shape)}")
         self.check_size(image.shape[2], image.shape[3])
-        weight = next(self.parameters())
+        types = dict.fromkeys((self.dtype, next(self.parameters()).dtype))
         if not image.is_floating_point():
-            raise ValueError(f"expected {weight.dtype}, normalised as config.image says, got {image.dtype} as pictures have before that")
-        if image.dtype != weight.dtype:
+            raise ValueError(f"expected {self.dtype}, normalised as config.image says, got {image.dtype} as pictures have before that")
+        if image.dtype not in types:
             raise ValueError(
-                f"expected {weight.dtype} like the weights, got {image.dtype}; use image.to({weight.dtype}) or model.to({image.dtype})"
+                f"expected {self.dtype} like the weights, got {image.dtype}; use image.to({self.dtype}) or model.to({image.dtype})"
             )
 
     def check_views(self, views: Tensor) -> None:

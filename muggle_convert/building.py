@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Set
 from functools import reduce
 
 import torch
@@ -11,14 +12,16 @@ from torch import Tensor
 from model_defs.build import build
 from model_defs.fast import install
 from model_defs.network import Network
+from model_defs.precision import kept_in_float32
 from muggle_convert.checkpoints import DType, TensorEntry, printable
 from muggle_convert.checkpoints.tensor_bytes import MappedFiles, tensor_chunks, verify_checksums
-from muggle_convert.errors import Refusal
+from muggle_convert.errors import Notice, Refusal
 from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED
-from muggle_convert.placement import Placement
+from muggle_convert.placement import Placement, is_half
 from muggle_convert.plan import Output, plan
+from muggle_convert.predict.known_kernels import recall
 from muggle_convert.predict.predictor import with_predict
 
 TORCH_TYPES = {
@@ -36,7 +39,11 @@ def load(matched: Match, placement: Placement = Placement()) -> Network:
     with torch.device("meta"):
         model = build(matched.config)
     files = MappedFiles()
-    weights = _placed({output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)}, placement)
+    weights = _placed(
+        {output.name: _tensor(output, files) for output in settled.outputs if not output.name.startswith(UNUSED)},
+        placement,
+        kept_in_float32(model),
+    )
     aliases = {**(matched.document.aliases if matched.document else {}), **settled.aliases}
     weights |= {alias: weights[name] for alias, name in aliases.items()}
     try:
@@ -45,18 +52,25 @@ def load(matched: Match, placement: Placement = Placement()) -> Network:
         file, said = printable(matched.checkpoint.name), " ".join(str(problem).split())[:MOST_SAID]
         raise Refusal(f"{file} does not fill the network its configuration describes: {said}") from None
     model.exact = placement.is_exact
+    recall()
     install(model)
     return with_predict(model.eval())
 
 
-def _placed(weights: Mapping[str, Tensor], placement: Placement) -> dict[str, Tensor]:
-    """Torch multiplies only numbers of one type; if a file mixes several, the narrower ones are widened, which is exact."""
+def _placed(weights: Mapping[str, Tensor], placement: Placement, kept: Set[str]) -> dict[str, Tensor]:
+    """Torch multiplies only numbers of one type; if a file mixes several, the narrower ones are widened, which is exact. Some keep float32 where others
+    are in half precision."""
     floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
     dtype = placement.element_type(reduce(torch.promote_types, floating))
-    placed = {name: tensor.to(placement.place, dtype if tensor.is_floating_point() else tensor.dtype) for name, tensor in weights.items()}
+    if is_half(dtype) and kept >= weights.keys():
+        warnings.warn("this network outgrows half precision: it is computed in float32", Notice, stacklevel=2)
+    types = {name: torch.float32 if name in kept and is_half(dtype) else dtype for name in weights}
+    placed = {
+        name: tensor.to(placement.place, types[name] if tensor.is_floating_point() else tensor.dtype) for name, tensor in weights.items()
+    }
     if dtype is torch.float16:
         for name, tensor in placed.items():
-            if tensor.is_floating_point() and not tensor.isfinite().all() and weights[name].isfinite().all():
+            if tensor.dtype is dtype and not tensor.isfinite().all() and weights[name].isfinite().all():
                 raise Refusal(f"{name} holds numbers beyond the range of float16; bfloat16 and float32 can hold them.")
     return placed
 

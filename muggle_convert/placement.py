@@ -60,6 +60,10 @@ class Placement:
         return torch.float32
 
 
+def is_half(dtype: torch.dtype) -> bool:
+    return dtype in (torch.float16, torch.bfloat16)
+
+
 def has_fast_arithmetic(dtype: torch.dtype) -> bool:
     """Whether the processor multiplies numbers of this type at least as fast as float32."""
     instructions = {torch.float16: ("amx_fp16", "avx512_fp16", "fp16_arith"), torch.bfloat16: ("amx_bf16", "avx512_bf16", "bf16")}

@@ -96,3 +96,28 @@ def test_products_are_rounded_only_where_that_is_asked_for() -> None:
     assert load_any_dpt(CONVERTED, dtype="float32").exact
     rounding = load_any_dpt(CONVERTED, dtype="tf32")
     assert not rounding.exact and next(rounding.parameters()).dtype is torch.float32
+
+
+def test_what_half_precision_cannot_hold_keeps_float32() -> None:
+    hybrid = load_any_dpt("fixtures/converted/dpt_hybrid.safetensors", dtype="float16")
+    types = {name: tensor.dtype for name, tensor in hybrid.state_dict().items()}
+    assert types["patch_embed.stem.weight"] is torch.float32 and types["head.proj_1ch.2.weight"] is torch.float16
+    levit = load_any_dpt("fixtures/converted/dpt_levit.safetensors", dtype="float16")
+    types = {name: tensor.dtype for name, tensor in levit.state_dict().items()}
+    assert {dtype for name, dtype in types.items() if name.endswith("running_var")} == {torch.float32}
+
+
+def test_a_network_takes_pictures_in_the_type_it_computes_in_and_in_that_of_its_first_part() -> None:
+    hybrid = load_any_dpt("fixtures/converted/dpt_hybrid.safetensors", dtype="bfloat16")
+    image = torch.zeros(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert hybrid.dtype is torch.bfloat16 and hybrid(image).dtype is torch.bfloat16
+        assert torch.equal(hybrid(image.bfloat16()), hybrid(image))
+    with pytest.raises(ValueError, match=r"expected torch.bfloat16 like the weights, got torch.float64"):
+        hybrid(image.double())
+
+
+def test_a_network_that_outgrows_half_precision_is_computed_in_float32() -> None:
+    with pytest.warns(Notice, match="this network outgrows half precision: it is computed in float32"):
+        network = load_any_dpt("fixtures/converted/dpt_next_vit.safetensors", dtype="float16")
+    assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}

@@ -65,6 +65,8 @@ class Bottleneck(nn.Module):
 class ResNetPatchEmbedding(nn.Module):
     """Tokens from what a convolutional network makes of the image instead of from its pixels; the finer maps are handed over too."""
 
+    keeps_float32 = True  # standardised filters multiply what half precision rounds, in the image already, some fifty times
+
     def __init__(self, channels: int, config: HybridConfig) -> None:
         super().__init__()
         self.stem = StandardizedConvolution(channels, config.stem_width, 7, stride=2)

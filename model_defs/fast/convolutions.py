@@ -58,7 +58,7 @@ def folded_weights(layer: NormalizedConvolution) -> tuple[Tensor, Tensor]:
     factor, bias = _scaling(layer.norm)
     if layer.bias is not None:
         bias = bias + layer.bias * factor
-    return layer.weight * factor[:, None, None, None], bias
+    return (layer.weight * factor[:, None, None, None]).to(layer.weight.dtype), bias.to(layer.weight.dtype)
 
 
 def standardized_convolution(layer: StandardizedConvolution, feature_map: Tensor) -> Tensor | None:

@@ -17,6 +17,8 @@ RESOLVED = 2.0**20  # products of larger queries and keys differ by more than th
 class NextViTDPT(HierarchicalDPT):
     """No norm bounds what goes into Next-ViT's attention, and maps may grow from block to block."""
 
+    keeps_float32 = True  # float16 ends at 65504, which the maps pass, and bfloat16 cannot tell apart what attention compares
+
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
         maps, grid = super().encode(image)
         if image.dtype is torch.float32 and not torch.compiler.is_compiling() and (maps[-1].abs() > RESOLVED).any():

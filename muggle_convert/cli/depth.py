@@ -119,7 +119,6 @@ def command(
             if left:
                 from muggle_convert.many.pipeline import predict_all
                 from muggle_convert.predict.formats import SaveOptions
-                from muggle_convert.predict.known_kernels import kernels_remembered
 
                 viewer = predictor.viewer
                 viewer.check_prompts(prompt is not None)
@@ -127,8 +126,7 @@ def command(
                     make_folder(folder)
                 if is_folder:
                     record_recipe(out, recipe)
-                with kernels_remembered():
-                    predict_all(viewer, left, SaveOptions(form, predictor.field_of_view, fps), progress.events)
+                predict_all(viewer, left, SaveOptions(form, predictor.field_of_view, fps), progress.events)
     except KeyboardInterrupt:
         click.echo("muggle-convert: interrupted; finished files are kept, and the same command resumes from there.", err=True)
         sys.exit(130)

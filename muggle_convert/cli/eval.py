@@ -176,9 +176,8 @@ def _run(evaluation: Evaluation, pairs: list[Pair], over_the_set: bool, name: st
     from rich.progress import MofNCompleteColumn, Progress
 
     from muggle_convert.cli.terminal import progress_bar
-    from muggle_convert.predict.known_kernels import kernels_remembered
 
-    with kernels_remembered(), progress_bar(*Progress.get_default_columns(), MofNCompleteColumn()) as progress:
+    with progress_bar(*Progress.get_default_columns(), MofNCompleteColumn()) as progress:
         task = progress.add_task(name, total=len(pairs) * (2 if over_the_set else 1))
         return evaluation.run(pairs, over_the_set, lambda: progress.advance(task))
 

@@ -1,13 +1,14 @@
-"""Which kernels are faster on this processor, remembered from one run of a command to the next."""
+"""Which kernels are faster on this processor, remembered from one process to the next, so that only the first one tries them."""
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,12 @@ from muggle_convert.hub.cache import cache_folder
 MOST = 10_000  # cases, of which a network of many shapes has a hundred
 
 
-@contextmanager
-def kernels_remembered() -> Iterator[None]:
-    """Begin with what was found out before, and keep what is found out meanwhile."""
+@cache
+def recall() -> None:
+    """Begin with what was found out before, and when the process ends keep what it found out."""
     notes = _notes()
     choosing.remember(_read(notes))
-    before = len(decisions())
-    try:
-        yield
-    finally:
-        if len(decisions()) > before:
-            _write(notes)
+    atexit.register(_keep, notes, len(decisions()))
 
 
 def _notes() -> Path:
@@ -50,7 +46,9 @@ def _read(notes: Path) -> dict[str, Decision]:
         return {}
 
 
-def _write(notes: Path) -> None:
+def _keep(notes: Path, before: int) -> None:
+    if len(decisions()) == before:
+        return
     known = {case: [decision.fast, decision.plain] for case, decision in decisions().items()}
     with suppress(Refusal, OSError):
         make_folder(notes.parent)
