@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 FusionResize = Literal["to next", "double", "double and crop"]  # coarser paths are brought to the size of the next finer map, or doubled
 PictureResize = Literal["cubic", "bilinear aligned", "area or cubic"]  # from a picture to the network's input; by areas where it shrinks
 HeadResize = Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
+Framing = Literal["cropped", "resized"]  # how pictures of one scene become inputs; `muggle_convert.predict.framing` does it
 Grid = tuple[int, int]  # rows and columns of patches
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of its three channels
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # of the decoder's maps, finest first

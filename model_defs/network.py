@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from model_defs.config import DPTConfig
+from model_defs.config import DPTConfig, Framing
 from model_defs.precision import exact_float32
+from model_defs.scenes.seen import Seen
 
 
 class Predictor(Protocol):
     """What takes whole pictures through a network; `muggle_convert.load_any_dpt` gives each network one."""
 
     def predict(self, network: Any, *pictures: Any, **options: Any) -> Any: ...
+
+    def predict_views(self, network: Any, pictures: Any, size: Any = None, extrinsics: Any = None, intrinsics: Any = None) -> Any: ...
 
     def to_metres(self, network: Any, *predictions: Any, **options: Any) -> Any: ...
 
@@ -30,6 +34,10 @@ class Network(nn.Module):
     inputs: tuple[str, ...] = ("image",)  # what `forward` takes
     outputs: tuple[str, ...] = ("depth",)  # what it returns: one tensor, or a dictionary of several by these names
     sees_each_alone: bool = True  # whether an image's prediction is the same in any batch
+    framing: Framing | None = None  # how pictures of one scene become its inputs; None: it sees no scenes
+    fewest_views: int = 1  # that make a scene
+    usual_trust: str = "3"  # the confidence from which on points of a scene are shown, or the share in percent that is left out
+    takes_cameras: bool = False  # whether `scene` may be told extrinsics and intrinsics
     predictor: Predictor | None = None
     exact: bool = True  # False: on a card, products of float32 may be rounded as torch's settings allow
 
@@ -87,6 +95,13 @@ class Network(nn.Module):
                 f"expected sides that are multiples of {multiple}, got {height} x {width}; {nearest[0]} x {nearest[1]} is near"
             )
 
+    def scene(self, views: Sequence[Tensor], **cameras: Tensor) -> list[Seen]:
+        """Several views of one scene, each (3, H, W) and normalised -> what is known of each, with points in one frame.
+
+        Where `takes_cameras`, `extrinsics` (N, 3, 4) and `intrinsics` (N, 3, 3) in pixels of these views may be given.
+        """
+        raise ValueError("this network looks at each picture by itself, and makes no scene of several")
+
     def trial(self, image: Tensor) -> tuple[Tensor, ...]:
         """Everything that `forward` takes, made up from images alone, for whoever only measures or compares networks."""
         return (image, image.flip(-1))[: len(self.inputs)]
@@ -105,6 +120,17 @@ class Network(nn.Module):
         segmentation model gives the number of the best class for each pixel, other models with several channels (height, width, channels).
         """
         return self._loaded_predictor().predict(self, *pictures, **options)
+
+    def predict_views(self, pictures: Sequence[Any], size: int | None = None, extrinsics: Any = None, intrinsics: Any = None) -> Any:
+        """One scene out of several pictures of it: a `Scene` with depth, confidence, points in one frame and a camera for each view.
+
+            scene = model.predict_views(["left.jpg", "middle.jpg", "right.jpg"])  # DUSt3R
+            for view in scene.views:
+                view.depth, view.confidence, view.points, view.extrinsics, view.intrinsics
+
+        Networks that can be told cameras take `extrinsics` and `intrinsics`, in pixels of the pictures as given.
+        """
+        return self._loaded_predictor().predict_views(self, pictures, size, extrinsics, intrinsics)
 
     def to_metres(self, *predictions: Any, **options: Any) -> Any:
         """A prediction in metres: as it is from a metric model, from a relative one by two or more known distances.

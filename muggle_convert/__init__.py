@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from muggle_convert.loading import load_any_dpt
     from muggle_convert.many.batches import BatchPredictor, Predicted
     from muggle_convert.predict.predictor import Predictor
-    from muggle_convert.predict.views import View
+    from muggle_convert.predict.scene import Scene, SceneView, View
     from muggle_convert.pushing.push import Pushed, push
     from muggle_convert.verifying import Verification, verify
     from muggle_convert.writing.converted_file import Report
@@ -33,6 +33,8 @@ __all__ = [
     "Pushed",
     "Refusal",
     "Report",
+    "Scene",
+    "SceneView",
     "Verification",
     "View",
     "__version__",
@@ -54,8 +56,10 @@ _HOMES = {  # torch is imported only by those who load
     "Predictor": "muggle_convert.predict.predictor",
     "Pushed": "muggle_convert.pushing.push",
     "Report": "muggle_convert.writing.converted_file",
+    "Scene": "muggle_convert.predict.scene",
+    "SceneView": "muggle_convert.predict.scene",
     "Verification": "muggle_convert.verifying",
-    "View": "muggle_convert.predict.views",
+    "View": "muggle_convert.predict.scene",
     "convert": "muggle_convert.converting",
     "export": "muggle_convert.exporting",
     "inspect": "muggle_convert.inspecting",

@@ -23,6 +23,8 @@ ORDER = (
     "load_any_dpt",
     "Network",
     "View",
+    "Scene",
+    "SceneView",
     "BatchPredictor",
     "Predicted",
     "convert",

@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import permutations
 
 import torch
 from torch import Tensor, nn
 
 from model_defs.config import Grid
 from model_defs.network import Network
+from model_defs.scenes.pairs import Pair, scene_of
+from model_defs.scenes.seen import Seen
 
 
 class DensePoints(nn.Module):
@@ -42,6 +45,8 @@ class DUSt3R(Network):
 
     inputs = ("first", "second")
     outputs = ("pts3d_1", "conf_1", "pts3d_2", "conf_2")
+    framing = "cropped"
+    fewest_views = 2
 
     patch_embed: nn.Module
     imgencoder: nn.Module
@@ -54,11 +59,27 @@ class DUSt3R(Network):
         self.check(second)
         if first.shape[0] != second.shape[0]:
             raise ValueError(f"expected a second view for each first one, got {first.shape[0]} first and {second.shape[0]} second views")
-        (one, here), (other, there) = self._encoded(first, second)
-        taps_one, taps_other = self.decoder(one, other, (here, there))
-        points_one, trust_one = self.views["first"](taps_one, here, (first.shape[2], first.shape[3]))
-        points_other, trust_other = self.views["second"](taps_other, there, (second.shape[2], second.shape[3]))
-        return {"pts3d_1": points_one, "conf_1": trust_one, "pts3d_2": points_other, "conf_2": trust_other}
+        one, other = self._encoded(first, second)
+        found = self._decoded(one, other, (first.shape[2], first.shape[3]), (second.shape[2], second.shape[3]))
+        return dict(zip(self.outputs, found, strict=True))
+
+    def scene(self, views: Sequence[Tensor], **cameras: Tensor) -> list[Seen]:
+        """All pairs of views in both orders, as the original's code has it, made one scene."""
+        return scene_of(self._pairs(views))
+
+    def _pairs(self, views: Sequence[Tensor]) -> Iterator[Pair]:
+        encoded = [self._tokens(view[None]) for view in views]
+        sizes = [(view.shape[1], view.shape[2]) for view in views]
+        for first, second in permutations(range(len(views)), 2):
+            found = self._decoded(encoded[first], encoded[second], sizes[first], sizes[second])
+            maps = {name: tensor[0].float().cpu() for name, tensor in zip(self.outputs, found, strict=True)}
+            yield Pair(first, second, maps["pts3d_1"], maps["conf_1"], maps["pts3d_2"], maps["conf_2"])
+
+    def _decoded(self, one: tuple[Tensor, Grid], other: tuple[Tensor, Grid], size: Grid, other_size: Grid) -> tuple[Tensor, ...]:
+        """What both heads say about the tokens of two views."""
+        (here, grid), (there, other_grid) = one, other
+        taps, other_taps = self.decoder(here, there, (grid, other_grid))
+        return *self.views["first"](taps, grid, size), *self.views["second"](other_taps, other_grid, other_size)
 
     def _encoded(self, first: Tensor, second: Tensor) -> tuple[tuple[Tensor, Grid], tuple[Tensor, Grid]]:
         """The tokens of each view; views of one size are encoded as one batch."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, device_option, dtype_option, placement, reading_options, size_option
+from muggle_convert.cli.depth_scene import is_scene, write_scene
+from muggle_convert.cli.options import PATH, device_option, dtype_option, reading_options, size_option
 from muggle_convert.errors import Refusal
-from muggle_convert.files.target import check_folder_of, make_folder
+from muggle_convert.files.target import make_folder
 from muggle_convert.outputs import FORMATS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from muggle_convert.many.recipe import Recipe
     from muggle_convert.predict.metres import Known
 
-FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
+FIELD_OF_VIEW = 60.0
 
 
 @click.command("depth", short_help="Predict depth for pictures, folders and videos.")
@@ -43,7 +43,12 @@ FIELD_OF_VIEW, CONFIDENCE = 60.0, 3.0
     "--focal", type=click.FloatRange(0, min_open=True), help="The camera's focal length in pixels of the picture; makes metres with it."
 )
 @click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply; by default {FIELD_OF_VIEW:g}.")
-@click.option("--confidence", type=float, help=f"Leave out less trusted points of two views, for ply; by default {CONFIDENCE:g}.")
+@click.option(
+    "--confidence",
+    metavar="NUMBER|SHARE%",
+    help="Leave out less trusted points of a scene, or that share of them; by default the model's own.",
+)
+@click.option("--cameras", type=PATH, help="Write the cameras of a scene too: a folder for COLMAP's text files, or a .json file.")
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
 @device_option
 @dtype_option
@@ -57,36 +62,40 @@ def command(
     focal: float | None,
     compared: tuple[str, ...],
     fov: float | None,
-    confidence: float | None,
+    confidence: str | None,
+    cameras: Path | None,
     fps: float | None,
     force: bool,
     **more: Any,
 ) -> None:
     """Predict depth for pictures, folders of pictures and videos.
 
-    Finished files are kept, so an interrupted run resumes. Pictures that fail are listed at the end. A model of two views turns two
-    pictures into one file of points: -o POINTS.ply.
+    Finished files are kept, so an interrupted run resumes. Pictures that fail are listed at the end. A model that sees scenes
+    turns all pictures into one file of points: -o SCENE.ply or SCENE.glb.
     """
     from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.many.batches import BatchPredictor
     from muggle_convert.many.jobs import plan_jobs, with_prompts
     from muggle_convert.many.recipe import record_recipe, refuse_other_recipe
 
+    if is_scene(inputs, out):
+        alone = {f"--{name.replace('_', '-')}": more.pop(name) for name in ("side_by_side", "no_legend", "no_mirror")}
+        unused = {"--fov": fov, "--focal": focal, "--fps": fps, "--known": known, "--compare": compared, "--prompt": prompt, **alone}
+        if form not in (None, "ply") or (form == "ply" and out.suffix.lower() != ".ply"):
+            raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form]}; change one of the two.")
+        return write_scene(inputs, out, confidence=confidence, cameras=cameras, force=force, unused=unused, **more)
     form = _format(form, out)
     if form != "png" and (more["side_by_side"] or more["no_legend"]):
         raise Refusal(f"--side-by-side and --no-legend are for pictures in colours, and {form} holds only the prediction; leave them out.")
-    if form != "ply" and (fov or confidence is not None):
-        raise Refusal(f"--fov and --confidence are for points in space, and {form} holds none; leave them out, or write ply.")
+    if confidence is not None or cameras is not None:
+        option = "--cameras" if confidence is None else "--confidence"
+        raise Refusal(f"{option} is for pictures of one scene: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
+    if form != "ply" and fov:
+        raise Refusal(f"--fov is for points in space, and {form} holds none; leave it out, or write ply.")
     if len(compared) > 1:
         raise Refusal(f"--compare takes one model to compare with, and {len(compared)} were given.")
     compare = compared[0] if compared else None
     distances = _distances(known)
-    if form == "ply" and len(inputs) == 2 and out.suffix.lower() == ".ply" and not out.is_dir():
-        if fov or distances or focal:
-            raise Refusal("--fov, --focal and --known are for pictures seen one at a time, and two views need none; leave them out.")
-        return _pair(inputs, out, CONFIDENCE if confidence is None else confidence, force, compare=compare, **more)
-    if confidence is not None:
-        raise Refusal("--confidence is for two views: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
     jobs = plan_jobs(inputs, out, FORMATS[form])
     if prompt is not None:
         jobs = with_prompts(jobs, prompt)
@@ -132,29 +141,6 @@ def command(
         sys.exit(130)
     progress.summarise(out)
     sys.exit(1 if progress.failures else 0)
-
-
-def _pair(inputs: tuple[Path, ...], out: Path, confidence: float, force: bool, *, model: str, reading: dict[str, Any], **more: Any) -> None:
-    """One file of points, from a model that sees two pictures together."""
-    from muggle_convert.building import load
-    from muggle_convert.files.atomic import replacing
-    from muggle_convert.identify.read import ReadOptions, read
-    from muggle_convert.predict.views import write_pair
-
-    if out.exists() and not force:
-        raise Refusal(f"{printable(out)} exists; predict it again with --force.")
-    check_folder_of(out)
-    if out.resolve() in {path.resolve() for path in inputs}:
-        raise Refusal(f"{printable(out)} is one of the pictures themselves; write to another file.")
-    network = load(read(model, ReadOptions(**reading)), placement(more["device"], more["dtype"]))
-    if len(network.inputs) != 2:
-        raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
-    if unused := [option for option in ("side_by_side", "compare", "no_mirror") if more[option]]:
-        raise Refusal(f"--{unused[0].replace('_', '-')} is for pictures seen one at a time, and two views become points; leave it out.")
-    views = network.predict(inputs[0], inputs[1], more["size"])
-    with replacing(out) as part, open(part, "wb") as file:
-        count = write_pair(file, views, confidence)
-    click.echo(f"{count:,} points of two views, in {printable(out)}")
 
 
 def _recipe(

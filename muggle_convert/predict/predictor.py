@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from model_defs.network import Network
+from model_defs.network import Network, rounds_float32
+from model_defs.precision import exact_float32
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import Prediction, kind_of
 from muggle_convert.predict import metres
+from muggle_convert.predict.framing import cropped, framed
 from muggle_convert.predict.measured import Metres
 from muggle_convert.predict.metres import Known, by_focal_length
 from muggle_convert.predict.photographs import Picture, Pixels, read_picture
 from muggle_convert.predict.prompts import read_prompt
+from muggle_convert.predict.scene import Scene, SceneView, View, known_cameras
 from muggle_convert.predict.sizes import Size, input_size
 from muggle_convert.predict.tensors import both_ways, inside, named_maps, normalised, prepare, reflected, restore, restore_classes
-from muggle_convert.predict.views import View, cropped
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 Predictions = dict[str, Prediction]  # of one picture, by the names the network gives its outputs
@@ -42,14 +47,13 @@ class Predictor:
         Families whose own code predicts the mirror image too do so here, unless `mirror` is false. Depth that is metric up to the focal length
         becomes metres where `focal` gives that, in pixels of the picture.
         """
-        if network.training:
-            raise Refusal("the network is in training mode, where predicting would change its statistics; call model.eval() first.")
+        _refuse_training(network)
         if len(pictures) == len(network.inputs) + 1:
             *pictures, size = pictures  # type: ignore[assignment]  # passed by position
         if network.inputs == PROMPTED:
             *pictures, prompts = _with_prompts(pictures)  # type: ignore[assignment]
         elif len(network.inputs) > 1:
-            return _predict_views(network, pictures, size)
+            return _predict_pair(network, pictures, size)
         else:
             prompts = []
         if len(pictures) != 1:
@@ -65,6 +69,37 @@ class Predictor:
         predictions = [next(iter(maps.values())) if len(maps) == 1 else maps for maps in found]
         return predictions if is_list else predictions[0]
 
+    def predict_views(
+        self,
+        network: Network,
+        pictures: Sequence[Picture],
+        size: int | None = None,
+        extrinsics: Any = None,
+        intrinsics: Any = None,
+    ) -> Scene:
+        """One scene out of pictures of it, which are paths, PIL images or uint8 arrays; `size` as in `predict`.
+
+        Networks that can be told cameras take `extrinsics`, from world to camera, and `intrinsics`, in pixels of the pictures as given: an
+        array (3 or 4, 4) and an array (3, 3) for each picture.
+        """
+        _refuse_training(network)
+        if network.framing is None:
+            raise Refusal(
+                "this network looks at each picture by itself, and makes no scene of several; call model.predict with a list of them."
+            )
+        if isinstance(pictures, (str, Path, Image.Image)) or len(pictures) < network.fewest_views:
+            raise Refusal(
+                f"this network makes a scene of {network.fewest_views} pictures or more; pass a list of them: model.predict_views([…])."
+            )
+        image, weight = network.config.image, next(network.parameters())
+        views = framed(network.framing, [read_picture(picture) for picture in pictures], image, size)
+        inputs = [normalised(view.pixels.astype(np.float32), image).to(weight.device, weight.dtype) for view in views]
+        cameras = known_cameras(network, views, extrinsics, intrinsics)
+        exactly = exact_float32() if network.exact and rounds_float32(weight) else nullcontext()
+        with torch.inference_mode(), exactly:
+            seen = network.scene(inputs, **{name: torch.from_numpy(given).to(weight.device) for name, given in cameras.items()})
+        return Scene(tuple(SceneView.of(view, one) for view, one in zip(views, seen, strict=True)))
+
     def to_metres(self, network: Network, prediction: Prediction, known: Known | None = None) -> Prediction:
         """A prediction in metres: unchanged from a metric model, fitted to two or more known distances {(x, y): metres} from a relative one."""
         return metres.to_metres(prediction, network.config.output, known)
@@ -79,6 +114,11 @@ def with_predict(network: AnyNetwork) -> AnyNetwork:
 def main_map(prediction: Prediction | Predictions) -> Prediction:
     """What `config.output` describes: of several outputs the first."""
     return next(iter(prediction.values())) if isinstance(prediction, dict) else prediction
+
+
+def _refuse_training(network: Network) -> None:
+    if network.training:
+        raise Refusal("the network is in training mode, where predicting would change its statistics; call model.eval() first.")
 
 
 def _with_prompts(given: Sequence[Any]) -> tuple[Any, list[Metres]]:
@@ -134,15 +174,15 @@ def _restored(network: Network, name: str, maps: Tensor, size: Size) -> Predicti
     return restore(maps, output, size).permute(1, 2, 0).float().cpu().numpy()
 
 
-def _predict_views(network: Network, pictures: Sequence[Picture], size: int | None) -> tuple[View, ...]:
-    """Points of every view in the frame of the first."""
+def _predict_pair(network: Network, pictures: Sequence[Picture], size: int | None) -> tuple[View, ...]:
+    """Points of both views in the frame of the first, as the network gives them."""
     if len(pictures) != len(network.inputs):
         raise Refusal(
             f"this network looks at two pictures of a scene at once, and {'one was' if len(pictures) == 1 else f'{len(pictures)} were'} given; "
-            f"call model.predict({', '.join(network.inputs)})."
+            f"call model.predict({', '.join(network.inputs)}), or model.predict_views for any number."
         )
     image, weight = network.config.image, next(network.parameters())
-    seen = [cropped(read_picture(picture), image, size) for picture in pictures]
+    seen = [cropped(read_picture(picture), image, size).pixels for picture in pictures]
     inputs = [normalised(picture.astype(np.float32), image)[None].to(weight.device, weight.dtype) for picture in seen]
     with torch.inference_mode():
         maps = {name: _restored(network, name, found[0], (0, 0)) for name, found in named_maps(network, *inputs).items()}
