@@ -14,7 +14,7 @@ from model_defs.fast import install
 from model_defs.network import Network
 from model_defs.precision import kept_in_float32
 from muggle_convert.checkpoints import DType, TensorEntry, printable
-from muggle_convert.checkpoints.tensor_bytes import MappedFiles, tensor_chunks, verify_checksums
+from muggle_convert.checkpoints.tensor_bytes import MappedFiles, gathered, tensor_chunks, verify_checksums
 from muggle_convert.errors import Notice, Refusal
 from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.match import Match
@@ -94,6 +94,6 @@ def _elements(entry: TensorEntry, files: MappedFiles) -> Tensor:
         )
     if not entry.count:
         return torch.empty(0, dtype=dtype)
-    if entry.is_in_order:
+    if entry.is_in_order and not entry.record.deflated:
         return torch.frombuffer(files.record(entry.record), dtype=dtype, count=entry.count, offset=entry.offset)
-    return torch.frombuffer(bytearray().join(tensor_chunks(entry)), dtype=dtype)
+    return torch.frombuffer(gathered(tensor_chunks(entry)), dtype=dtype)

@@ -14,7 +14,8 @@ class Limits:
     output_bytes: int = 64 << 30  # all tensors together, as they would be written
     pickle_bytes: int = 16 * MIB  # one pickle; a checkpoint of 400 tensors has about 50 kB
     pickle_steps: int = 750_000  # opcodes of one pickle; a checkpoint of 400 tensors has about 12,000
-    header_bytes: int = 4 * MIB  # the JSON of a safetensors file, an index or a config.json
+    header_bytes: int = 4 * MIB  # the JSON of a safetensors file or an index
+    sidecar_bytes: int = 1 * MIB  # the JSON of a config.json or a preprocessor_config.json
     records: int = 50_000  # entries of a zip archive, tensors of a safetensors file
     tensors: int = 10_000  # of one model; the largest known has about 1,000
     name_length: int = 256  # characters of a tensor's name, which every family of networks tries to parse

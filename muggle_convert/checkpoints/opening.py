@@ -75,6 +75,16 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
             f"its tensors would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the "
             f"{limits.output_bytes:,} that are allowed"
         )
+    held = sum({entry.record.file: entry.record.stamp.size for entry in tensors if entry.record.stamp is not None}.values())
+    most = limits.inflation * held + limits.inflation_allowance
+    if size > most:
+        raise Refusal(
+            f"its {held:,} bytes would become {size:,}, as its tensors show the same bytes again and again, which real weights never do"
+        )
+    if sum(_bytes_read(entry, limits) for entry in tensors) > most:
+        raise Refusal(
+            "its tensors are parts of a record that would have to be read again for each; save it again with every tensor made contiguous"
+        )
     if len(tensors) > limits.tensors:
         raise Refusal(f"it has {len(tensors):,} tensors, more than the {limits.tensors:,} allowed for one model")
     for entry in tensors:
@@ -90,14 +100,21 @@ def _refuse_too_much(tensors: list[TensorEntry], limits: Limits) -> None:
             )
 
 
+def _bytes_read(entry: TensorEntry, limits: Limits) -> int:
+    """How much has to be read for a tensor whose record is too large to be kept for all that are parts of it."""
+    if entry.record.size <= limits.held_bytes:
+        return 0
+    return entry.record.size if entry.record.deflated else 0 if entry.is_in_order else entry.span
+
+
 def _read_sidecar(path: Path, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A JSON file beside the weights only helps, so a broken one does not stop anything."""
     if not path.is_file():
         return {}, ()
     try:
         with SourceFile(path) as file:
-            if file.size > limits.header_bytes:
-                raise Refusal(f"it takes {file.size:,} bytes, more than the {limits.header_bytes:,} that are allowed")
+            if file.size > limits.sidecar_bytes:
+                raise Refusal(f"it takes {file.size:,} bytes, more than the {limits.sidecar_bytes:,} that are allowed")
             return parse_object(file.read(0, file.size)), ()
     except Refusal as problem:
         return {}, (f"ignored a broken {path.name}: {problem}",)

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakSet
 
 from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
 from muggle_convert.checkpoints.element_types import NUMPY_KINDS, DType, decode
+from muggle_convert.checkpoints.limits import DEFAULT_LIMITS
 from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.checkpoints.source_file import SourceFile
 from muggle_convert.errors import Refusal
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20  # fits a core's own cache from reading to writing, and avoids a new allocation each time
 COMPRESSED_CHUNK = 64 << 10
+MOST_HELD = DEFAULT_LIMITS.held_bytes  # of a record that many tensors are parts of, so that it is read once
 WORD = 8  # bytes of the largest element; tensors of a record begin at elements, so chunks of whole words cut none
 
 
@@ -125,6 +128,8 @@ def tensor_chunks(entry: TensorEntry, chunk_size: int = CHUNK) -> Iterator[bytes
         return
     if entry.is_in_order:
         yield from _part(entry.record, entry.offset, entry.offset + entry.size, chunk_size)
+    elif entry.record.byteorder == "big":
+        yield from (_swapped(rows, entry.dtype) for rows in _rows(_elements(entry), chunk_size))
     else:
         yield from _rows(_elements(entry), chunk_size)
 
@@ -140,11 +145,28 @@ def element_chunks(entry: TensorEntry, start: int, count: int) -> Iterator[bytes
 
 
 def _part(record: Record, begin: int, end: int, chunk_size: int) -> Iterator[bytes | memoryview]:
-    """Some bytes of a record; if a checksum covers the record, all of it is read to verify that."""
-    if record.crc32 is None and not record.deflated:
-        yield from record_chunks(replace(record, offset=record.offset + begin, stored_size=end - begin, size=end - begin), chunk_size)
-    else:
+    """Some bytes of a record; if a checksum covers the record, all of it is read once to verify that."""
+    if record.deflated and record.size <= MOST_HELD and end - begin < record.size:
+        whole = _held(record)
+        yield from (whole[start : min(start + chunk_size, end)] for start in range(begin, end, chunk_size))
+    elif record.deflated or (record.crc32 is not None and record not in _PROVED):
         yield from _between(record_chunks(record, chunk_size), begin, end)
+        _PROVED.add(record)
+    else:
+        part = replace(record, offset=record.offset + begin, stored_size=end - begin, size=end - begin, crc32=None)
+        yield from record_chunks(part, chunk_size)
+
+
+_PROVED: WeakSet[Record] = WeakSet()  # whose checksums were right; a file that changes afterwards is noticed by its stamp
+_HELD: WeakKeyDictionary[Record, bytearray] = WeakKeyDictionary()  # the last one, of which a thousand tensors may be views
+
+
+def _held(record: Record) -> memoryview:
+    """All bytes of a record that is small enough to be kept until another one is asked for."""
+    if (whole := _HELD.get(record)) is None:
+        _HELD.clear()
+        _HELD[record] = whole = gathered(record_chunks(record))
+    return memoryview(whole).toreadonly()
 
 
 def _between(chunks: Iterable[bytes | memoryview], begin: int, end: int) -> Iterator[bytes | memoryview]:
@@ -163,12 +185,16 @@ def _elements(entry: TensorEntry) -> numpy.ndarray:
 
     kind = numpy.dtype(f"V{entry.dtype.size}")
     strides = tuple(step * entry.dtype.size for step in entry.stride) if entry.stride is not None else None
-    held = gathered(_part(entry.record, entry.offset, entry.offset + entry.span, CHUNK))
-    if entry.record.byteorder == "big":
-        word = entry.dtype.size // (2 if entry.dtype.is_complex else 1)
-        whole = len(held) // word * word
-        numpy.frombuffer(held, f"u{word}", whole // word).byteswap(inplace=True)
-    return numpy.ndarray(entry.shape, kind, held, strides=strides)
+    if entry.record.size <= MOST_HELD:
+        return numpy.ndarray(entry.shape, kind, _held(entry.record), entry.offset, strides)
+    return numpy.ndarray(entry.shape, kind, gathered(_part(entry.record, entry.offset, entry.offset + entry.span, CHUNK)), 0, strides)
+
+
+def _swapped(elements: bytes, dtype: DType) -> bytes:
+    import numpy
+
+    word = dtype.size // (2 if dtype.is_complex else 1)
+    return numpy.frombuffer(elements, f"u{word}").byteswap().tobytes()
 
 
 def _rows(elements: numpy.ndarray, chunk_size: int) -> Iterator[bytes]:
@@ -185,15 +211,13 @@ def _rows(elements: numpy.ndarray, chunk_size: int) -> Iterator[bytes]:
 
 
 class MappedFiles:
-    """The bytes of records as memory that can be written to without touching the file: mapped if the file stores them
-    uncompressed, so that a model needs no copy, and inflated otherwise."""
+    """The bytes of records that are stored uncompressed, as memory that can be written to without touching the file: mapped, so that a
+    model needs no copy."""
 
     def __init__(self) -> None:
         self._maps: dict[Path, mmap.mmap] = {}
 
     def record(self, record: Record) -> memoryview:
-        if record.deflated:
-            return memoryview(gathered(record_chunks(record)))
         if record.size == 0:
             return memoryview(b"")
         if record.file not in self._maps:

@@ -22,6 +22,7 @@ KEYS = (
     "weights",
 )  # fmt: skip
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "_forward_module.")
+MOST_PREFIXES = 16  # in front of each other
 DEEPEST = 6
 MOST_IGNORED = 1000  # entries that are listed
 MOST_PATHS, MOST_ENTRIES = 1000, 1_000_000  # examined on each level to resolve --state
@@ -131,7 +132,7 @@ def _chosen(root: Value, choice: str) -> tuple[Value, list[tuple[Value, Value]]]
 
 
 def _paths(root: Value) -> dict[str, Value]:
-    """Every dictionary that leads to tensors, by its dotted path."""
+    """Every dictionary that leads to tensors, by its dotted path; nobody types one with a name that is longer than a line."""
     found: dict[str, Value] = {}
     known: dict[int, bool] = {}
     level = [("", root)] if type(root) is Pairs else []
@@ -140,7 +141,7 @@ def _paths(root: Value) -> dict[str, Value]:
         inner = (
             (f"{path}.{key}" if path else key, child)
             for path, key, child in islice(entries, MOST_ENTRIES)
-            if type(key) is str and type(child) is Pairs
+            if type(key) is str and type(child) is Pairs and len(key) <= LONGEST
         )
         level = list(islice(inner, MOST_PATHS))
         found.update((path, child) for path, child in level if _holds_tensors(child, known))
@@ -185,15 +186,17 @@ def _pickled_object(value: Inert) -> str:
 
 
 def _without_prefixes(tensors: dict[str, Tensor], said: list[str]) -> dict[str, Tensor]:
-    """A prefix is removed only if every name has it."""
-
-    def of_all(prefix: str) -> bool:
-        return all(len(name) > len(prefix) and name.startswith(prefix) for name in tensors)
-
-    while prefix := next(filter(of_all, PREFIXES), None):
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    """A prefix is removed only if every name has it and none is nothing but prefixes."""
+    ends = min(tensors), max(tensors)  # what both of these begin with, every name between them does
+    shortest = min(map(len, tensors))
+    end = 0
+    for _ in range(MOST_PREFIXES):
+        prefix = next((one for one in PREFIXES if all(name.startswith(one, end) for name in ends) and end + len(one) < shortest), None)
+        if prefix is None:
+            break
+        end += len(prefix)
         said.append(f"took the prefix {prefix!r} off all {len(tensors):,} names")
-    return tensors
+    return {name[end:]: tensor for name, tensor in tensors.items()} if end else tensors
 
 
 def _words(value: Value) -> str:

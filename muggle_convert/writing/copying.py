@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Lock
 
 from muggle_convert.checkpoints import DType, TensorEntry, printable
 from muggle_convert.checkpoints.fingerprint import promised_checksum
@@ -16,6 +17,7 @@ from muggle_convert.files.finite import count_not_finite
 from muggle_convert.plan import Output, Plan
 from muggle_convert.rules.operations import Run
 
+_PUTTING_IN_ORDER = Lock()  # which holds all of a record in memory
 THREADS = 2  # one record is read and checked while another is written; neither holds the interpreter's lock
 
 
@@ -100,10 +102,12 @@ def _copy_entries(entries: list[TensorEntry], pieces: Mapping[str, list[_Piece]]
                 begin = stream.entry.offset - position
                 stream.feed(chunk[max(begin, 0) : max(begin + stream.entry.size, 0)])
             position += len(chunk)
-    for stream in streams:
-        if stream not in straight:
-            for elements in tensor_chunks(stream.entry):
-                stream.feed(elements)
+    if len(straight) < len(streams):
+        with _PUTTING_IN_ORDER:
+            for stream in streams:
+                if stream not in straight:
+                    for elements in tensor_chunks(stream.entry):
+                        stream.feed(elements)
     return streams
 
 
