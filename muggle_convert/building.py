@@ -15,7 +15,7 @@ from model_defs.network import Network
 from model_defs.precision import kept_in_float32
 from muggle_convert.checkpoints import DType, TensorEntry, printable
 from muggle_convert.checkpoints.tensor_bytes import MappedFiles, gathered, tensor_chunks, verify_checksums
-from muggle_convert.errors import Notice, Refusal
+from muggle_convert.errors import Notice, Refusal, as_told
 from muggle_convert.identify.dropped import check_dropped
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED
@@ -36,7 +36,7 @@ def load(matched: Match, placement: Placement = Placement()) -> Network:
     check_dropped(matched)
     settled = plan(matched)
     verify_checksums({entry.record for output in settled.outputs for entry, _ in output.made.runs if entry is not None})
-    with torch.device("meta"):
+    with as_told(f"{printable(matched.checkpoint.name)} describes a network that cannot be built"), torch.device("meta"):
         model = build(matched.config)
     files = MappedFiles()
     weights = _placed(
@@ -60,7 +60,7 @@ def load(matched: Match, placement: Placement = Placement()) -> Network:
 def _placed(weights: Mapping[str, Tensor], placement: Placement, kept: Set[str]) -> dict[str, Tensor]:
     """Torch multiplies only numbers of one type; if a file mixes several, the narrower ones are widened, which is exact. Some keep float32 where others
     are in half precision."""
-    floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
+    floating = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()} or {torch.float32}
     dtype = placement.element_type(reduce(torch.promote_types, floating))
     if is_half(dtype) and kept >= weights.keys():
         warnings.warn("this network outgrows half precision: it is computed in float32", Notice, stacklevel=2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Refusal(Exception):
@@ -29,3 +31,21 @@ def about(file: str, problem: str) -> str:
         return f"{file}: {problem}"
     owner = f"{file}'s" if said["possessive"] else file
     return f"{owner} {problem[said.end() :]}"
+
+
+# What numbers that contradict each other come to, in a network that is made of them.
+_OF_NUMBERS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_LONGEST_REASON = 200
+
+
+@contextmanager
+def as_told(complaint: str, advice: str = "convert the original again") -> Iterator[None]:
+    """Around what follows the numbers of a description, which a stranger may have written: what they come to is a sentence, too."""
+    try:
+        yield
+    except _OF_NUMBERS as problem:
+        reason = " ".join(str(problem).split())
+        if "memory" in reason:  # torch has no exception of its own for that on a processor
+            raise
+        said = f"{type(problem).__name__}: {reason}"[:_LONGEST_REASON].removesuffix(".")
+        raise Refusal(f"{complaint} ({said}); {advice}.") from problem

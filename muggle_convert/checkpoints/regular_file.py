@@ -11,14 +11,12 @@ from pathlib import Path
 
 def open_regular(path: Path) -> FileIO:
     """A file, or one that links lead to, open for reading without a buffer; an `OSError` where there is something else."""
-    _refuse_special(path.stat().st_mode)  # before opening, which alone makes some devices do something
-    file = FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    try:
-        _refuse_special(os.fstat(file.fileno()).st_mode)  # what took the name meanwhile
-    except OSError:
-        file.close()
-        raise
-    return file
+    mode = path.stat().st_mode  # before opening, as a pipe would not return from that
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return open(path, "rb", buffering=0)
 
 
 def read_small(path: Path, most: int) -> bytes:
@@ -30,10 +28,3 @@ def read_small(path: Path, most: int) -> bytes:
     if len(raw) > most:
         raise OSError(errno.EFBIG, f"it takes more than the {most:,} bytes that are allowed")
     return raw
-
-
-def _refuse_special(mode: int) -> None:
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is not a regular file")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from muggle_convert.cli.options import PATH, reading_options
+from muggle_convert.cli.options import PATH, limits_of, max_output_option, reading_options
 from muggle_convert.files.casting import FLOAT_TYPES
 
 
@@ -24,7 +24,7 @@ from muggle_convert.files.casting import FLOAT_TYPES
 @click.option("--sha256", is_flag=True, help="Also record the SHA-256 of the whole source.")
 @click.option("--no-sync", is_flag=True, help="Do not fsync the file.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-@click.option("--max-output", type=click.IntRange(min=1), metavar="GIB", help="Refuse to write a file larger than this; 64 by default.")
+@max_output_option
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
@@ -38,14 +38,12 @@ def command(
     **more: Any,
 ) -> None:
     """Convert CHECKPOINT to one safetensors file in the model's own names."""
-    from muggle_convert.checkpoints import Limits
     from muggle_convert.cli.report import print_plan, print_report
     from muggle_convert.converting import convert, preview
 
     if out is None and not dry_run:
         raise click.UsageError("say where to write with -o OUT.safetensors, or look first with --dry-run.")
-    limits = Limits() if max_output is None else Limits(output_bytes=max_output << 30)
-    options = {**reading, **more, "limits": limits, "sync": not no_sync}
+    options = {**reading, **more, "limits": limits_of(max_output), "sync": not no_sync}
     if dry_run or out is None:
         print_plan(preview(checkpoint, **options), as_json)
     else:

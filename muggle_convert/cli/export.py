@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, reading_options
+from muggle_convert.cli.options import PATH, limits_of, max_output_option, reading_options
 
 if TYPE_CHECKING:
     from muggle_convert.exporting import Exported
@@ -27,19 +27,28 @@ if TYPE_CHECKING:
 )
 @click.option("--fill-unused", is_flag=True, help="Write zeros for tensors that the network never reads and that were not kept.")
 @click.option("--max-shard-size", metavar="SIZE", help="Split .safetensors files at this size, such as 5GB.")
+@max_output_option
 @reading_options
 @click.option("--no-sync", is_flag=True, help="Do not fsync the files.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
-    converted: str, out: Path, to: str, max_shard_size: str | None, reading: dict[str, Any], no_sync: bool, as_json: bool, **more: Any
+    converted: str,
+    out: Path,
+    to: str,
+    max_shard_size: str | None,
+    max_output: int | None,
+    reading: dict[str, Any],
+    no_sync: bool,
+    as_json: bool,
+    **more: Any,
 ) -> None:
     """Write CONVERTED back in the original layout, or as a folder that transformers loads. It may also be a checkpoint of any layout."""
     from muggle_convert.exporting import export
     from muggle_convert.exporting.shards import size_in_bytes
 
     largest = size_in_bytes(max_shard_size) if max_shard_size else None
-    exported = export(converted, out, to, max_shard_size=largest, sync=not no_sync, **reading, **more)
+    exported = export(converted, out, to, max_shard_size=largest, sync=not no_sync, limits=limits_of(max_output), **reading, **more)
     if as_json:
         click.echo(json.dumps(_facts(exported), indent=1))
     else:

@@ -10,7 +10,7 @@ import click
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.options import PATH, reading_options
-from muggle_convert.errors import Refusal
+from muggle_convert.errors import Refusal, as_told
 from muggle_convert.files.target import check_target
 
 if TYPE_CHECKING:
@@ -55,10 +55,8 @@ def _draw(match: Match, target: Path, size: str | None) -> None:
     from muggle_convert.files.atomic import replacing
 
     rows, columns = map(int, sides)
-    try:
+    with as_told(f"the network cannot be drawn for an input of {rows} x {columns}", "pass another --size, or convert the original again"):
         parts = measure(match.config, rows, columns)
-    except ValueError as problem:
-        raise Refusal(f"the network does not accept an input of this size: {problem}.") from None
     name, exact = match.released
     title = f"{match.family.title}, {name}" if exact else match.family.title
     with replacing(target) as partial:

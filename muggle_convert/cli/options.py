@@ -12,6 +12,7 @@ import click
 from muggle_convert.errors import Refusal
 
 if TYPE_CHECKING:
+    from muggle_convert.checkpoints import Limits
     from muggle_convert.placement import Placement
 
 Command = Callable[..., Any]
@@ -54,6 +55,17 @@ device_option = click.option("--device", help="Where to predict, such as cpu or 
 dtype_option = click.option(
     "--dtype", type=click.Choice(["float32", "tf32", "float16", "bfloat16"]), help="What to compute in; by default the model's own type."
 )
+
+
+max_output_option = click.option(
+    "--max-output", type=click.IntRange(min=1), metavar="GIB", help="Refuse to write more than this; 64 by default."
+)
+
+
+def limits_of(max_output: int | None) -> Limits:
+    from muggle_convert.checkpoints import Limits
+
+    return Limits() if max_output is None else Limits(output_bytes=max_output << 30)
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:

@@ -78,7 +78,7 @@ def export(
     for one in keepers:
         refuse_another_original(matched, one)
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")
-    refuse_too_much(restored, limits)
+    refuse_too_much(restored, [one.checkpoint for one in (matched, *keepers)], limits)
     if to == "transformers":
         _refuse_backbone_out(backbone_out, "transformers has one folder for all of a model")
         files = _folder(matched, target, restored, max_shard_size)

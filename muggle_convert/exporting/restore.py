@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from model_defs.config import DPTConfig
-from muggle_convert.checkpoints import DType, Limits, TensorEntry, printable
+from muggle_convert.checkpoints import Checkpoint, DType, Limits, TensorEntry, printable
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.exported_tensor import ExportedTensor, computed, copied
 from muggle_convert.identify.document import LeftOut
@@ -67,14 +67,15 @@ def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match
     return Restored(tuple(contents.values()), tuple(derived), tuple(zeros), gone)
 
 
-def refuse_too_much(restored: Restored, limits: Limits) -> None:
-    """Zeros are as large as the file says, and a stranger may have written that file."""
+def refuse_too_much(restored: Restored, sources: Iterable[Checkpoint], limits: Limits) -> None:
+    """Zeros and what is computed are as large as the file says, and a stranger may have written that file."""
     size = sum(content.size for content in restored.contents)
-    if size > limits.output_bytes or any(side < 0 for content in restored.contents for side in content.shape):
+    most = min(limits.output_bytes, limits.inflation * sum(source.stored_size for source in sources) + limits.inflation_allowance)
+    if size > most:
         largest = max(restored.contents, key=lambda content: content.size)
         raise Refusal(
-            f"what is to be written would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the "
-            f"{limits.output_bytes:,} that are allowed."
+            f"what is to be written would take {size:,} bytes ({printable(largest.name)} alone {largest.size:,}), more than the {most:,} that "
+            "are allowed for such a source."
         )
 
 

@@ -35,7 +35,14 @@ def read_converted(
     shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
     shown |= {alias: shown[owner] for alias, owner in document.aliases.items() if owner in shown}
     reading = reading_of(checkpoint, found, Translation(shown, {}), overrides, None)
-    account(reading, document.config, _inventory(found, document.config, checkpoint))
+    inventory = _inventory(found, document.config, checkpoint)
+    for alias, owner in document.aliases.items():
+        if alias in checkpoint.tensors or alias not in inventory or owner not in checkpoint.tensors:
+            raise Refusal(
+                f"{printable(checkpoint.name)} says that its tensor {printable(owner)} is also {printable(alias)}, and that cannot be; convert the "
+                "original again."
+            )
+    account(reading, document.config, inventory)
     config = apply_settings(found, document.config, overrides, findings)
     return document, Description(config, findings.evidence, translation)
 
@@ -51,5 +58,11 @@ def _inventory(family: Family[Any], config: DPTConfig, checkpoint: Checkpoint) -
         raise refusal
     try:
         return family.inventory(config)
-    except (ArithmeticError, LookupError, ValueError):  # numbers that divide nothing, and lists of other lengths than the ones beside them
+    except (
+        ArithmeticError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ):  # numbers that divide nothing, and lists of other lengths than the ones beside them
         raise refusal from None

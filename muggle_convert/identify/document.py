@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +13,17 @@ from model_defs.config import DPTConfig
 from model_defs.plain_values import ConfigError, from_dict, to_dict
 from muggle_convert.checkpoints import DType, printable, shown
 from muggle_convert.checkpoints.strict_json import parse_object
+from muggle_convert.checkpoints.torch_globals import LARGEST, MOST_DIMENSIONS
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.evidence import Evidence, Source, as_json_value
+from muggle_convert.identify.plausible import check_numbers
 from muggle_convert.rules import Shape
 from muggle_convert.version import VERSION
 
 KEY = "muggle_convert"  # in the header of a safetensors file and in config.json
 FORMAT = 1  # raised when a reader of the older number would misunderstand; a field with a default needs no new number
 
+HASHES = ("fingerprint", "trained_from", "sha256")  # of what is said of a source
 _BY_CODE = {dtype.code: dtype for dtype in DType}
 
 
@@ -74,18 +79,18 @@ def read_document(text: str, file: str) -> Document:
                 f"{file} was written in format {written_in} by muggle-convert {printable(writer)}, and {VERSION} reads formats up to {FORMAT}: "
                 f"install muggle-convert {printable(writer)} or a later version."
             )
-        _count(data["source"]["size"])
-        if not {"file", "fingerprint"} <= data["source"].keys():
-            raise ValueError("its source has no name and fingerprint")
+        if not {"file", "size", "fingerprint"} <= data["source"].keys():
+            raise ValueError("its source has no name, size and fingerprint")
+        config = from_dict(data["config"])
+        check_numbers(config)
         return Document(
-            config=from_dict(data["config"]),
+            config=config,
             evidence={path: Evidence(Source(source), _text(detail)) for path, (source, detail) in data["evidence"].items()},
             layout=_text(data["layout"]),
-            source={key: value if key == "size" else _text(value) for key, value in data["source"].items()},
+            source={key: _about_source(key, value) for key, value in data["source"].items()},
             versions=_texts(data["versions"]),
             dropped={
-                name: LeftOut(_text(why), _BY_CODE[code], tuple(map(_count, shape)))
-                for name, (why, code, shape) in data.get("dropped", {}).items()
+                name: LeftOut(_text(why), _BY_CODE[code], _shape(shape)) for name, (why, code, shape) in data.get("dropped", {}).items()
             },
             aliases=_texts(data.get("aliases", {})),
             licence=None if data.get("licence") is None else _text(data["licence"]),
@@ -104,9 +109,25 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < LARGEST:
         raise TypeError(f"{shown(value)} is no count")
     return value
+
+
+def _shape(value: Any) -> Shape:
+    """Of a tensor that could be, also where one of its sides is zero."""
+    if not isinstance(value, list) or len(value) > MOST_DIMENSIONS or math.prod(filter(None, map(_count, value))) >= LARGEST:
+        raise TypeError(f"{shown(value)} is no shape")
+    return tuple(value)
+
+
+def _about_source(key: str, value: Any) -> Any:
+    """A hash is empty where a container promises none."""
+    if key == "size":
+        return _count(value)
+    if key in HASHES and re.fullmatch(r"([0-9a-f]{64})?", _text(value)) is None:
+        raise TypeError(f"{shown(value)} is no hash")
+    return _text(value)
 
 
 def _text(value: Any) -> str:

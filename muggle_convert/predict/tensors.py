@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model_defs.config import ImageConfig, OutputConfig
 from model_defs.network import Network
-from muggle_convert.errors import Refusal
+from muggle_convert.errors import Refusal, as_told
 from muggle_convert.outputs import Prediction
 from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.resizing import resized, resized_in_steps
@@ -50,7 +50,8 @@ def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
 
 def named_maps(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
     """What a network returns, by the names it gives its outputs."""
-    returned = network(*inputs)
+    with as_told("the network cannot compute what its configuration asks for"):
+        returned = network(*inputs)
     return returned if isinstance(returned, dict) else {network.outputs[0]: returned}
 
 

@@ -38,6 +38,8 @@ class Where:
     rows: tuple[Row, ...]
 
 
+MOST_ALIKE = 10_000  # layers that only their number tells apart
+
 Row = Union[Rule, Drop, Each, Given, Where]
 Rows = Union[Row, Sequence["Rows"]]  # constructors of layers give several at once
 
@@ -82,7 +84,10 @@ def present(rows: Iterable[Row], config: Any, fields: Fields | None = None) -> I
     fields = fields or {}
     for row in rows:
         if isinstance(row, Each):
-            for number in range(size_of(row.count, config, fields)):
+            count = size_of(row.count, config, fields)
+            if count > MOST_ALIKE:
+                raise ValueError(f"{count:,} layers of one kind are more than any network has")
+            for number in range(count):
                 yield from present(row.rows, config, {**fields, row.field: number})
         elif isinstance(row, Given):
             if value_at(config, row.path) == row.value:
