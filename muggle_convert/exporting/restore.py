@@ -95,7 +95,7 @@ def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
 def _derived(name: str, drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> ExportedTensor:
     """Tables of integers stay integers, whatever the type of the weights."""
     assert drop.derive is not None
-    array = drop.derive(config.encoder, fields)
+    array = drop.derive(config, fields)
     if array.dtype.kind == "i" and dtype.is_floating:
         dtype = DType.I64
     return computed(name, dtype, array.shape, lambda: remade(drop, config, fields, dtype)[1])

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def _derive_index(encoder: BEiTConfig, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+def _derive_index(config: Any, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """Which row of a block's table is for which query and key; the last three are for the class token."""
     import numpy as np
 
-    rows, columns = encoder.grid
+    rows, columns = config.encoder.grid
     down, right = (np.subtract.outer(np.arange(side), np.arange(side)) + side - 1 for side in (rows, columns))
     patches = down[:, None, :, None] * (2 * columns - 1) + right[None, :, None, :]
     first = (2 * rows - 1) * (2 * columns - 1)

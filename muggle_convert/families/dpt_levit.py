@@ -134,11 +134,11 @@ def _blocks(attention: str, mlp: str) -> Row:
     )
 
 
-def _derive_index(encoder: LeViTConfig, fields: Mapping[str, int], step: int = 1) -> np.ndarray[Any, Any]:
+def _derive_index(config: Any, fields: Mapping[str, int], step: int = 1) -> np.ndarray[Any, Any]:
     """Which entry of the biases is for which query and key, the queries `step` places apart."""
     import numpy as np
 
-    places = np.arange(_side(encoder, fields["n"] // 2))
+    places = np.arange(_side(config.encoder, fields["n"] // 2))
     apart = np.abs(places[::step, None] - places)
     index: np.ndarray[Any, Any] = len(places) * apart[:, None, :, None] + apart[None, :, None, :]
     return index.reshape(apart.shape[0] ** 2, len(places) ** 2)

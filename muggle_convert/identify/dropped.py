@@ -30,7 +30,7 @@ def check_one(match: Match, name: str) -> None:
     drop, fields = place.rule, dict(place.fields)
     assert isinstance(drop, Drop)
     if drop.derive is not None:
-        _compare(match, match.checkpoint.tensors[name], drop.derive(match.config.encoder, fields))
+        _compare(match, match.checkpoint.tensors[name], drop.derive(match.config, fields))
     if drop.same_as is not None:
         other = match.checkpoint.tensors.get(drop.same_as.write(fields) or "")
         if other is not None and not _equal(match.checkpoint.tensors[name], other):
@@ -51,7 +51,7 @@ def is_exact(match: Match, name: str) -> bool:
 def remade(drop: Drop, config: DPTConfig, fields: Mapping[str, int], dtype: DType) -> tuple[Shape, bytes]:
     """A derivable tensor as a file would hold it."""
     assert drop.derive is not None
-    array = drop.derive(config.encoder, fields)
+    array = drop.derive(config, fields)
     return array.shape, encode(dtype, array)
 
 

@@ -64,7 +64,7 @@ class Rule:
 class Drop:
     """Tensors that are left out, and why.
 
-    A derivable one says how to compute it again from the encoder's configuration and the fields of its name, so that what is stored can be
+    A derivable one says how to compute it again from the configuration and the fields of its name, so that what is stored can be
     compared; a duplicate names the tensor it repeats; an unused one of another layout, what the original layout calls it. Where the sizes
     are given, a model of the layout owns the tensor, so that whoever writes the layout from another one has to make it up.
     """

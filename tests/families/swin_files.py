@@ -42,7 +42,7 @@ def buffers(config: DPTConfig, *templates: str) -> dict[str, torch.Tensor]:
         for name in (template.format(stage, number) for template in templates for number in range(depth)):
             place = rules.of_original(name)
             assert place is not None and isinstance(place.rule, Drop) and place.rule.derive is not None
-            made[name] = torch.from_numpy(place.rule.derive(encoder, dict(place.fields)).copy())
+            made[name] = torch.from_numpy(place.rule.derive(config, dict(place.fields)).copy())
     return {name: buffer for name, buffer in made.items() if buffer.numel()}
 
 

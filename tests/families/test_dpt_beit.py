@@ -80,7 +80,7 @@ def test_an_index_of_another_grid_is_refused_by_name(tmp_path: Path) -> None:
 def test_the_network_and_the_comparison_agree_on_the_index(grid: int) -> None:
     drop = ORIGINAL.of_original(INDEX)
     assert drop is not None
-    derived = drop.rule.derive(configuration(grid=grid).encoder, {"n": 7})  # type: ignore[union-attr, misc]
+    derived = drop.rule.derive(configuration(grid=grid), {"n": 7})  # type: ignore[union-attr, misc]
     assert np.array_equal(derived, relative_position_index((grid, grid), torch.device("cpu")).numpy())
 
 

@@ -85,7 +85,7 @@ def test_an_index_that_is_not_the_maps_is_refused_by_name(name: str, tmp_path: P
 def test_the_network_and_the_comparison_agree_on_the_index(name: str, step: int, side: int) -> None:
     place = ORIGINAL.of_original(name)
     assert place is not None and isinstance(place.rule, Drop) and place.rule.derive is not None
-    derived = place.rule.derive(configuration(side=side).encoder, {"n": 0})
+    derived = place.rule.derive(configuration(side=side), {"n": 0})
     assert np.array_equal(derived, distances(side, step, torch.device("cpu")).numpy())
 
 

@@ -23,30 +23,30 @@ TABLE = BLOCK + ".attn.relative_coords_table"
 LARGEST = 1 << 25  # elements; the largest windows that were released have masks of 5 million
 
 
-def derive_mask(encoder: Windowed, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+def derive_mask(config: Any, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """What keeps opposite sides of the image apart in the shifted windows of a block; nothing where it does not shift."""
     import numpy as np
 
-    windows = _windows(encoder, fields)
+    windows = _windows(config.encoder, fields)
     return np.zeros(0, np.float32) if windows is None or fields["n"] % 2 == 0 else mask_of(windows)
 
 
-def derive_index(encoder: Windowed, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+def derive_index(config: Any, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """Where in a table of relative positions each pair of a window's tokens is found."""
     import numpy as np
 
-    windows = _windows(encoder, fields)
+    windows = _windows(config.encoder, fields)
     return np.zeros(0, np.int64) if windows is None else _index(windows.size)
 
 
-def derive_table(encoder: Swin2Config, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
+def derive_table(config: Any, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
     """How far apart two tokens of a window can be, as the network that makes Swin V2's biases is told."""
     import numpy as np
 
-    windows = _windows(encoder, fields)
+    windows = _windows(config.encoder, fields)
     if windows is None:
         return np.zeros(0, np.float32)
-    down, right = (_distances(side, encoder.pretrained_windows[fields["s"]] or side) for side in windows.size)
+    down, right = (_distances(side, config.encoder.pretrained_windows[fields["s"]] or side) for side in windows.size)
     return np.stack(np.meshgrid(down, right, indexing="ij"), axis=-1)[None]
 
 
