@@ -11,7 +11,9 @@ from model_defs.network import Network
 # Kinds of heads that need a network of another shape, and its file in `model_defs/networks/`.
 AROUND_HEADS: Mapping[str, str] = {
     "depth and sky": "depth_and_sky",
+    "metric bins": "metric_bins",
     "prompted depth": "prompt_depth_anything",
+    "routed metric bins": "metric_bins",
 }
 
 

@@ -309,6 +309,48 @@ class SegmentationHeadConfig(HeadConfig):
     kind: Literal["segmentation"] = "segmentation"
 
 
+@dataclass(frozen=True, kw_only=True)
+class MetricBinsHeadConfig(HeadConfig):
+    """Metres as a mean of bins, whose centres every path of the fusion moves; it reads the features of a head for relative depth."""
+
+    upsampler_width: int  # of the head for relative depth, as above
+    projection_width: int
+    channels: int = 1
+    resize: HeadResize
+    bins: int
+    seed_width: int  # hidden channels where the first centres are made
+    embedding_width: int  # channels that every path is brought to
+    embedding_hidden_width: int
+    attractor_channels: tuple[
+        int, ...
+    ]  # for each path, coarsest first: an attractor each, or, where centres are normed, two for each attractor
+    distribution_width: int  # hidden channels where bins are weighed
+    centres: Literal["softplus", "normed"]  # metres without bound, or shares of the largest depth
+    kind: Literal["metric bins"] = "metric bins"
+
+
+PLACES = {"nyu": 10.0, "kitti": 80.0}  # rooms and streets, by the data their bins were trained with, and how many metres those reach
+
+
+@dataclass(frozen=True)
+class RouterConfig:
+    """A transformer on the coarsest map, which tells what kind of place a picture shows."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    classifier_width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoutedMetricBinsHeadConfig(MetricBinsHeadConfig):
+    """The same with bins for rooms and bins for streets, between which a router chooses."""
+
+    router: RouterConfig
+    kind: Literal["routed metric bins"] = "routed metric bins"  # type: ignore[assignment]  # a kind of its own
+
+
 @dataclass(frozen=True)
 class ImageConfig:
     """How a picture becomes the network's input."""
@@ -333,7 +375,7 @@ class OutputConfig:
 
     kind: Literal["relative inverse depth", "relative depth", "canonical depth", "metric depth", "classes", "channels", "points"]
     activation: Literal["relu", "sigmoid", "sigmoid of the prompt's range", "none", "exp"]  # after the last convolution
-    max_depth: float | None = None  # metres; the sigmoid is multiplied by it
+    max_depth: float | None = None  # metres; what shares of depth, such as a sigmoid's, are multiplied by
     scale: float | None = None  # with shift: disparity = scale * prediction + shift
     shift: float | None = None
     invert: bool = False  # depth = 1 / disparity

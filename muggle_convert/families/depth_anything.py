@@ -25,9 +25,9 @@ from muggle_convert.families.shared.reading import METRIC_FILE, Reading
 from muggle_convert.families.shared.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
 from muggle_convert.families.shared.timm_vit import by_positions
 from muggle_convert.families.shared.transformers.depth_anything import TRANSFORMERS
-from muggle_convert.rules import RuleSet, convolution, each, given, linear, under
+from muggle_convert.rules import Rows, RuleSet, convolution, each, given, linear, under
 
-ORIGINAL = RuleSet(
+BODY: tuple[Rows, ...] = (  # everything but the head
     under("pretrained.", dinov2()),
     under(
         "depth_head.",
@@ -43,9 +43,10 @@ ORIGINAL = RuleSet(
         ),
         enlarged("resize_layers.{s}"),
         scratch("reassemble.features[s]"),
-        depth_head("scratch.output_conv1", "scratch.output_conv2.0", "scratch.output_conv2.2"),
     ),
 )
+HEAD = "depth_head.scratch.output_conv1", "depth_head.scratch.output_conv2.0", "depth_head.scratch.output_conv2.2"
+ORIGINAL = RuleSet(*BODY, depth_head(*HEAD))
 
 V2_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)|(^|/)depth_anything_v2_vit[sblg]\.", re.IGNORECASE)
 METRIC_DEPTHS = {"hypersim": 20.0, "vkitti": 80.0}  # metres: rooms, and streets
@@ -55,7 +56,7 @@ def _configure_v1(reading: Reading) -> DPTConfig:
     depth = reading.value("encoder.depth")
     if depth < 4:
         raise Refusal(f"{reading.file} has {depth} transformer blocks; Depth-Anything V1 taps the last four, so it has four at least.")
-    taps = reading.convention("encoder.taps", _last_four(depth), "V1 taps the last four blocks")
+    taps = reading.convention("encoder.taps", last_four(depth), "V1 taps the last four blocks")
     if (told := reading.told("taps", TAPS)) is not None and told.value != taps:
         raise Contradiction(
             f"{reading.file} taps the blocks {list(told.value)} ({told.evidence}), where Depth-Anything V1 taps the last four.",
@@ -97,7 +98,7 @@ def _told_taps_v2(reading: Reading, depth: int) -> tuple[int, ...] | None:
         return None
     taps: tuple[int, ...] = told.value
     check_taps(taps, 4, depth)
-    is_v1 = taps == _last_four(depth) and depth in EVEN_TAPS and not _is_said_to_be_metric(reading)
+    is_v1 = taps == last_four(depth) and depth in EVEN_TAPS and not _is_said_to_be_metric(reading)
     if is_v1 and told.evidence.source is Source.METADATA:
         raise Contradiction(
             f"{reading.file} taps the last four blocks ({told.evidence}), as Depth-Anything V1 does and V2 does not.", because=told.evidence
@@ -105,7 +106,7 @@ def _told_taps_v2(reading: Reading, depth: int) -> tuple[int, ...] | None:
     return reading.heard(told, "encoder.taps", taps)
 
 
-def _last_four(depth: int) -> tuple[int, ...]:
+def last_four(depth: int) -> tuple[int, ...]:
     return tuple(range(depth - 4, depth))
 
 

@@ -17,7 +17,7 @@ from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import READOUT, TAPS
 from muggle_convert.families.shared.timm_vit import BLOCK, CLASS_TOKEN, HEAD, HERE, REASSEMBLY, blocks, compose_network, patches, told_taps
 from muggle_convert.families.shared.transformers.beit import TRANSFORMERS
-from muggle_convert.rules import Through, derivable, linear, norm, split, stack, tensor, unread, unused
+from muggle_convert.rules import Rows, Through, derivable, linear, norm, split, stack, tensor, unread, unused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ def _tokens(encoder: BEiTConfig, fields: Mapping[str, int]) -> int:
     return 1 + math.prod(encoder.grid)
 
 
-LAYOUTS = depth_and_segmentation(
+BODY: tuple[Rows, ...] = (  # everything but the head
     CLASS_TOKEN,
     patches("image.channels", "patch_size"),
     blocks(
@@ -84,6 +84,7 @@ LAYOUTS = depth_and_segmentation(
     REASSEMBLY,
     scratch("reassemble.features[s]"),
 )
+LAYOUTS = depth_and_segmentation(*BODY)
 
 KNOWN_TAPS = {12: (2, 5, 8, 11), 24: (5, 11, 17, 23)}
 

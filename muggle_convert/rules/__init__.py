@@ -2,7 +2,7 @@
 
 from muggle_convert.rules.layers import batch_norm, convolution, linear, norm, normalized_convolution, tensor, unread
 from muggle_convert.rules.operations import Flatten, Shape
-from muggle_convert.rules.rows import Row, each, given, optional, under, where
+from muggle_convert.rules.rows import Row, Rows, each, given, optional, under, where
 from muggle_convert.rules.rule import Drop, Fate, Rule, RuleError, derivable, duplicate, rename, split, stack, unused
 from muggle_convert.rules.ruleset import Packing, RuleSet
 from muggle_convert.rules.sizes import Through
@@ -17,6 +17,7 @@ __all__ = [
     "Missing",
     "Packing",
     "Row",
+    "Rows",
     "Rule",
     "RuleError",
     "RuleSet",

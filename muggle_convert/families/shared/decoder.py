@@ -70,13 +70,18 @@ def enlarged(original: str, first: int = 0) -> tuple[Row, ...]:
 
 
 def depth_head(first: str, second: str, third: str, inputs: Size = "fusion.widths[0]", kind: str = "depth") -> Row:
-    return given(
-        "head.kind",
-        kind,
-        convolution(first, "head.spatial_upsampler.0", "head.upsampler_width", inputs, 3),
-        convolution(second, "head.proj_1ch.0", "head.projection_width", "head.upsampler_width", 3),
-        convolution(third, "head.proj_1ch.2", "head.channels", "head.projection_width", 1),
+    return given("head.kind", kind, head_features(first, second, inputs), head_projection(third))
+
+
+def head_features(first: str, second: str, inputs: Size = "fusion.widths[0]") -> tuple[Row, ...]:
+    return (
+        *convolution(first, "head.spatial_upsampler.0", "head.upsampler_width", inputs, 3),
+        *convolution(second, "head.proj_1ch.0", "head.projection_width", "head.upsampler_width", 3),
     )
+
+
+def head_projection(original: str, here: Here = "head.proj_1ch.2") -> tuple[Row, ...]:
+    return convolution(original, here, "head.channels", "head.projection_width", 1)
 
 
 def compose_fusion(reading: Reading, resize: FusionResize) -> FusionConfig:
