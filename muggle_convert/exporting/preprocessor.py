@@ -6,25 +6,26 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 
-CUBIC = 3  # as Pillow numbers its filters
+BILINEAR, CUBIC = 2, 3  # as Pillow numbers its filters
 
 
 def preprocessor_config(config: DPTConfig, square: int | None) -> dict[str, Any]:
     """transformers keeps the aspect ratio by the side that has to change least, whatever the original does, and not at all if its class
     takes only squares."""
     image = config.image
+    is_aligned = image.resize == "bilinear aligned"  # by the class that resizes with corners on each other, and puts a margin around
     return {
-        "image_processor_type": "DPTImageProcessor",
+        "image_processor_type": "ZoeDepthImageProcessor" if is_aligned else "DPTImageProcessor",
         "do_resize": True,
         "size": {"height": square or image.size, "width": square or image.size_across or image.size},
         "keep_aspect_ratio": image.keep_aspect and square is None,
         "ensure_multiple_of": image.multiple,
-        "resample": CUBIC,
+        "resample": BILINEAR if is_aligned else CUBIC,
         "do_rescale": True,
         "rescale_factor": 1 / 255,
         "do_normalize": True,
         "image_mean": list(image.mean),
         "image_std": list(image.std),
-        "do_pad": False,
+        "do_pad": image.reflected > 0,
         "size_divisor": None,
     }

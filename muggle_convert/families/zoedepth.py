@@ -17,6 +17,7 @@ from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import READOUT, TAPS
 from muggle_convert.families.shared.timm_vit import told_reassembly, told_taps
+from muggle_convert.families.shared.transformers.zoedepth import TRANSFORMERS
 from muggle_convert.rules import RuleSet, given, under, unread
 
 _BODY = under("core.core.", BODY, head_features("scratch.output_conv.0", "scratch.output_conv.2"))
@@ -104,4 +105,5 @@ ZOEDEPTH = Family(
         Published("ZoeD_M12_NK", 346, "mit", "metres, rooms to 10 and streets to 80", url=f"{_URL}ZoeD_M12_NK.pt"),
     ),
     settings={"max_depth": RANGE, "bins": CENTRES, "taps": TAPS, "readout": READOUT},
+    transformers=TRANSFORMERS,
 )

@@ -38,7 +38,7 @@ def _patch_size(encoder: Any) -> int:
 CASES: dict[str, Small] = {
     name: _within_reach(small)
     for name, small in SMALL.items()
-    if BY_NAME[small.config.family].transformers and small.layout in ("original", "segmentation")
+    if BY_NAME[small.config.family].transformers and small.layout in ("original", "segmentation", "routed")
 }
 
 
@@ -62,7 +62,7 @@ class Files:
 def files(small: Small, folder: Path) -> Files:
     config = small.config
     layouts = BY_NAME[config.family].layouts
-    rules = layouts["segmentation" if config.head.kind == "segmentation" else "original"]
+    rules = layouts[small.layout]
     original = save_original(small.network(), rules, folder / f"{config.family}.pth")
     converted = folder / "converted.safetensors"
     convert(original, converted, family=config.family, overrides=small.told, sync=False)

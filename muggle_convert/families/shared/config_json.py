@@ -17,6 +17,9 @@ BACKBONES = ("dinov2", "beit", "swinv2")  # of transformers, whose own part of a
 # What a network here is like whatever config.json says; another value is another network.
 FIXED: Mapping[str, tuple[Any, ...]] = {
     "add_projection": (False,),
+    "attractor_kind": ("mean",),
+    "min_temp": (0.0212,),
+    "max_temp": (50,),
     "apply_layernorm": (True,),
     "head_in_index": (-1,),
     "hidden_act": ("gelu",),
@@ -30,6 +33,8 @@ def said_by(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
     if "model_type" not in sidecar:
         return sidecar
     encoder = _encoder(sidecar)
+    if sidecar["model_type"] == "zoedepth":
+        sidecar = {"bin_centers_type": "softplus", "max_depth": _reach(sidecar), "depth_estimation_type": "metric", **sidecar}
     kind = sidecar.get("depth_estimation_type", "relative" if sidecar["model_type"] == "depth_anything" else None)
     said = {
         "taps": _taps(sidecar, encoder),
@@ -37,6 +42,7 @@ def said_by(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
         "readout": sidecar.get("readout_type"),
         "depth_estimation_type": kind,
         "max_depth": sidecar.get("max_depth", 1) if kind == "metric" else None,
+        "bins": sidecar.get("bin_centers_type"),
         "size": encoder.get("image_size"),
         "window": encoder.get("window_size"),
         "pretrained_windows": encoder.get("pretrained_window_sizes"),
@@ -65,6 +71,13 @@ def pictures_said_by(preprocessor: Mapping[str, Any], image: ImageConfig, findin
     for path, key in (("image.mean", "image_mean"), ("image.std", "image_std")):
         findings.because(Evidence(Source.METADATA, f"{key} in preprocessor_config.json"), path)
     return replace(image, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+
+
+def _reach(sidecar: Mapping[str, Any]) -> Any:
+    """The largest depth of any of ZoeDepth's bins; transformers leaves out of the file what is 10, its default."""
+    bins = sidecar.get("bin_configurations", [{"max_depth": 10.0}])
+    depths = [one.get("max_depth") if isinstance(one, dict) else None for one in (bins if isinstance(bins, list) else [])]
+    return max(depths) if depths and _are_numbers(depths, len(depths)) else None
 
 
 def _encoder(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ def _encoder(backbone: str, block: str, parts: tuple[str, ...], after_attention:
     )
 
 
-_VERSION_4 = _encoder(
+VERSION_4 = _encoder(
     backbone="backbone",
     block="backbone.encoder.layer.{n}",
     parts=("attention.query", "attention.key", "attention.value"),
@@ -44,7 +44,7 @@ _VERSION_4 = _encoder(
     mlp="{i:intermediate|output}.dense",
     table="attention.attention.relative_position_bias",
 )
-_VERSION_5 = _encoder(
+VERSION_5 = _encoder(
     backbone="backbone.beit",
     block="backbone.beit.layers.{n}",
     parts=("q_proj", "k_proj", "v_proj"),
@@ -54,10 +54,10 @@ _VERSION_5 = _encoder(
 )
 
 
-def _config(config: DPTConfig, encoder: BEiTConfig) -> dict[str, Any]:
+def backbone_config(config: DPTConfig, encoder: BEiTConfig) -> dict[str, Any]:
     require(encoder.grid[0] == encoder.grid[1], f"a square grid of positions, not {encoder.grid[0]} x {encoder.grid[1]}")
     stages = [tap + 1 for tap in encoder.taps]  # stage 0 is what goes into the first block
-    backbone = {
+    return {
         "model_type": "beit",
         "add_fpn": False,
         "hidden_act": "gelu",
@@ -77,8 +77,11 @@ def _config(config: DPTConfig, encoder: BEiTConfig) -> dict[str, Any]:
         "use_relative_position_bias": True,
         "use_shared_relative_position_bias": False,
     }
+
+
+def _config(config: DPTConfig, encoder: BEiTConfig) -> dict[str, Any]:
     own = {
-        "backbone_config": backbone,
+        "backbone_config": backbone_config(config, encoder),
         "backbone_out_indices": None,
         "hidden_size": encoder.width,
         "is_hybrid": False,
@@ -89,4 +92,4 @@ def _config(config: DPTConfig, encoder: BEiTConfig) -> dict[str, Any]:
     return dpt_config(config, own)
 
 
-TRANSFORMERS = Transformers({**dpt_layouts("transformers", _VERSION_4), **dpt_layouts("transformers 5", _VERSION_5)}, _config)
+TRANSFORMERS = Transformers({**dpt_layouts("transformers", VERSION_4), **dpt_layouts("transformers 5", VERSION_5)}, _config)

@@ -7,10 +7,7 @@ from typing import Any
 from model_defs.config import DepthHeadConfig, DPTConfig
 from muggle_convert.families.shared.midas import auxiliary_head
 from muggle_convert.families.shared.transformers.neck import (
-    FUSION_NORM_RULES,
-    FUSION_RULES,
-    READOUT_RULES,
-    REASSEMBLY_RULES,
+    NECK_RULES,
     decoder_config,
     never_run,
     require,
@@ -18,7 +15,6 @@ from muggle_convert.families.shared.transformers.neck import (
 from muggle_convert.rules import RuleSet, rename, unread
 from muggle_convert.rules.rows import Rows
 
-_NECK_RULES = (*REASSEMBLY_RULES, *READOUT_RULES, *FUSION_RULES, *FUSION_NORM_RULES)
 _DEPTH_HEAD_RULES = (
     rename("head.head.0.{p:parameter}", "head.spatial_upsampler.0.{p:parameter}"),
     rename("head.head.{2*i+2}.{p:parameter}", "head.proj_1ch.{2*i}.{p:parameter}"),
@@ -35,7 +31,7 @@ _AUXILIARY_HEAD = auxiliary_head(
 
 def dpt_layouts(name: str, *rows: Rows) -> dict[str, RuleSet]:
     """One spelling of an encoder under either head."""
-    body = (*rows, _NECK_RULES, never_run())
+    body = (*rows, NECK_RULES, never_run())
     return {
         name: RuleSet(*body, _DEPTH_HEAD_RULES),
         f"{name} segmentation": RuleSet(*body, _SEGMENTATION_HEAD_RULES, _AUXILIARY_HEAD),

@@ -27,6 +27,7 @@ FUSION_NORM_RULES: tuple[Rule, ...] = (
     rename(_FUSION + "{n:3|2|1}.residual_layer1.batch_norm{i+1}.{p:batch_norm}", _JOINED + ".norm.{p:batch_norm}"),
     rename(_FUSION + "{3-n}.residual_layer2.batch_norm{i+1}.{p:batch_norm}", _REFINED + ".norm.{p:batch_norm}"),
 )
+NECK_RULES = (*REASSEMBLY_RULES, *READOUT_RULES, *FUSION_RULES, *FUSION_NORM_RULES)
 
 
 def never_run(original_prefix: str = "") -> tuple[Row, ...]:
