@@ -109,6 +109,8 @@ def test_the_pipeline_takes_pictures_of_any_shape(loaded: Loaded) -> None:
         masks = transformers.pipeline("image-segmentation", model=str(loaded.folder))(picture)
         assert {mask["mask"].size for mask in masks} == {picture.size}
     else:
+        if loaded.files.small.config.family == "zoedepth":
+            pytest.importorskip("torchvision", reason="what transformers does with ZoeDepth's predictions is written with it")
         depth = transformers.pipeline("depth-estimation", model=str(loaded.folder))(picture)
         assert tuple(depth["predicted_depth"].shape) == (61, 97)
 
