@@ -158,6 +158,12 @@ class Golden:
                 yield float(np.abs(found.float().numpy()[kept] - wanted).max() / wanted.std())
         assert seen == set(self.manifest["outputs"])
 
+    def whole_pictures(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pictures as somebody took them, and what the original's own inference makes of each."""
+        expected = np.load(self.folder / "expected.npz")
+        for name, spec in self.manifest["infer_inputs"].items():
+            yield uint8_picture(*spec["uint8_shape"][:2], spec["image_seed"]), expected[name]
+
     def _errors_of_maps(self, model: torch.nn.Module, expected: Mapping[str, np.ndarray]) -> Iterator[float]:
         """The same of two views and the four maps they become."""
         with torch.inference_mode():

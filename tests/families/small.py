@@ -20,6 +20,8 @@ from model_defs.config import (
     ReassembleConfig,
 )
 from model_defs.dpt import DPT
+from model_defs.networks.metric_bins import MetricDPT
+from model_defs.parts.metric_bins import Bins
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALVES = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -63,14 +65,34 @@ class Small:
 
 def _spread(network: DPT, images: Tensor) -> None:
     """Give the last convolution the weights with which predictions have a mean of four and a deviation of one."""
-    kept: list[Tensor] = []
+    if isinstance(network, MetricDPT):
+        return _spread_bins(network, images)
     last = [layer for layer in network.head.modules() if isinstance(layer, nn.Conv2d)][-1]
-    hook = last.register_forward_hook(lambda layer, inputs, scores: kept.append(scores))
+    scores = _outputs(network, images, last)
+    last.weight /= scores.std()
+    assert last.bias is not None
+    last.bias.copy_((last.bias - scores.mean()) / scores.std() + 4.0)
+
+
+def _spread_bins(network: MetricDPT, images: Tensor) -> None:
+    """Bins up to eight metres, and for each pixel others that count."""
+    for bins in (module for module in network.modules() if isinstance(module, Bins)):
+        seed, weighing = bins.seed[-1], bins.distribution[-1]
+        seed.weight *= 0.1
+        seed.bias.copy_(torch.linspace(0.5, 8, len(seed.bias)))
+        if (scores := _outputs(network, images, weighing)) is not None:  # of the bins that were chosen
+            deviation, mean = scores.std(dim=(0, 2, 3)), scores.mean(dim=(0, 2, 3))
+            weighing.weight *= (3 / deviation).view(-1, 1, 1, 1)
+            weighing.bias.copy_((weighing.bias - mean) * 3 / deviation)
+
+
+def _outputs(network: DPT, images: Tensor, layer: nn.Module) -> Any:
+    """What a layer gives on the way to a prediction; None where it does not run."""
+    kept: list[Tensor] = []
+    hook = layer.register_forward_hook(lambda module, inputs, output: kept.append(output))
     network(images)
     hook.remove()
-    last.weight /= kept[0].std()
-    assert last.bias is not None
-    last.bias.copy_((last.bias - kept[0].mean()) / kept[0].std() + 4.0)
+    return kept[0] if kept else None
 
 
 def config_of(family: str, encoder: EncoderConfig, size: int, **changes: Any) -> DPTConfig:

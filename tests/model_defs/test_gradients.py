@@ -6,6 +6,8 @@ from torch import Tensor
 
 from tests.configurations import SMALL
 
+UNMOVED = {"zoedepth, routed": ("bins.router.", "bins.places.kitti.")}  # what chooses learns nothing from the depth, nor what is not chosen
+
 
 def moved(gradient: Tensor | None) -> bool:
     return gradient is not None and bool(gradient.isfinite().all()) and bool(gradient.abs().max() > 0)
@@ -15,7 +17,8 @@ def moved(gradient: Tensor | None) -> bool:
 def test_a_loss_moves_every_weight_and_the_image(name: str) -> None:
     network, images = SMALL[name].network(), SMALL[name].images(2).requires_grad_()
     network(images).square().mean().backward()
-    assert [weight for weight, parameter in network.named_parameters() if not moved(parameter.grad)] == []
+    unmoved = [weight for weight, parameter in network.named_parameters() if not moved(parameter.grad)]
+    assert [weight for weight in unmoved if not weight.startswith(UNMOVED.get(name, ()))] == []
     assert moved(images.grad)
 
 

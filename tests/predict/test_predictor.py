@@ -19,10 +19,11 @@ from model_defs.network import Network
 from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.predict.predictor import main_map
 from tests.configurations import SMALL
-from tests.goldens import GOLDENS, TOLERANCE, golden, goldens, uint8_picture
+from tests.goldens import GOLDENS, TOLERANCE, Golden, golden, goldens, uint8_picture
 
 CASES = GOLDENS.parent / "predict"
 PICTURE = uint8_picture(50, 81, 1)
+WHOLE = [case for case in goldens() if any("frames" not in spec for spec in case.manifest.get("infer_inputs", {}).values())]
 
 
 def cases() -> list[dict[str, Any]]:
@@ -45,9 +46,18 @@ def test_a_prediction_is_what_original_transforms_network_and_resize_give(case: 
         assert np.abs(prediction[::step, ::step] - expected).max() < TOLERANCE * expected.std()
 
 
+@pytest.mark.parametrize("case", WHOLE, ids=lambda case: case.name)
+def test_a_prediction_is_what_the_original_s_own_inference_gives(case: Golden, tmp_path: Path) -> None:
+    model = load_any_dpt(case.save(tmp_path), **case.options)
+    for picture, expected in case.whole_pictures():
+        prediction = model.predict(picture)
+        assert prediction.shape == picture.shape[:2]
+        assert np.abs(prediction - expected).max() < TOLERANCE * expected.std()
+
+
 def test_every_family_with_a_reference_case_is_predicted_end_to_end() -> None:
-    covered = {golden(case["case"]).family for case in cases()}
-    not_one_picture, not_resized_back = {"dust3r", "prompt_depth_anything"}, {"depth_anything_3"}
+    covered = {golden(case["case"]).family for case in cases()} | {case.family for case in WHOLE}
+    not_one_picture, not_resized_back = {"dust3r", "prompt_depth_anything"}, {"depth_anything_3", "depth_anything_v1_metric"}
     assert {case.family for case in goldens()} - not_one_picture - not_resized_back == covered
 
 

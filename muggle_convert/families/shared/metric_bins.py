@@ -53,8 +53,8 @@ def _bins(place: str, here: str, told: str) -> tuple[Row, ...]:
             _pixelwise(f"attractors{place}.{{n}}._net", f"{here}.attractors.{{n}}", "head.attractor_channels[n]", EMBEDDING, EMBEDDING),
         ),
         *_pixelwise(f"{weighing}.mlp", f"{here}.distribution", 4, "head.distribution_width", f"{told} + {EMBEDDING}"),
-        derivable(f"{weighing}.log_binomial_transform.k_idx", "the numbers of the bins", _numbers_of_bins),
-        derivable(f"{weighing}.log_binomial_transform.K_minus_1", "the number of the last bin", _last_bin),
+        derivable(f"{weighing}.log_binomial_transform.k_idx", "the numbers of the bins", _numbers_of_bins, (1, "head.bins", 1, 1)),
+        derivable(f"{weighing}.log_binomial_transform.K_minus_1", "the number of the last bin", _last_bin, (1, 1, 1, 1)),
     )
 
 

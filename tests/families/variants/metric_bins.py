@@ -89,7 +89,7 @@ ROWS["Depth-Anything V1, metric"] = Variant(depth_anything, told={"max_depth": 1
 
 SMALL = {
     "zoedepth": Small(zoedepth(), 64, 96, N),
-    "zoedepth, normed": Small(zoedepth(centres="normed", max_depth=80.0), 64, 96, K),
+    "zoedepth, normed": Small(zoedepth(centres="normed"), 64, 96, {**K, "max_depth": 10}),
     "zoedepth, routed": Small(zoedepth(**ROUTED), 64, 96, TAPPED, layout="routed"),
     "depth_anything_v1_metric": Small(depth_anything(), 42, 56, {"max_depth": 10}),
 }
