@@ -65,13 +65,13 @@ class Small:
 
 def _spread(network: DPT, images: Tensor) -> None:
     """Give the last convolution the weights with which predictions have a mean of four and a deviation of one."""
-    if isinstance(network, MetricDPT):
-        return _spread_bins(network, images)
     last = [layer for layer in network.head.modules() if isinstance(layer, nn.Conv2d)][-1]
     scores = _outputs(network, images, last)
     last.weight /= scores.std()
     assert last.bias is not None
     last.bias.copy_((last.bias - scores.mean()) / scores.std() + 4.0)
+    if isinstance(network, MetricDPT):
+        _spread_bins(network, images)
 
 
 def _spread_bins(network: MetricDPT, images: Tensor) -> None:
@@ -82,8 +82,8 @@ def _spread_bins(network: MetricDPT, images: Tensor) -> None:
         seed.bias.copy_(torch.linspace(0.5, 8, len(seed.bias)))
         if (scores := _outputs(network, images, weighing)) is not None:  # of the bins that were chosen
             deviation, mean = scores.std(dim=(0, 2, 3)), scores.mean(dim=(0, 2, 3))
-            weighing.weight *= (3 / deviation).view(-1, 1, 1, 1)
-            weighing.bias.copy_((weighing.bias - mean) * 3 / deviation)
+            weighing.weight *= (2 / deviation).view(-1, 1, 1, 1)
+            weighing.bias.copy_((weighing.bias - mean) * 2 / deviation)
 
 
 def _outputs(network: DPT, images: Tensor, layer: nn.Module) -> Any:
