@@ -51,7 +51,7 @@ class Progress:
         kept = f"; {self.kept} of {self.total} were already there (--force predicts them again)" if self.kept else ""
         seconds = time.monotonic() - self._begun
         click.echo(f"{printable(out)}: {done} written in {seconds:.1f} s{kept}")
-        for job, problem in self.failures:
+        for job, problem in sorted(self.failures, key=lambda failure: failure[0].source):
             click.echo(f"failed: {_named(job.source, problem)}", err=True)
 
     def _video(self, frames: int | None) -> None:

@@ -28,13 +28,13 @@ class Predicted:
     """What became of one picture: a row of a table. Without a prediction, `error` is the sentence that says why, and the other facts are None."""
 
     key: str  # as it was given
-    depth: bytes | None  # what a file in the format holds
-    height: int | None  # of the prediction, which has the size of the picture
-    width: int | None
-    unit: str | None  # of the prediction
-    scale: float | None  # prediction = offset + scale * stored number; None where colours or points are stored
-    offset: float | None
-    model: str | None  # a short hash of its weights and settings, equal for a checkpoint and its conversion
+    depth: bytes | None = None  # what a file in the format holds
+    height: int | None = None  # of the prediction, which has the size of the picture
+    width: int | None = None
+    unit: str | None = None  # of the prediction
+    scale: float | None = None  # prediction = offset + scale * stored number; None where colours or points are stored
+    offset: float | None = None
+    model: str | None = None  # a short hash of its weights and settings, equal for a checkpoint and its conversion
     error: str | None = None
 
 
@@ -66,6 +66,7 @@ class BatchPredictor:
     legend: bool = True
     field_of_view: float = 60.0
     focal: float | None = None  # pixels of the pictures; makes metres of depth that depends on it
+    threads: int | None = None  # that read, and as many that write; by default as many as there are processors for the process
 
     def __post_init__(self) -> None:
         if self.form not in FORMATS:
@@ -73,20 +74,30 @@ class BatchPredictor:
 
     def __call__(self, pictures: Iterable[tuple[str, bytes]]) -> list[Predicted]:
         """A row for each picture, given by a key and the bytes of a file, in the same order."""
-        return list(self.stream(pictures))
+        rows = dict(self._numbered(pictures))
+        return [rows[number] for number in range(len(rows))]
 
     def stream(self, pictures: Iterable[tuple[str, bytes]]) -> Iterator[Predicted]:
         """The same for any number of pictures, in memory that does not grow with it; rows come as they are done, not in order."""
-        from muggle_convert.many.pipeline import FAILURES, in_words
-        from muggle_convert.predict.photographs import decode_picture
+        return (row for _, row in self._numbered(pictures))
+
+    def _numbered(self, pictures: Iterable[tuple[str, bytes]]) -> Iterator[tuple[int, Predicted]]:
+        from muggle_convert.many.pipeline import in_words, predict_each
+        from muggle_convert.predict.photographs import decode_picture, is_large
 
         viewer = self.viewer
         viewer.check_prompts(False)
-        for key, content in pictures:
-            try:
-                yield self._row(key, viewer.view(decode_picture(content, key)))
-            except FAILURES as problem:
-                yield Predicted(key, None, None, None, None, None, None, self.fingerprint, in_words(problem))
+        done = predict_each(
+            viewer,
+            ((number, key, content) for number, (key, content) in enumerate(pictures)),
+            self.form,
+            read=lambda given: (decode_picture(given[2], given[1]), None),
+            is_large=lambda given: is_large(Path(given[1]), given[2]),
+            deliver=lambda given, viewed: self._row(given[1], viewed),
+            workers=self.threads,
+        )
+        for (number, key, _), row in done:
+            yield number, Predicted(key, model=self.fingerprint, error=in_words(row)) if isinstance(row, Exception) else row
 
     @cached_property
     def fingerprint(self) -> str:

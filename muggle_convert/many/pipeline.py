@@ -1,65 +1,87 @@
-"""Many pictures through the network one after another, while other threads read and write."""
+"""Many pictures through the networks of a viewer, while other threads read and write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.many.jobs import Events, Job
-from muggle_convert.predict.formats import SaveOptions, write_prediction, write_video
+from muggle_convert.predict.flow import FAILURES, Steps, flow
+from muggle_convert.predict.formats import PICTURED, SaveOptions, write_prediction, write_video
+from muggle_convert.predict.passes import Seen, Shown
 from muggle_convert.predict.photographs import Pixels, is_large, read_picture
-from muggle_convert.predict.prefetch import prefetched
 from muggle_convert.predict.video import open_video
-from muggle_convert.predict.viewer import Viewer
+from muggle_convert.predict.viewer import Viewed, Viewer
 
-FAILURES = (Refusal, ValueError, RuntimeError, MemoryError)  # of one picture; torch raises the last two when memory runs out
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+Ready = tuple[Pixels | None, tuple[Shown, ...]]  # the picture, where it is drawn beside its depth, and what the networks take
+
+
+def predict_each(
+    viewer: Viewer,
+    items: Iterable[Item],
+    form: str,
+    read: Callable[[Item], tuple[Pixels, Path | None]],
+    is_large: Callable[[Item], bool],
+    deliver: Callable[[Item, Viewed], Done],
+    workers: int | None = None,
+) -> Iterator[tuple[Item, Done | Exception]]:
+    """What `deliver` makes of each prediction, as they are done; `read` gives a picture and its prompt, and all but the networks is done in threads."""
+    is_drawn = viewer.with_picture or form in PICTURED
+
+    def prepare(item: Item) -> Ready:
+        picture, prompt = read(item)
+        return picture if is_drawn else None, viewer.show(picture, prompt)
+
+    def finish(item: Item, ready: Ready, seen: tuple[Seen, ...]) -> Done:
+        return deliver(item, viewer.restore(*ready, seen))
+
+    steps = Steps(
+        prepare=prepare,
+        alike=lambda ready: tuple(shown.alike for shown in ready[1]),
+        together=viewer.together,
+        pass_on=lambda batch: viewer.run([shown for _, shown in batch]),
+        finish=finish,
+        is_large=is_large,
+    )
+    return flow(items, steps, workers)
 
 
 def predict_all(viewer: Viewer, jobs: Iterable[Job], options: SaveOptions, events: Events) -> None:
-    """Do every job; failures are reported and do not stop the others."""
-    with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-        # What might not fit in memory together with others of its kind is read when its turn comes.
-        pictures = prefetched(jobs, lambda job: None if job.is_video or is_large(job.source) else readers.submit(read_picture, job.source))
-        for (job, _), result in prefetched(pictures, lambda pair: _predict(viewer, *pair, options, events, writers)):
-            _report(job, result, events)
-
-
-def _predict(
-    viewer: Viewer, job: Job, picture: Future[Pixels] | None, options: SaveOptions, events: Events, writers: ThreadPoolExecutor
-) -> Future[None]:
-    """Predict, and leave the writing to another thread; a job that runs alone is finished on return."""
-    result: Future[None] = Future()
-    try:
-        if picture is not None:
-            return writers.submit(write_prediction, viewer, viewer.view(picture.result(), job.prompt), job.target, options)
+    """Do every job, pictures first; failures are reported and do not stop the others."""
+    jobs = list(jobs)
+    done = predict_each(
+        viewer,
+        (job for job in jobs if not job.is_video),
+        options.form,
+        read=lambda job: (read_picture(job.source), job.prompt),
+        is_large=lambda job: is_large(job.source),
+        deliver=lambda job, viewed: write_prediction(viewer, viewed, job.target, options),
+    )
+    for job, result in done:
+        events.done(job, in_words(result) if isinstance(result, Exception) else None)
+    for job in jobs:
         if job.is_video:
             _predict_video(viewer, job, options, events)
-        else:
-            write_prediction(viewer, viewer.view(read_picture(job.source), job.prompt), job.target, options)
-        result.set_result(None)
-    except FAILURES as problem:
-        result.set_exception(problem)
-    return result
 
 
 def _predict_video(viewer: Viewer, job: Job, options: SaveOptions, events: Events) -> None:
-    if options.form != "png":
-        raise Refusal(f"{printable(job.source.name)} is a video, which becomes a video; --format {options.form} is for pictures.")
-    video = open_video(job.source, options.frame_rate)
-    events.video(video.frames)
-    write_video(viewer, video, job.target, events.frame)
+    try:
+        if options.form != "png":
+            raise Refusal(f"{printable(job.source.name)} is a video, which becomes a video; --format {options.form} is for pictures.")
+        video = open_video(job.source, options.frame_rate)
+        events.video(video.frames)
+        write_video(viewer, video, job.target, events.frame)
+        events.done(job, None)
+    except FAILURES as problem:
+        events.done(job, in_words(problem))
 
 
-def _report(job: Job, result: Future[None], events: Events) -> None:
-    problem = result.exception()
-    if problem is not None and not isinstance(problem, FAILURES):
-        raise problem
-    events.done(job, in_words(problem) if problem is not None else None)
-
-
-def in_words(problem: BaseException) -> str:
+def in_words(problem: Exception) -> str:
     """One line on why a picture failed."""
     if isinstance(problem, MemoryError):
         return "there is not enough memory for it."

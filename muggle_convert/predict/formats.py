@@ -20,6 +20,7 @@ from muggle_convert.outputs import kind_of
 from muggle_convert.predict.video import Video, encoder, even
 from muggle_convert.predict.viewer import Viewed, Viewer
 
+PICTURED = ("ply",)  # formats that hold the colours of the picture too
 COMPRESSION = 4  # half the time of the usual 6 for two per cent more bytes
 STEADINESS = 0.1  # how far the colours of a video follow each new frame
 
@@ -47,7 +48,7 @@ def encode(viewer: Viewer, viewed: Viewed, file: BinaryIO, form: str, field_of_v
             write_png16(file, viewed.prediction, viewed.output)
         case "exr":
             write_exr(file, viewed.prediction, kind_of(viewed.output).unit)
-        case "ply" if (scale := viewer.scale(viewed)) is not None:
+        case "ply" if (scale := viewer.scale(viewed)) is not None and viewed.picture is not None:
             write_ply(file, viewed.picture, viewed.prediction, scale, field_of_view)
         case _:
             viewer.draw(viewed).save(file, "PNG", compress_level=COMPRESSION)

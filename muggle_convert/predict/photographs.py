@@ -71,10 +71,10 @@ def decode_picture(content: bytes, name: str) -> Pixels:
     return _read_file(Path(name), content)
 
 
-def is_large(path: Path) -> bool:
+def is_large(path: Path, content: bytes | None = None) -> bool:
     """Going by the beginning of the file; a file that cannot be read is refused later, when it is read."""
     try:
-        with opened(path) as image:
+        with opened(path, content) as image:
             return image.width * image.height > LARGE
     except Exception:  # a decoder may fail in any way on a damaged file
         return False

@@ -10,27 +10,24 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from model_defs.network import Network, rounds_float32
 from model_defs.precision import exact_float32
 from muggle_convert.errors import Refusal
-from muggle_convert.outputs import Prediction, kind_of
+from muggle_convert.outputs import Prediction
 from muggle_convert.predict import metres
+from muggle_convert.predict.flow import Steps, flow
 from muggle_convert.predict.framing import cropped, framed
 from muggle_convert.predict.measured import Metres
-from muggle_convert.predict.metres import Known, by_focal_length
-from muggle_convert.predict.photographs import Picture, Pixels, read_picture
+from muggle_convert.predict.metres import Known
+from muggle_convert.predict.passes import Pass, Predictions, Seen, Shown, restored
+from muggle_convert.predict.photographs import Picture, read_picture
 from muggle_convert.predict.prompts import read_prompt
 from muggle_convert.predict.scene import Scene, SceneView, View, known_cameras
-from muggle_convert.predict.sizes import Size, input_size
-from muggle_convert.predict.tensors import both_ways, inside, named_maps, normalised, prepare, reflected, restore, restore_classes
+from muggle_convert.predict.tensors import named_maps, normalised
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
-Predictions = dict[str, Prediction]  # of one picture, by the names the network gives its outputs
-
 PROMPTED = ("image", "prompt")  # what some networks take
-BATCH = 8  # pictures that go through the network together; more would only take memory
 
 
 class Predictor:
@@ -58,14 +55,13 @@ class Predictor:
             prompts = []
         if len(pictures) != 1:
             raise Refusal(f"this network looks at one picture at a time, and {len(pictures)} were given; pass a list of them.")
+        way = Pass(network, size, mirror, focal)
         is_list = isinstance(pictures[0], list)
-        read = [read_picture(picture) for picture in (pictures[0] if is_list else pictures)]
-        found = _predict_pictures(network, read, prompts, size, mirror)
-        if focal is not None:
-            output, named = network.config.output, network.outputs[0]
-            for maps, picture in zip(found, read, strict=True):
-                there = picture.shape[0], picture.shape[1]
-                maps[named] = by_focal_length(maps[named], output, focal, there, input_size(network.config.image, there, size))
+        if is_list:
+            found = _predict_list(way, pictures[0], prompts)
+        else:
+            shown = way.show(read_picture(pictures[0]), prompts[0] if prompts else None)
+            found = [way.restore(shown, *way.run([shown]))]
         predictions = [next(iter(maps.values())) if len(maps) == 1 else maps for maps in found]
         return predictions if is_list else predictions[0]
 
@@ -134,44 +130,21 @@ def _with_prompts(given: Sequence[Any]) -> tuple[Any, list[Metres]]:
     return pictures, [read_prompt(prompt) for prompt in (prompts if isinstance(prompts, list) else [prompts])]
 
 
-def _predict_pictures(network: Network, pictures: list[Pixels], prompts: list[Metres], size: int | None, mirror: bool) -> list[Predictions]:
-    """Pictures whose inputs have the same shape share a batch, where that changes no prediction; prompts belong to pictures one by one."""
-    image, weight = network.config.image, next(network.parameters())
-    framed = [reflected(picture, image) for picture in pictures]
-    inputs: list[tuple[Tensor, ...]] = [(prepare(picture, image, size),) for picture in framed]
-    if prompts:
-        inputs = [(*tensors, torch.from_numpy(prompt)[None]) for tensors, prompt in zip(inputs, prompts, strict=True)]
-    by_shape: dict[tuple[torch.Size, ...], list[int]] = {}
-    for number, tensors in enumerate(inputs):
-        by_shape.setdefault(tuple(tensor.shape for tensor in tensors), []).append(number)
-    predictions: dict[int, Predictions] = {}
-    together = BATCH if network.sees_each_alone else 1
-    with torch.inference_mode():
-        for alike in by_shape.values():
-            for first in range(0, len(alike), together):
-                numbers = alike[first : first + together]
-                alike_inputs = zip(*(inputs[number] for number in numbers), strict=True)
-                batch = [torch.stack(tensors).to(weight.device, weight.dtype) for tensors in alike_inputs]
-                maps = (both_ways if mirror and image.mirrored else named_maps)(network, *batch)
-                for place, number in enumerate(numbers):
-                    rows, columns, _ = framed[number].shape
-                    whole = {name: _restored(network, name, found[place], (rows, columns)) for name, found in maps.items()}
-                    predictions[number] = {name: inside(found, pictures[number], image) for name, found in whole.items()}
-    return [predictions[number] for number in range(len(pictures))]
-
-
-def _restored(network: Network, name: str, maps: Tensor, size: Size) -> Prediction:
-    """One output for one picture, channels last."""
-    output = network.config.output
-    kind = kind_of(output)
-    maps = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
-    if kind.has_classes and name == network.outputs[0]:
-        return restore_classes(maps, output, size).cpu().numpy()
-    if not kind.is_resized:
-        return maps.float().cpu().numpy()
-    if maps.ndim == 2:
-        return restore(maps.unsqueeze(0), output, size)[0].float().cpu().numpy()
-    return restore(maps, output, size).permute(1, 2, 0).float().cpu().numpy()
+def _predict_list(way: Pass, pictures: list[Picture], prompts: list[Metres]) -> list[Predictions]:
+    """In their own order; what is read, prepared and brought back to size by several threads shares batches between."""
+    found: dict[int, Predictions] = {}
+    steps: Steps[int, Shown, Seen, Predictions] = Steps(
+        prepare=lambda number: way.show(read_picture(pictures[number]), prompts[number] if prompts else None),
+        alike=lambda shown: shown.alike,
+        together=way.together,
+        pass_on=way.run,
+        finish=lambda _, shown, seen: way.restore(shown, seen),
+    )
+    for number, result in flow(range(len(pictures)), steps):
+        if isinstance(result, Exception):
+            raise result
+        found[number] = result
+    return [found[number] for number in range(len(pictures))]
 
 
 def _predict_pair(network: Network, pictures: Sequence[Picture], size: int | None) -> tuple[View, ...]:
@@ -185,5 +158,5 @@ def _predict_pair(network: Network, pictures: Sequence[Picture], size: int | Non
     seen = [cropped(read_picture(picture), image, size).pixels for picture in pictures]
     inputs = [normalised(picture.astype(np.float32), image)[None].to(weight.device, weight.dtype) for picture in seen]
     with torch.inference_mode():
-        maps = {name: _restored(network, name, found[0], (0, 0)) for name, found in named_maps(network, *inputs).items()}
+        maps = {name: restored(network, name, found[0], (0, 0)) for name, found in named_maps(network, *inputs).items()}
     return tuple(View(picture, maps[f"pts3d_{number}"], maps[f"conf_{number}"]) for number, picture in enumerate(seen, 1))

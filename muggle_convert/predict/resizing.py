@@ -41,8 +41,10 @@ def resized(picture: Pixels, size: Size, kernel: str = "cubic") -> Samples:
 
 def mixed(picture: Tensor, size: Size, kernel: str = "cubic") -> Tensor:
     """(height, width, 3) of bytes -> (3, *size), on the device where the picture is."""
-    down, across = (_bands(kernel, *sides, picture.device) for sides in zip(picture.shape[:2], size, strict=True))
-    samples = torch.empty((3, *size), device=picture.device)
+    if picture.device.type != "cpu":
+        return in_taps(picture, size, kernel)
+    down, across = (_bands(kernel, *sides) for sides in zip(picture.shape[:2], size, strict=True))
+    samples = torch.empty((3, *size))
     for rows in down:
         seen = picture[rows.places][:, across[0].used] if across[0].used is not None else picture[rows.places]
         columns = seen.shape[1]
@@ -53,6 +55,16 @@ def mixed(picture: Tensor, size: Size, kernel: str = "cubic") -> Tensor:
             torch.mm(tall[:, one.old], one.shares.T, out=wide[:, one.new])
         samples[:, rows.new] = wide.view(3, -1, size[1])
     return samples.add_(_MIDDLE)
+
+
+def in_taps(picture: Tensor, size: Size, kernel: str = "cubic") -> Tensor:
+    """The same, one sample after the other of those that a new one is mixed from: cards may round the factors of a product of matrices."""
+    (rows, down), (columns, across) = (_taps(kernel, *sides, picture.device) for sides in zip(picture.shape[:2], size, strict=True))
+    tall = sum((picture[row].float() - _MIDDLE) * share[:, None, None] for row, share in zip(rows, down, strict=True))
+    assert isinstance(tall, Tensor)
+    wide = sum(tall[:, column] * share[:, None] for column, share in zip(columns, across, strict=True))
+    assert isinstance(wide, Tensor)
+    return (wide + _MIDDLE).permute(2, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -70,21 +82,25 @@ class Band:
 
 
 @lru_cache(64)
-def _bands(kernel: str, before: int, after: int, place: torch.device) -> tuple[Band, ...]:
-    """On a processor as many as keep what is mixed together small; a card multiplies all at once."""
+def _bands(kernel: str, before: int, after: int) -> tuple[Band, ...]:
     samples, shares = TAPS[kernel](before, after)
     used, samples = np.unique(samples, return_inverse=True)
     samples = samples.reshape(shares.shape)
-    which = torch.from_numpy(used).to(place) if len(used) < before else None
-    block = _BLOCK if place.type == "cpu" else after
+    which = torch.from_numpy(used) if len(used) < before else None
     bands = []
-    for first in range(0, after, block):
-        new = slice(first, min(first + block, after))
-        read = slice(int(samples[:, new].min()), int(samples[:, new].max()) + 1)
-        matrix = np.zeros((new.stop - first, read.stop - read.start), np.float32)
-        np.add.at(matrix, (np.arange(len(matrix)), samples[:, new] - read.start), shares[:, new])
-        bands.append(Band(new, read, which, torch.from_numpy(matrix).to(place)))
+    for first in range(0, after, _BLOCK):
+        new = slice(first, min(first + _BLOCK, after))
+        old = slice(int(samples[:, new].min()), int(samples[:, new].max()) + 1)
+        matrix = np.zeros((new.stop - first, old.stop - old.start), np.float32)
+        np.add.at(matrix, (np.arange(len(matrix)), samples[:, new] - old.start), shares[:, new])
+        bands.append(Band(new, old, which, torch.from_numpy(matrix)))
     return tuple(bands)
+
+
+@lru_cache(64)
+def _taps(kernel: str, before: int, after: int, place: torch.device) -> tuple[Tensor, Tensor]:
+    samples, shares = TAPS[kernel](before, after)
+    return torch.from_numpy(samples).to(place), torch.from_numpy(shares).to(place)
 
 
 @lru_cache(1)

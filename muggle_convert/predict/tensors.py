@@ -15,7 +15,7 @@ from model_defs.network import Network
 from muggle_convert.errors import Refusal, as_told
 from muggle_convert.outputs import Prediction
 from muggle_convert.predict.photographs import Pixels
-from muggle_convert.predict.resizing import resized, resized_in_steps
+from muggle_convert.predict.resizing import mixed, resized, resized_in_steps
 from muggle_convert.predict.sizes import Size, margins, steps_of
 
 
@@ -25,27 +25,35 @@ def reflected(picture: Pixels, image: ImageConfig) -> Pixels:
     return np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), "reflect") if rows or columns else picture
 
 
-def inside(prediction: Prediction, picture: Pixels, image: ImageConfig) -> Prediction:
+def inside(prediction: Prediction, size: Size, image: ImageConfig) -> Prediction:
     """What was predicted for the picture itself, and not for the margin around it."""
-    height, width, _ = picture.shape
-    rows, columns = margins(image, (height, width))
+    (height, width), (rows, columns) = size, margins(image, size)
     return prediction[rows : rows + height, columns : columns + width] if rows or columns else prediction
 
 
-def prepare(picture: Pixels, image: ImageConfig, size: int | None = None) -> Tensor:
-    """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training."""
+def prepare(picture: Pixels, image: ImageConfig, size: int | None = None, place: torch.device = torch.device("cpu")) -> Tensor:
+    """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training; where possible on the device that it is for."""
     if image.channels != 3:
         raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make a tensor yourself and call model(tensor).")
     steps = steps_of(image, (picture.shape[0], picture.shape[1]), size)
     if image.resize == "area or cubic":
-        return normalised(resized_in_steps(picture, steps), image)
-    return normalised(resized(picture, steps[-1], image.resize), image)
+        return normalised(resized_in_steps(picture, steps), image).to(place)
+    if place.type == "cuda":
+        sent = torch.from_numpy(np.ascontiguousarray(picture)).pin_memory().to(place, non_blocking=True)
+        return _normalised(mixed(sent, steps[-1], image.resize), image)
+    return normalised(resized(picture, steps[-1], image.resize), image).to(place)
 
 
 def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
     """(H, W, 3) from 0 to 255 -> (3, H, W)"""
     mean, deviation = (np.float32(255) * np.array(values, np.float32) for values in (image.mean, image.std))
     return torch.from_numpy(((samples - mean) / deviation).transpose(2, 0, 1).copy())
+
+
+def _normalised(samples: Tensor, image: ImageConfig) -> Tensor:
+    """(3, H, W) from 0 to 255 -> the same, on the same device."""
+    mean, deviation = (255 * torch.tensor(values, device=samples.device)[:, None, None] for values in (image.mean, image.std))
+    return (samples - mean) / deviation
 
 
 def named_maps(network: Network, *inputs: Tensor) -> dict[str, Tensor]:

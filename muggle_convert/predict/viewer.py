@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +18,17 @@ from muggle_convert.draw.scales import Scale, scale_of
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import FORMATS, Prediction, fitted_to_metres, kind_of
 from muggle_convert.predict.metres import Known
+from muggle_convert.predict.passes import Pass, Seen, Shown
 from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.predictor import PROMPTED, main_map
+from muggle_convert.predict.prompts import read_prompt
 
 
 @dataclass(frozen=True)
 class Viewed:
     """A picture and what was predicted for it."""
 
-    picture: Pixels
+    picture: Pixels | None  # where it is drawn
     prediction: Prediction
     output: OutputConfig  # what the prediction's numbers mean
     comparison: Comparison | None = None
@@ -72,11 +76,33 @@ class Viewer:
         if are_there and not wanted:
             raise Refusal(f"{self.names[0]} is shown nothing but pictures; leave --prompt out.")
 
+    @cached_property
+    def ways(self) -> tuple[Pass, ...]:
+        """Through each of the models."""
+        return tuple(Pass(model, self.size, self.mirror, self.focal) for model in self.models)
+
+    @property
+    def together(self) -> int:
+        """Pictures in a batch."""
+        return min(way.together for way in self.ways)
+
     def view(self, picture: Pixels, prompt: Path | None = None) -> Viewed:
-        """What every model predicts; a model that takes no prompt is compared without it."""
-        shown = [(picture, prompt) if model.inputs == PROMPTED else (picture,) for model in self.models]
-        options = {"size": self.size, "mirror": self.mirror, "focal": self.focal}
-        predictions = [main_map(model.predict(*seen, **options)) for model, seen in zip(self.models, shown, strict=True)]
+        """What every model predicts."""
+        shown = self.show(picture, prompt)
+        return self.restore(picture, shown, *self.run([shown]))
+
+    def show(self, picture: Pixels, prompt: Path | None = None) -> tuple[Shown, ...]:
+        """What each model takes; one that takes no prompt is compared without it."""
+        metres = read_prompt(prompt) if prompt is not None else None
+        return tuple(way.show(picture, metres if way.network.inputs == PROMPTED else None) for way in self.ways)
+
+    def run(self, batch: Sequence[tuple[Shown, ...]]) -> list[tuple[Seen, ...]]:
+        """What each model makes of each picture."""
+        return list(zip(*(way.run(shown) for way, shown in zip(self.ways, zip(*batch, strict=True), strict=True)), strict=True))
+
+    def restore(self, picture: Pixels | None, shown: tuple[Shown, ...], seen: tuple[Seen, ...]) -> Viewed:
+        """At the size of the picture, which itself is needed only where it is drawn."""
+        predictions = [main_map(way.restore(one, made)) for way, one, made in zip(self.ways, shown, seen, strict=True)]
         output = self.models[0].config.output
         for name, prediction in zip(self.names, predictions, strict=True):
             if not np.isfinite(prediction).any():
@@ -94,7 +120,7 @@ class Viewer:
         if viewed.comparison is not None:
             return draw_comparison(viewed.comparison, (self.names[0], self.names[1]), viewed.picture if self.with_picture else None)
         drawn = panel(viewed.prediction, viewed.output, scale=scale, legend=self.legend)
-        return arrange([Panel(viewed.picture), drawn] if self.with_picture else [drawn])
+        return arrange([Panel(viewed.picture), drawn] if self.with_picture and viewed.picture is not None else [drawn])
 
     def scale(self, viewed: Viewed) -> Scale | None:
         """The scale of one prediction; a video keeps it steady from frame to frame."""

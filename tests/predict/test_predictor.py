@@ -17,6 +17,7 @@ from model_defs.build import build
 from model_defs.dpt import DPT
 from model_defs.network import Network
 from muggle_convert import Refusal, load_any_dpt
+from muggle_convert.predict.passes import TOGETHER
 from muggle_convert.predict.predictor import main_map
 from tests.configurations import SMALL
 from tests.goldens import GOLDENS, TOLERANCE, Golden, golden, goldens, uint8_picture
@@ -71,7 +72,8 @@ def test_a_path_an_image_and_an_array_predict_the_same(model: Network, tmp_path:
         assert np.array_equal(model.predict(picture), expected)
 
 
-def test_a_list_is_predicted_as_batches_in_its_own_order(model: Network) -> None:
+def test_a_list_is_predicted_as_batches_in_its_own_order(model: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TOGETHER, "cpu", 8)
     pictures = [uint8_picture(*size, seed) for seed, size in enumerate([(50, 81), (30, 30), (50, 80), (81, 50), (50, 81)] * 4)]
     passes: list[int] = []
     handle = model.register_forward_pre_hook(lambda _, inputs: passes.append(len(inputs[0])))

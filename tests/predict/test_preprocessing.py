@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +14,8 @@ import torch
 from model_defs.config import ImageConfig
 from muggle_convert import Refusal
 from muggle_convert.predict import resizing
-from muggle_convert.predict.resizing import mixed, resized
-from muggle_convert.predict.sizes import input_size
+from muggle_convert.predict.resizing import in_taps, mixed, resized
+from muggle_convert.predict.sizes import Size, input_size
 from muggle_convert.predict.tensors import prepare
 from tests.goldens import GOLDENS, uint8_picture
 
@@ -52,12 +53,12 @@ def test_a_picture_becomes_what_the_original_transforms_make_of_it(case: dict[st
     assert np.abs(kept - expected).max() < 2e-7 * (expected.max() - expected.min())
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no card"))])
+@pytest.mark.parametrize("way", [mixed, in_taps], ids=["products of matrices", "taps, as on a card"])
 @pytest.mark.parametrize("size", [(518, 924), (70, 98), (1400, 1400)])
-def test_every_way_to_resize_gives_the_same(device: str, size: tuple[int, int]) -> None:
+def test_every_way_to_resize_gives_the_same(way: Callable[[torch.Tensor, Size], torch.Tensor], size: Size) -> None:
     pytest.importorskip("cv2")
     picture = uint8_picture(540, 960, 7)
-    ours = mixed(torch.from_numpy(picture).to(device), size).permute(1, 2, 0).cpu().numpy()
+    ours = way(torch.from_numpy(picture), size).permute(1, 2, 0).numpy()
     assert np.abs(ours - resized(picture, size)).max() < 2e-7 * 255
 
 
