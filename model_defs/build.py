@@ -12,6 +12,7 @@ from model_defs.network import Network
 AROUND_HEADS: Mapping[str, str] = {
     "depth and sky": "depth_and_sky",
     "metric bins": "metric_bins",
+    "points and descriptors": "mast3r",
     "prompted depth": "prompt_depth_anything",
     "routed metric bins": "metric_bins",
 }

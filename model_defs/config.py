@@ -6,7 +6,7 @@ A new encoder is one more dataclass with a `kind` of its own, and the file `mode
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, ClassVar, Literal
 
@@ -299,6 +299,15 @@ class DepthAndSkyHeadConfig(DepthHeadConfig):
 
 
 @dataclass(frozen=True)
+class MatchingHeadConfig(DepthHeadConfig):
+    """The same for points, beside an MLP on tokens that describes every pixel; what is the same in two views is described alike."""
+
+    descriptors: int = field(kw_only=True)  # numbers that describe a pixel
+    descriptor_mlp_width: int = field(kw_only=True)
+    kind: Literal["points and descriptors"] = "points and descriptors"  # type: ignore[assignment]  # a kind of its own
+
+
+@dataclass(frozen=True)
 class SegmentationHeadConfig(HeadConfig):
     """A convolution and a projection of each pixel, with enlarging last."""
 
@@ -373,7 +382,9 @@ class ImageConfig:
 class OutputConfig:
     """What the numbers of a prediction mean."""
 
-    kind: Literal["relative inverse depth", "relative depth", "canonical depth", "metric depth", "classes", "channels", "points"]
+    kind: Literal[
+        "relative inverse depth", "relative depth", "canonical depth", "metric depth", "classes", "channels", "points", "metric points"
+    ]
     activation: Literal["relu", "sigmoid", "sigmoid of the prompt's range", "none", "exp"]  # after the last convolution
     max_depth: float | None = None  # metres; what shares of depth, such as a sigmoid's, are multiplied by
     scale: float | None = None  # with shift: disparity = scale * prediction + shift

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from muggle_convert.loading import load_any_dpt
     from muggle_convert.many.batches import BatchPredictor, Predicted
     from muggle_convert.predict.predictor import Predictor
-    from muggle_convert.predict.scene import Scene, SceneView, View
+    from muggle_convert.predict.scene import DescribedView, Scene, SceneView, View
     from muggle_convert.pushing.push import Pushed, push
     from muggle_convert.verifying import Verification, verify
     from muggle_convert.writing.converted_file import Report
 
 __all__ = [
     "BatchPredictor",
+    "DescribedView",
     "Exported",
     "Inspection",
     "Limits",
@@ -48,6 +49,7 @@ __all__ = [
 
 _HOMES = {  # torch is imported only by those who load
     "Network": "model_defs.network",
+    "DescribedView": "muggle_convert.predict.scene",
     "BatchPredictor": "muggle_convert.many.batches",
     "Exported": "muggle_convert.exporting",
     "Inspection": "muggle_convert.inspection",

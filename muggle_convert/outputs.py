@@ -96,10 +96,20 @@ KINDS: Mapping[str, Kind] = {
         sentence="points of two views in the frame of the first, without a unit, and a confidence for each",
         paragraph="A point in space for each pixel of both views, in the frame of the first view's camera and without a unit, and a "
         "confidence of 1 or more.",
-        formats=(),  # two pictures become one file, which `predict.views` writes
+        formats=(),  # all pictures become one file, which `predict.cloud` writes
         is_resized=False,
         pipeline="image-to-3d",
-        example='first, second = model.predict("left.jpg", "right.jpg")  # points, colours and confidences of each view',
+        example='scene = model.predict_views(["left.jpg", "right.jpg"])  # points, depth, confidence and a camera for each view',
+    ),
+    "metric points": Kind(
+        unit="points in metres",
+        sentence="points of two views in the frame of the first, in metres, and a confidence for each",
+        paragraph="A point in space for each pixel of both views, in the frame of the first view's camera and in metres, and a confidence of 1 or "
+        "more.",
+        formats=(),
+        is_resized=False,
+        pipeline="image-to-3d",
+        example='scene = model.predict_views(["left.jpg", "right.jpg"])  # points, depth, confidence and a camera for each view',
     ),
 }
 

@@ -129,7 +129,7 @@ class Golden:
         """The largest difference between a model's predictions and the original's, in standard deviations."""
         expected = np.load(self.folder / "expected.npz")
         worst = 0.0
-        if self.family == "dust3r":
+        if self.family in ("dust3r", "mast3r"):
             return max(self._errors_of_maps(model, expected))
         if not any(name.startswith("output") for name in expected):
             return max(self._errors_of_outputs(model, expected))
@@ -165,7 +165,7 @@ class Golden:
             yield uint8_picture(*spec["uint8_shape"][:2], spec["image_seed"]), expected[name]
 
     def _errors_of_maps(self, model: torch.nn.Module, expected: Mapping[str, np.ndarray]) -> Iterator[float]:
-        """The same of two views and the four maps they become."""
+        """The same of two views and the maps they become."""
         with torch.inference_mode():
             maps = model(*self.inputs())
         assert set(maps) == set(self.manifest["outputs"])

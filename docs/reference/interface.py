@@ -23,6 +23,7 @@ ORDER = (
     "load_any_dpt",
     "Network",
     "View",
+    "DescribedView",
     "Scene",
     "SceneView",
     "BatchPredictor",

@@ -122,15 +122,20 @@ def _decoder_blocks(config: CroCoConfig) -> Iterable[nn.Module]:
 
 
 def network(config: DPTConfig, encoder: CroCoConfig) -> DUSt3R:
-    return DUSt3R(
-        config,
-        patch_embed=ViewEmbedding(config.image.channels, encoder.width, encoder.patch_size),
-        imgencoder=ViewEncoder(encoder),
-        decoder=TwoViewDecoder(encoder),
-        views=nn.ModuleDict({view: _points(config, encoder) for view in ("first", "second")}),
-    )
+    views = nn.ModuleDict({view: DensePoints(**behind(config, encoder)) for view in ("first", "second")})
+    return DUSt3R(config, **parts(config, encoder), views=views, multiple=encoder.patch_size)
 
 
-def _points(config: DPTConfig, encoder: CroCoConfig) -> DensePoints:
+def parts(config: DPTConfig, encoder: CroCoConfig) -> dict[str, nn.Module]:
+    """Everything below the heads."""
+    return {
+        "patch_embed": ViewEmbedding(config.image.channels, encoder.width, encoder.patch_size),
+        "imgencoder": ViewEncoder(encoder),
+        "decoder": TwoViewDecoder(encoder),
+    }
+
+
+def behind(config: DPTConfig, encoder: CroCoConfig) -> dict[str, nn.Module]:
+    """What each view has behind its decoder."""
     tapped = [encoder.decoder_width if tap else encoder.width for tap in encoder.taps]
-    return DensePoints(reassemble_tokens(config, tapped), fusion(config.fusion), head(config))
+    return {"reassemble": reassemble_tokens(config, tapped), "fusion": fusion(config.fusion), "head": head(config)}

@@ -29,7 +29,7 @@ class DensePoints(nn.Module):
         self.fusion = fusion
         self.head = head
 
-    def forward(self, taps: Sequence[Tensor], grid: Grid, image_size: Grid) -> tuple[Tensor, Tensor]:
+    def forward(self, taps: Sequence[Tensor], grid: Grid, image_size: Grid) -> tuple[Tensor, ...]:
         channels = self.head(self.fusion(self.reassemble(taps, grid)), image_size)  # (B, 4, H, W)
         return points(channels[:, :3].permute(0, 2, 3, 1)), 1 + channels[:, 3].exp()
 
@@ -44,7 +44,7 @@ class DUSt3R(Network):
     """Points of both views in the frame of the first, each with how far it is to be trusted."""
 
     inputs = ("first", "second")
-    outputs = ("pts3d_1", "conf_1", "pts3d_2", "conf_2")
+    outputs: tuple[str, ...] = ("pts3d_1", "conf_1", "pts3d_2", "conf_2")
     framing = "cropped"
     fewest_views = 2
 

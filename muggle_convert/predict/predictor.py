@@ -23,7 +23,7 @@ from muggle_convert.predict.metres import Known
 from muggle_convert.predict.passes import Pass, Predictions, Seen, Shown, restored
 from muggle_convert.predict.photographs import Picture, read_picture
 from muggle_convert.predict.prompts import read_prompt
-from muggle_convert.predict.scene import Scene, SceneView, View, known_cameras
+from muggle_convert.predict.scene import DescribedView, Scene, SceneView, View, known_cameras
 from muggle_convert.predict.tensors import named_maps, normalised
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
@@ -159,4 +159,6 @@ def _predict_pair(network: Network, pictures: Sequence[Picture], size: int | Non
     inputs = [normalised(picture.astype(np.float32), image)[None].to(weight.device, weight.dtype) for picture in seen]
     with torch.inference_mode():
         maps = {name: restored(network, name, found[0], (0, 0)) for name, found in named_maps(network, *inputs).items()}
-    return tuple(View(picture, maps[f"pts3d_{number}"], maps[f"conf_{number}"]) for number, picture in enumerate(seen, 1))
+    kind: Any = DescribedView if "desc_1" in maps else View
+    outputs = [[maps[name] for name in network.outputs if name.endswith(f"_{number}")] for number in (1, 2)]
+    return tuple(kind(picture, *found) for picture, found in zip(seen, outputs, strict=True))

@@ -28,6 +28,14 @@ class View:
 
 
 @dataclass(frozen=True)
+class DescribedView(View):
+    """The same with descriptions: two pixels that show the same point are described alike."""
+
+    descriptors: Samples  # (H, W, C), of length one
+    descriptor_confidence: Samples  # (H, W)
+
+
+@dataclass(frozen=True)
 class SceneView(View):
     """The same with depth and the camera. Cameras look along z, with x to the right and y down."""
 

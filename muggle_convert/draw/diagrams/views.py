@@ -13,7 +13,7 @@ from muggle_convert.draw.diagrams.svg import PALE
 
 APART = 64.0  # between the first view's last row and the second view's headings
 SHARED = ("patch_embed", "imgencoder")  # by both views
-BEHIND = ("reassemble", "fusion", "head")  # what follows each view's decoder
+BEHIND = ("reassemble", "fusion", "head", "descriptors")  # what follows each view's decoder; not all have the last
 
 
 def draw_views(encoder: CroCoConfig, parts: Mapping[str, Part], image: Shape, title: str) -> str:
@@ -57,9 +57,11 @@ def _draw_behind(drawing: NetworkDrawing, parts: Mapping[str, Part], view: str, 
     own = {name.removeprefix(view): part for name, part in parts.items() if name.startswith(view)}
     drawing.decoder(own, [name for name in own if name.startswith("reassemble.") and name.count(".") == 1])
     places = spread(2, levels)
-    points, trust = parts[view.removesuffix(".")].outputs
+    points, trust, *described = parts[view.removesuffix(".")].outputs
     drawing.outputs(["head"], places, own, "points", points)
     drawing.text(RIGHT + WIDTH / 2, places[-1] + BOX + 12, f"confidence, {spelled(trust)}", size=12, anchor="middle")
+    for line, (what, shape) in enumerate(zip(("descriptors", "their confidence"), described, strict=False), 2):
+        drawing.text(RIGHT + WIDTH / 2, places[-1] + BOX + 12 + 16 * (line - 1), f"{what}, {spelled(shape)}", size=12, anchor="middle")
 
 
 def _draw_exchange(drawing: NetworkDrawing, height: float) -> None:
@@ -73,7 +75,8 @@ def _draw_exchange(drawing: NetworkDrawing, height: float) -> None:
 def _together(parts: Mapping[str, Part]) -> dict[str, Part]:
     """The parts in the paper's order, those of both views added up."""
     whole = {name: part for name, part in parts.items() if "." not in name and name != "views"}
-    return {**whole, **{name: _sum([parts[f"views.first.{name}"], parts[f"views.second.{name}"]]) for name in BEHIND}}
+    behind = [name for name in BEHIND if f"views.first.{name}" in parts]
+    return {**whole, **{name: _sum([parts[f"views.{view}.{name}"] for view in ("first", "second")]) for name in behind}}
 
 
 def _sum(parts: Sequence[Part]) -> Part:

@@ -18,7 +18,7 @@ from tests.conftest import Command
 from tests.goldens import golden, goldens
 
 SVG = "{http://www.w3.org/2000/svg}"
-TWO_VIEWS = ["dust3r_small", "dust3r_one_decoder"]
+TWO_VIEWS = ["dust3r_small", "dust3r_one_decoder", "mast3r_small"]
 MORE_THAN_A_PICTURE = ["promptda_vits_small"]
 DRAWN = [*SMALL, *TWO_VIEWS, *MORE_THAN_A_PICTURE]
 
@@ -41,7 +41,11 @@ def words(picture: ElementTree.Element) -> list[str]:
 
 
 def test_every_family_is_among_the_drawings() -> None:
-    assert {case.family for case in goldens()} == {small.config.family for small in SMALL.values()} | {"dust3r", "prompt_depth_anything"}
+    assert {case.family for case in goldens()} == {small.config.family for small in SMALL.values()} | {
+        "dust3r",
+        "mast3r",
+        "prompt_depth_anything",
+    }
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -70,10 +74,11 @@ def test_nothing_is_drawn_beyond_the_edge_and_no_bar_has_a_gap(name: str) -> Non
 @pytest.mark.parametrize("name", TWO_VIEWS)
 def test_a_network_of_two_views_has_two_decoders_and_two_heads(name: str) -> None:
     shown = words(drawn(name))
-    decoders = ["decoder.first", "decoder.second"] if name == "dust3r_small" else ["decoder, for both"] * 2
+    decoders = ["decoder, for both"] * 2 if name == "dust3r_one_decoder" else ["decoder.first", "decoder.second"]
     assert [line for line in shown if line.startswith("decoder") and line != "decoder"] == decoders
     assert sum(line == "head" for line in shown) == 3, "one for each view, and one in the legend"
     assert sum(line.startswith("confidence, ") for line in shown) == 2
+    assert sum(line.startswith("descriptors, ") for line in shown) == (2 if name == "mast3r_small" else 0)
 
 
 def test_inspect_draws_in_addition_to_its_tables(tmp_path: Path, muggle_convert_here: Command) -> None:
