@@ -40,6 +40,7 @@ def write_scene(
     from muggle_convert.building import load
     from muggle_convert.files.atomic import replacing
     from muggle_convert.identify.read import ReadOptions, read
+    from muggle_convert.outputs import kind_of
     from muggle_convert.predict.cloud import trusted_points
 
     if given := next((option for option, value in unused.items() if value), None):
@@ -54,8 +55,7 @@ def write_scene(
     trust = trust or parse_trust(network.usual_trust)
     cloud = trusted_points(scene, trust)
     with replacing(out) as part, open(part, "wb") as file:
-        unit = "coordinates without a unit, in the frame of the first view"
-        cloud.write(file, out.suffix.lower(), [unit, str(trust)])
+        cloud.write(file, out.suffix.lower(), [f"{kind_of(network.config.output).unit}, all in one frame", str(trust)])
     if cameras is not None:
         from muggle_convert.predict.cameras import write_colmap, write_json
 
