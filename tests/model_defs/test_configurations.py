@@ -13,7 +13,12 @@ from tests.originals import match_file, save_original
 
 
 def test_every_family_that_makes_one_map_of_one_image_has_a_small_configuration() -> None:
-    assert {small.config.family for small in SMALL.values()} == set(BY_NAME) - {"dust3r", "mast3r", "depth_anything_3"}
+    assert {small.config.family for small in SMALL.values()} == set(BY_NAME) - {
+        "dust3r",
+        "mast3r",
+        "depth_anything_3",
+        "prompt_depth_anything",
+    }
 
 
 def test_every_kind_of_encoder_of_one_image_has_a_small_configuration() -> None:
