@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure this project beside its peers, in turn and in one run: every figure is a ratio of medians.
 
-    python benchmarks/run.py inspect|convert|load|forward [WORDS...] [--peer transformers] [--originals DIR]
+    python benchmarks/run.py inspect|convert|load|forward|accuracy [WORDS...] [--peer transformers] [--originals DIR]
 
 Checkpoints are drawn from the manifests in fixtures/released, so nothing is downloaded. `--originals DIR` is a folder with clones of the
 original repositories (MiDaS, DPT, Depth-Anything-V2, muggled_dpt) and what they need installed; see benchmarks/README.md.
@@ -16,12 +16,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import files, forwards, loads
+from benchmarks.accuracy import accuracy
 from benchmarks.table import show
+
+WORKS = {"inspect": files.inspect, "convert": files.convert, "load": loads.load, "forward": forwards.forward}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", choices=["inspect", "convert", "load", "forward"])
+    parser.add_argument("work", choices=[*WORKS, "accuracy"])
     parser.add_argument("words", nargs="*", help="only cases whose name contains one of these")
     parser.add_argument("--peer", action="append", choices=["transformers", "original", "muggled_dpt"], help="by default all that can run")
     parser.add_argument("--originals", type=Path, help="a folder with clones of the original repositories")
@@ -34,11 +37,14 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="forward: everybody through torch.compile")
     parser.add_argument("--batch", type=int, default=1, help="forward: images at once (1)")
     parser.add_argument("--size", type=int, nargs="*", default=[], help="forward: pixels of square images, instead of the case's own sizes")
+    parser.add_argument("--narrow", action="store_true", help="accuracy: of the narrow reference cases, beside the originals' predictions")
     parser.add_argument("--gigabytes", type=float, nargs="*", help="inspect and convert: files of these sizes instead")
     parser.add_argument("--folder", type=Path, default=Path(), help="where checkpoints are drawn; needs a few GB")
     arguments = parser.parse_intermixed_args()  # words may stand behind options
-    work = {"inspect": files.inspect, "convert": files.convert, "load": loads.load, "forward": forwards.forward}[arguments.work]
-    show(arguments.work, work(arguments))
+    if arguments.work == "accuracy":
+        accuracy(arguments)
+    else:
+        show(arguments.work, WORKS[arguments.work](arguments))
 
 
 if __name__ == "__main__":
