@@ -15,6 +15,8 @@ AROUND_HEADS: Mapping[str, str] = {
     "points and descriptors": "mast3r",
     "prompted depth": "prompt_depth_anything",
     "routed metric bins": "metric_bins",
+    "bounded depth": "dinov2_depth",
+    "linear depth": "dinov2_depth",
 }
 
 

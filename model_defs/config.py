@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, ClassVar, Literal
 
-FusionResize = Literal["to next", "double", "double and crop"]  # coarser paths are brought to the size of the next finer map, or doubled
+# Coarser paths are brought to the size of the next finer map, or doubled; where that is not the same, path or map gives way.
+FusionResize = Literal["to next", "double", "double and crop", "double and fit maps"]
 PictureResize = Literal["cubic", "bilinear aligned", "area or cubic"]  # from a picture to the network's input; by areas where it shrinks
 HeadResize = Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
 Framing = Literal["cropped", "resized"]  # how pictures of one scene become inputs; `muggle_convert.predict.framing` does it
@@ -254,7 +255,7 @@ class ReassembleConfig:
     """From what the encoder hands over to maps of four scales."""
 
     features: tuple[int, ...]  # channels of each map before it is projected for fusion, finest first; empty: the encoder's own
-    readout: Literal["ignore", "add", "project", "none"]  # what becomes of the class token; none: there is none
+    readout: Literal["ignore", "add", "project", "beside", "none"]  # what becomes of the class token; none: there is none
 
 
 @dataclass(frozen=True)
@@ -305,6 +306,22 @@ class MatchingHeadConfig(DepthHeadConfig):
     descriptors: int = field(kw_only=True)  # numbers that describe a pixel
     descriptor_mlp_width: int = field(kw_only=True)
     kind: Literal["points and descriptors"] = "points and descriptors"  # type: ignore[assignment]  # a kind of its own
+
+
+@dataclass(frozen=True)
+class BoundedDepthHeadConfig(DepthHeadConfig):
+    """The same after a convolution more, on pictures that are padded to whole patches; its metres lie between two limits."""
+
+    kind: Literal["bounded depth"] = "bounded depth"  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class LinearDepthHeadConfig(HeadConfig):
+    """One product with what was tapped at each patch: scores of depths, which are enlarged."""
+
+    channels: int  # one for each depth
+    enlarging: int
+    kind: Literal["linear depth"] = "linear depth"
 
 
 @dataclass(frozen=True)
@@ -385,12 +402,14 @@ class OutputConfig:
     kind: Literal[
         "relative inverse depth", "relative depth", "canonical depth", "metric depth", "classes", "channels", "points", "metric points"
     ]
-    activation: Literal["relu", "sigmoid", "sigmoid of the prompt's range", "none", "exp"]  # after the last convolution
+    # After the last convolution.
+    activation: Literal["relu", "sigmoid", "sigmoid of the prompt's range", "relu between limits", "shares of depths", "none", "exp"]
     max_depth: float | None = None  # metres; what shares of depth, such as a sigmoid's, are multiplied by
     scale: float | None = None  # with shift: disparity = scale * prediction + shift
     shift: float | None = None
     invert: bool = False  # depth = 1 / disparity
     resize: Literal["bicubic", "bilinear", "bilinear aligned"] = "bicubic"  # back to the size of the picture
+    min_depth: float | None = None  # metres, where there is such a limit too
 
 
 @dataclass(frozen=True)

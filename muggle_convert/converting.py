@@ -19,6 +19,7 @@ def convert(
     source: str | Path,
     target: str | Path,
     *,
+    backbone: str | Path | None = None,
     family: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     state: str | None = None,
@@ -38,11 +39,12 @@ def convert(
 
         report = convert("dpt_hybrid-midas-501f0c75.pt", "hybrid.safetensors")
         report.plan.counts()  # how many tensors were renamed, split or joined, dropped
+        convert("dinov2_vits14_nyu_dpt_head.pth", "nyu.safetensors", backbone="dinov2_vits14_pretrain.pth")  # a model in two files
 
     Most keywords are options of the command line. `overrides` are the settings of `--set`, `drops` the templates of `--drop`; `revision` and
     `filename` select a file of a repository on the Hub; `sync=False` leaves it to the system when the file reaches the disk.
     """
-    reading = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits)
+    reading = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits, backbone)
     options = WriteOptions(dtype, keep_unused, licence, strict_finite, sha256, sync, force)
     target = Path(target)
     if str(target) == "-":

@@ -15,6 +15,7 @@ from muggle_convert.plan import plan
 def inspect(
     source: str | Path,
     *,
+    backbone: str | Path | None = None,
     family: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     state: str | None = None,
@@ -29,5 +30,5 @@ def inspect(
 
     The keywords are those of `convert`.
     """
-    options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits)
+    options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits, backbone)
     return Inspection(plan(read(source, options)))

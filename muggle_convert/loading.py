@@ -18,6 +18,7 @@ def load_any_dpt(
     path_or_repo: str | Path,
     family: str | None = None,
     *,
+    backbone: str | Path | None = None,
     state: str | None = None,
     drops: Sequence[str] = (),
     revision: str | None = None,
@@ -30,6 +31,7 @@ def load_any_dpt(
 
         model = load_any_dpt("hybrid.safetensors")
         model = load_any_dpt("latest.pth", family="depth_anything_v2", max_depth=20, state="ema")
+        model = load_any_dpt("dinov2_vits14_nyu_dpt_head.pth", backbone="dinov2_vits14_pretrain.pth")  # a model in two files
 
     The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), or `zoo:NAME`. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
@@ -39,5 +41,5 @@ def load_any_dpt(
     torch's default; dtype="tf32" rounds products, which is faster. `model_defs.fast.freeze(model)` makes convolutional networks a little
     faster still: their weights are constants from then on.
     """
-    options = ReadOptions(family=family, overrides=overrides, state=state, drops=tuple(drops), revision=revision, filename=filename)
+    options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, backbone=backbone)
     return load(read(path_or_repo, options), Placement(device, dtype))

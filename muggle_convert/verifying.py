@@ -81,7 +81,9 @@ class Verification:
         return {fared: found[fared] for fared in Fared if found[fared]}
 
 
-def verify(original: str | Path, converted: str | Path, *, state: str | None = None, predict: bool = False) -> Verification:
+def verify(
+    original: str | Path, converted: str | Path, *, backbone: str | Path | None = None, state: str | None = None, predict: bool = False
+) -> Verification:
     """Map the converted file back to the names of the original, and compare every tensor.
 
         assert verify("dpt_hybrid-midas-501f0c75.pt", "hybrid.safetensors").holds
@@ -94,7 +96,7 @@ def verify(original: str | Path, converted: str | Path, *, state: str | None = N
             f"{printable(theirs.checkpoint.name)} is not a file that muggle-convert wrote (it is in the {theirs.layout} layout); "
             "give the original first and the converted file second."
         )
-    first = open_anywhere(original, ReadOptions(state=state))
+    first = open_anywhere(original, ReadOptions(state=state, backbone=backbone))
     if KEY in first.metadata:
         raise Refusal(
             f"{printable(first.name)} was also written by muggle-convert; give the original that {printable(theirs.checkpoint.name)} "

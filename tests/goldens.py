@@ -46,8 +46,14 @@ class Golden:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What no tensor tells, as `load_any_dpt` takes it."""
-        return dict(self.manifest["options"])
+        """What no tensor tells, as `load_any_dpt` takes it; a backbone is in the file of `save`."""
+        return {key: value for key, value in self.manifest["options"].items() if key != "backbone"}
+
+    @property
+    def halves(self) -> dict[str, list[str]]:
+        """Where a model is in two files, the names in each."""
+        halves: dict[str, list[str]] = self.manifest.get("files", {})
+        return halves
 
     @property
     def told(self) -> dict[str, Any]:
@@ -73,7 +79,9 @@ class Golden:
         if sum(int(np.prod(described["shape"])) for described in self.manifest["tensors"].values() if "shape" in described) > SMALL:
             return self._drawn()
         if self.folder not in _DRAWN:
-            _DRAWN[self.folder] = self._drawn()
+            drawn = self._drawn()
+            apart = self.halves.get(self.manifest["options"].get("backbone"), [])
+            _DRAWN[self.folder] = {f"backbone.{name}" if name in apart else name: tensor for name, tensor in drawn.items()}
         copies = {id(tensor): tensor.clone() for tensor in _DRAWN[self.folder].values()}  # tied weights stay tied
         return {name: copies[id(tensor)] for name, tensor in _DRAWN[self.folder].items()}
 
@@ -99,6 +107,14 @@ class Golden:
         wrap = self.manifest.get("wrap")
         torch.save({wrap: self.state_dict()} if isinstance(wrap, str) else self.state_dict(), path)
         return path
+
+    def save_halves(self, folder: Path) -> tuple[Path, Path]:
+        """The head and the backbone, as they were released."""
+        head, backbone = folder / self.manifest["file"], folder / self.manifest["options"]["backbone"]
+        for path in (head, backbone):
+            state = {name: tensor for name, tensor in self._drawn().items() if name in self.halves[path.name]}
+            torch.save({"state_dict": state} if path.name in self.manifest["wrap"] else state, path)
+        return head, backbone
 
     def of_saved(self, saved: dict[str, Any]) -> dict[str, torch.Tensor]:
         """The state dict in what a file of the original holds."""

@@ -18,9 +18,9 @@ from model_defs.parts.reassemble import reassemble_tokens
 
 
 class DINOv2(nn.Module):
-    """A stack of blocks with scaled branches; what is tapped goes through the last norm."""
+    """A stack of blocks with scaled branches; what is tapped goes through the last norm, or through what stands in its place."""
 
-    def __init__(self, config: DINOv2Config, attention: Callable[[int, int], nn.Module], norm_eps: float = 1e-6) -> None:
+    def __init__(self, config: DINOv2Config, attention: Callable[[int, int], nn.Module], outnorm: nn.Module | None = None) -> None:
         super().__init__()
         mlp = {"gelu": MLP, "swiglu": SwiGLU}[config.mlp]
         self.taps = config.taps
@@ -28,7 +28,7 @@ class DINOv2(nn.Module):
             ScaledBlock(config.width, attention(config.width, config.heads), mlp(config.width, config.mlp_width))
             for _ in range(config.depth)
         )
-        self.outnorm = nn.LayerNorm(config.width, eps=norm_eps)
+        self.outnorm = outnorm or nn.LayerNorm(config.width, eps=1e-6)
 
     def forward(self, tokens: Tensor) -> list[Tensor]:
         tapped = []
@@ -43,11 +43,15 @@ def network(config: DPTConfig, encoder: DINOv2Config) -> PlainDPT:
     return PlainDPT(config, **parts(config, encoder), fusion=fusion(config.fusion), head=head(config), multiple=encoder.patch_size)
 
 
-def parts(config: DPTConfig, encoder: DINOv2Config, norm_eps: float = 1e-6) -> dict[str, nn.Module]:
+def parts(config: DPTConfig, encoder: DINOv2Config, outnorm: nn.Module | None = None) -> dict[str, nn.Module]:
     """Everything below fusion, for whatever decoder stands above it."""
+    return {**encoder_parts(config, encoder, outnorm), "reassemble": reassemble_tokens(config, [encoder.width] * len(encoder.taps))}
+
+
+def encoder_parts(config: DPTConfig, encoder: DINOv2Config, outnorm: nn.Module | None = None) -> dict[str, nn.Module]:
+    """From an image to what is tapped."""
     return {
         "patch_embed": PatchEmbedding(config.image.channels, encoder.width, encoder.patch_size),
         "posenc": BicubicPositionEncoding(encoder.width, encoder.grid),
-        "imgencoder": DINOv2(encoder, attention(encoder.attention), norm_eps),
-        "reassemble": reassemble_tokens(config, [encoder.width] * len(encoder.taps)),
+        "imgencoder": DINOv2(encoder, attention(encoder.attention), outnorm),
     }

@@ -60,5 +60,9 @@ def network(config: DPTConfig, encoder: DINOv2Config) -> DepthAndSky:
     assert isinstance(config.head, DepthAndSkyHeadConfig)
     head = DepthAndSkyHead(config.fusion.widths[0], config.head, config.output)
     return DepthAndSky(
-        config, **parts(config, encoder, norm_eps=NORM_EPS), fusion=fusion(config.fusion), head=head, multiple=encoder.patch_size
+        config,
+        **parts(config, encoder, nn.LayerNorm(encoder.width, eps=NORM_EPS)),
+        fusion=fusion(config.fusion),
+        head=head,
+        multiple=encoder.patch_size,
     )

@@ -133,7 +133,25 @@ class CroppingFusion(DoublingFusion):
         return path[..., : feature_map.shape[2], : feature_map.shape[3]]
 
 
-FUSIONS: dict[str, type[Fusion]] = {"to next": Fusion, "double": DoublingFusion, "double and crop": CroppingFusion}
+class MapFittingFusion(Fusion):
+    """Each path is doubled, and a map that is of another size is brought to that."""
+
+    def paths(self, maps: Sequence[Tensor]) -> Iterator[Tensor]:
+        path = self.blocks[-1](maps[-1], doubled(maps[-1]))
+        yield path
+        for block, feature_map in zip([*self.blocks][-2::-1], maps[-2::-1], strict=True):
+            if feature_map.shape[2:] != path.shape[2:]:
+                feature_map = F.interpolate(feature_map, size=path.shape[2:], mode="bilinear", align_corners=False)
+            path = block(feature_map, path, doubled(path))
+            yield path
+
+
+FUSIONS: dict[str, type[Fusion]] = {
+    "to next": Fusion,
+    "double": DoublingFusion,
+    "double and crop": CroppingFusion,
+    "double and fit maps": MapFittingFusion,
+}
 
 
 def fusion(config: FusionConfig) -> Fusion:

@@ -101,6 +101,35 @@ class MetricDepth(nn.Module):
         return self.max_depth * torch.sigmoid(logits)
 
 
+class DepthBetweenLimits(nn.Module):
+    """Metres above the smallest depth there is, up to the largest there was in training."""
+
+    def __init__(self, min_depth: float, max_depth: float) -> None:
+        super().__init__()
+        self.min_depth = min_depth
+        self.max_depth = max_depth
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return (F.relu(logits) + self.min_depth).clamp(max=self.max_depth)
+
+
+class DepthByShares(nn.Module):
+    """Metres, as the mean of evenly spaced depths: each has a score, and no score is so low that its depth has no share."""
+
+    floor = 0.1  # added to every score
+
+    def __init__(self, min_depth: float, max_depth: float) -> None:
+        super().__init__()
+        self.min_depth = min_depth
+        self.max_depth = max_depth
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """(B, depths, H, W) -> (B, 1, H, W)"""
+        shares = F.relu(scores) + self.floor
+        depths = torch.linspace(self.min_depth, self.max_depth, scores.shape[1], dtype=scores.dtype, device=scores.device)
+        return F.conv2d(shares, depths.view(1, -1, 1, 1)) / shares.sum(dim=1, keepdim=True)
+
+
 class DepthFromDisparity(nn.Module):
     """Metres, from the relative inverse depth and the scale and shift it was trained with."""
 
@@ -119,6 +148,10 @@ def activation(output: OutputConfig) -> nn.Module:
         return MetricDepth(output.max_depth)
     if output.activation == "sigmoid of the prompt's range":
         return nn.Sigmoid()  # the network knows the range
+    if output.activation in ("relu between limits", "shares of depths"):
+        assert output.min_depth is not None and output.max_depth is not None, "checked where the configuration is read"
+        kind = DepthBetweenLimits if output.activation == "relu between limits" else DepthByShares
+        return kind(output.min_depth, output.max_depth)
     last: nn.Module = nn.ReLU() if output.activation == "relu" else nn.Identity()
     if output.invert:
         assert output.scale is not None and output.shift is not None, "checked where the configuration is read"

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     "--backbone-out", type=PATH, metavar="FILE", help="Where to write the backbone, if the original keeps it in a file of its own."
 )
 @click.option(
-    "--with", "keeper", metavar="ORIGINAL", help="Take tensors that the network never reads from here; --state then applies to this."
+    "--with",
+    "keeper",
+    metavar="ORIGINAL",
+    help="Take tensors that the network never reads from here; --state and --backbone then apply to this.",
 )
 @click.option("--fill-unused", is_flag=True, help="Write zeros for tensors that the network never reads and that were not kept.")
 @click.option("--max-shard-size", metavar="SIZE", help="Split .safetensors files at this size, such as 5GB.")

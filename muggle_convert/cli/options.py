@@ -20,6 +20,7 @@ Command = Callable[..., Any]
 PATH = click.Path(path_type=Path)
 
 _READING = (
+    click.option("--backbone", metavar="FILE", help="The backbone, for a head that lacks it: a file, a folder, USER/REPO or zoo:NAME."),
     click.option("--family", metavar="NAME", help="The family, if the file cannot tell."),
     click.option(
         "--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting that no tensor tells, such as max_depth=20; repeatable."
@@ -36,11 +37,13 @@ _READING = (
 
 
 def reading_options(command: Command) -> Command:
-    """Family, settings, state and drops; the command gets them as one `reading`, the keywords of `ReadOptions`."""
+    """Backbone, family, settings, state and drops; the command gets them as one `reading`, the keywords of `ReadOptions`."""
 
     @wraps(command)
-    def gathered(*, family: str | None, settings: tuple[str, ...], state: str | None, drops: tuple[str, ...], **more: Any) -> Any:
-        reading = {"family": family, "overrides": parse_settings(settings), "state": state, "drops": drops}
+    def gathered(
+        *, backbone: str | None, family: str | None, settings: tuple[str, ...], state: str | None, drops: tuple[str, ...], **more: Any
+    ) -> Any:
+        reading = {"backbone": backbone, "family": family, "overrides": parse_settings(settings), "state": state, "drops": drops}
         return command(reading=reading, **more)
 
     for option in reversed(_READING):

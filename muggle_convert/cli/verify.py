@@ -19,14 +19,15 @@ MOST_SHOWN = 20
 @click.command("verify", short_help="Compare a converted file with its original, bit for bit.")
 @click.argument("original")
 @click.argument("converted")
+@click.option("--backbone", metavar="FILE", help="The backbone of ORIGINAL, if that is a head without it.")
 @click.option("--state", metavar="KEY", help="Which weights of a training checkpoint to compare with, such as ema.")
 @click.option("--predict", is_flag=True, help="Also run both and report the largest difference of their predictions.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict on every tensor as JSON.")
-def command(original: str, converted: str, state: str | None, predict: bool, as_json: bool) -> None:
+def command(original: str, converted: str, backbone: str | None, state: str | None, predict: bool, as_json: bool) -> None:
     """Map CONVERTED back to the names of ORIGINAL and compare every tensor bit for bit; exit status 1 if any tensor differs or is unaccounted for."""
     from muggle_convert.verifying import verify
 
-    verification = verify(original, converted, state=state, predict=predict)
+    verification = verify(original, converted, backbone=backbone, state=state, predict=predict)
     if as_json:
         click.echo(json.dumps(_facts(verification), indent=1))
     else:

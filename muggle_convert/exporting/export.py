@@ -47,6 +47,7 @@ def export(
     keeper: str | Path | None = None,
     fill_unused: bool = False,
     max_shard_size: int | None = None,
+    backbone: str | Path | None = None,
     family: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     state: str | None = None,
@@ -66,15 +67,18 @@ def export(
     Where the original keeps the backbone in a file of its own, `backbone_out` says where to write that.
     Tensors that the network never reads come from the converted file if it kept them, otherwise from `keeper`, another checkpoint;
     otherwise they are zeros, which the original layout gets only with `fill_unused`. The other keywords are those of `convert`; with a
-    `keeper`, `state` applies to that, as a converted file holds only one state.
+    `keeper`, `state` and `backbone` apply to that, as a converted file holds only one state and all of a model.
     """
     target, backbone_out = Path(target), Path(backbone_out) if backbone_out is not None else None
-    of_source, of_keeper = (state, None) if keeper is None else (None, state)
-    options = ReadOptions(family, overrides, of_source, tuple(drops), revision, filename, limits)
-    matched = read(source, options)
+    original = ReadOptions(state=state, backbone=backbone)  # which is the source itself where no other helps
+    of_source = original if keeper is None else ReadOptions()
+    matched = read(
+        source,
+        replace(of_source, family=family, overrides=overrides, drops=tuple(drops), revision=revision, filename=filename, limits=limits),
+    )
     check_dropped(matched)
     layout, rules = layout_for(matched, to)
-    keepers = [read_like(matched, open_anywhere(keeper, ReadOptions(state=of_keeper)))] if keeper is not None else []
+    keepers = [read_like(matched, open_anywhere(keeper, original))] if keeper is not None else []
     for one in keepers:
         refuse_another_original(matched, one)
     restored = restore(matched, layout, rules, keepers, fill=fill_unused or to == "transformers")

@@ -54,9 +54,12 @@ ORIGINAL = RuleSet(
 
 
 def _configure(reading: Reading) -> DPTConfig:
+    if not reading.has(f"{_BRANCH_HERE.format(n=0)}.0.weight"):  # everything else is as in Depth-Anything
+        raise reading.lacks(f"{_BRANCH_HERE.format(n=0)}.0.weight")
     encoder = compose_dinov2(reading, _told_taps(reading, reading.value("encoder.depth")))
     readout = reading.note("reassemble.readout", "ignore", Source.SHAPE, "there is no projection for it")
-    image = ImageConfig(reading.value("image.channels"), 1008, True, "no larger", encoder.patch_size, IMAGENET_MEAN, IMAGENET_STD)
+    channels = reading.value("image.channels")
+    image = ImageConfig(channels, 1008, True, "no larger", encoder.patch_size, IMAGENET_MEAN, IMAGENET_STD, resize="area or cubic")
     reading.note("image.multiple", image.multiple, Source.SHAPE, "the patch size")
     output = OutputConfig(kind="metric depth", activation="sigmoid of the prompt's range")
     return DPTConfig(

@@ -69,7 +69,7 @@ def _attempt(checkpoint: Checkpoint, candidate: Candidate, overrides: Mapping[st
         reading = reading_of(checkpoint, family, translation, overrides, candidate.rules)
         config = family.configure(reading)
         if family.transformers and layout in family.transformers.layouts:
-            refuse_another_network(checkpoint.sidecar, reading.file)
+            refuse_another_network(checkpoint.sidecar, reading.file, family.transformers.fixed)
         config = replace(config, image=pictures_said_by(checkpoint.preprocessor, config.image, reading))
         reading.note("encoder.kind", config.encoder.kind, Source.SHAPE, f"the names of its tensors, in the {layout} layout")
         account(reading, config, family.inventory(config))

@@ -9,8 +9,9 @@ from typing import Any
 
 from muggle_convert.checkpoints import Checkpoint, Limits
 from muggle_convert.checkpoints.opening import open_checkpoint
-from muggle_convert.hub.locate import locate
+from muggle_convert.hub.locate import Located, locate
 from muggle_convert.identify.document import KEY
+from muggle_convert.identify.halves import with_backbone
 from muggle_convert.identify.match import Match, match
 from muggle_convert.identify.shared_prefix import without_shared_prefix
 
@@ -26,12 +27,19 @@ class ReadOptions:
     revision: str | None = None  # of a repository on the Hub
     filename: str | None = None  # in it
     limits: Limits = Limits()
+    backbone: str | Path | None = None  # in a file of its own, for a head that lacks it
 
 
 def open_anywhere(source: str | Path, options: ReadOptions = ReadOptions()) -> Checkpoint:
-    """Open a checkpoint, which may also be on the Hub or in the zoo."""
-    located = locate(source, options.revision, options.filename)
-    opened = replace(open_checkpoint(located.path, options.state, options.limits), known_as=located.known_as)
+    """Open a checkpoint, which may also be on the Hub or in the zoo, and join it with its backbone where that is apart."""
+    opened = _opened(locate(source, options.revision, options.filename), options.state, options.limits)
+    if options.backbone is None:
+        return opened
+    return with_backbone(opened, _opened(locate(options.backbone), None, options.limits))
+
+
+def _opened(located: Located, state: str | None, limits: Limits) -> Checkpoint:
+    opened = replace(open_checkpoint(located.path, state, limits), known_as=located.known_as)
     return opened if KEY in opened.metadata else without_shared_prefix(opened)
 
 

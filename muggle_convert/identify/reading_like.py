@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from muggle_convert.checkpoints import Checkpoint
 from muggle_convert.families.shared.evidence import Contradiction
+from muggle_convert.identify.halves import refuse_half
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import Translation, translate
 
@@ -28,4 +29,5 @@ def read_like(matched: Match, checkpoint: Checkpoint) -> Match:
         return sum(made[name].shape == shape for name, shape in inventory.items() if name in made), len(translations[layout].dropped)
 
     best = max(translations, key=suitability)
+    refuse_half(checkpoint, layouts[best])
     return replace(matched, checkpoint=checkpoint, layout=best, translation=translations[best], document=None, left_out={})

@@ -79,6 +79,7 @@ def push(
     source: str | Path,
     repository: str,
     *,
+    backbone: str | Path | None = None,
     family: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     state: str | None = None,
@@ -97,10 +98,10 @@ def push(
 
         push("hybrid.safetensors", "user/hybrid", licence="mit", private=True)
 
-    `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. The other keywords are named as in `hf upload`:
+    `backbone`, `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. The other keywords are named as in `hf upload`:
     `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote.
     """
-    reading = ReadOptions(family, overrides, state, tuple(drops))
+    reading = ReadOptions(family, overrides, state, tuple(drops), backbone=backbone)
     options = PushOptions(private, revision, create_pr, commit_message, token, licence, overwrite_card, results, dry_run)
     _check_name(repository)
     if not dry_run:

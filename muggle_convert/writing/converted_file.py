@@ -63,7 +63,7 @@ def write(settled: Plan, target: Path, options: WriteOptions, hash_target: bool 
     if is_converted and options.sha256:
         file = printable(settled.match.checkpoint.name)
         raise Refusal(f"{file} is already converted and does not reveal the SHA-256 of its original; leave --sha256 out.")
-    if options.sha256 and not settled.match.checkpoint.path.is_file():
+    if options.sha256 and (not settled.match.checkpoint.path.is_file() or len(settled.match.checkpoint.files) != 1):
         raise Refusal(f"{printable(settled.match.checkpoint.path)} is not one file, so it has no SHA-256; leave --sha256 out.")
     promised = None if options.sha256 else promised_fingerprint(settled.match.checkpoint)
     is_known = is_converted or promised is not None

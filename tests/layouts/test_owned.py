@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from model_defs.config import DPTConfig
-from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.errors import Refusal
 from muggle_convert.families import FAMILIES
 from muggle_convert.identify.match import match
+from muggle_convert.identify.read import open_anywhere
 from muggle_convert.rules import Drop, RuleSet
 from tests.goldens import RELEASED, Golden, goldens
 
@@ -27,7 +27,7 @@ def owned(rules: RuleSet, config: DPTConfig) -> dict[str, tuple[int, ...]]:
 
 @pytest.mark.parametrize("case", [case for case in goldens(*IN_TRANSFORMERS) if case.name not in OTHER_BUFFERS], ids=lambda case: case.name)
 def test_the_original_owns_what_its_checkpoints_hold(case: Golden, tmp_path: Path) -> None:
-    matched = match(open_checkpoint(case.save(tmp_path)), **case.told)
+    matched = match(open_anywhere(case.save(tmp_path)), **case.told)
     held = {name: matched.checkpoint.tensors[name].shape for name in matched.translation.dropped}
     expected = owned(matched.family.layouts[matched.layout], matched.config)
     assert {name: shape for name, shape in held.items() if CLASSIFIER not in name} == {
@@ -39,14 +39,14 @@ def test_the_original_owns_what_its_checkpoints_hold(case: Golden, tmp_path: Pat
 @pytest.mark.full
 @pytest.mark.parametrize("case", [case for case in RELEASED_CASES if case.family in IN_TRANSFORMERS], ids=lambda case: case.name)
 def test_it_does_at_released_sizes_with_its_classifier(case: Golden, tmp_path: Path) -> None:
-    matched = match(open_checkpoint(case.save(tmp_path)), **case.told)
+    matched = match(open_anywhere(case.save(tmp_path)), **case.told)
     held = {name: matched.checkpoint.tensors[name].shape for name in matched.translation.dropped}
     assert held == owned(matched.family.layouts[matched.layout], matched.config)
 
 
 @pytest.mark.parametrize("case", goldens(*IN_TRANSFORMERS), ids=lambda case: case.name)
 def test_whatever_a_layout_owns_is_one_of_its_drops(case: Golden, tmp_path: Path) -> None:
-    matched = match(open_checkpoint(case.save(tmp_path)), **case.told)
+    matched = match(open_anywhere(case.save(tmp_path)), **case.told)
     for layout, rules in matched.family.every_layout.items():
         try:
             its_own = owned(rules, matched.config)

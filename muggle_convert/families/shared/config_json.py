@@ -50,10 +50,10 @@ def said_by(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in said.items() if value is not None}
 
 
-def refuse_another_network(sidecar: Mapping[str, Any], file: str) -> None:
-    """Refuse where config.json asks for something that no network here does."""
+def refuse_another_network(sidecar: Mapping[str, Any], file: str, own: Mapping[str, tuple[Any, ...]]) -> None:
+    """Refuse where config.json asks for something that no network here does, or that those of its family do otherwise."""
     for part in (sidecar, _encoder(sidecar)):
-        for key, known in FIXED.items():
+        for key, known in {**FIXED, **own}.items():
             if key in part and part[key] not in known:
                 raise Refusal(f"the config.json of {file} has {key} {part[key]!r}; networks here have {known[0]!r} only.")
 
@@ -68,9 +68,10 @@ def pictures_said_by(preprocessor: Mapping[str, Any], image: ImageConfig, findin
         or not preprocessor.get("do_normalize", True)
     ):
         return image
+    whole = 1.0 if preprocessor.get("do_rescale", True) else 255.0  # what white is, where these are applied
     for path, key in (("image.mean", "image_mean"), ("image.std", "image_std")):
         findings.because(Evidence(Source.METADATA, f"{key} in preprocessor_config.json"), path)
-    return replace(image, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+    return replace(image, mean=tuple(value / whole for value in mean), std=tuple(value / whole for value in std))
 
 
 def _reach(sidecar: Mapping[str, Any]) -> Any:

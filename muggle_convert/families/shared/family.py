@@ -43,6 +43,7 @@ class Transformers(Generic[Encoder]):
     layouts: Mapping[str, RuleSet]  # what is written comes first
     config: Callable[[DPTConfig, Encoder], Mapping[str, Any]]
     square: Callable[[DPTConfig, Encoder], int] | None = None  # the side that pictures need where its class takes squares only
+    fixed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # what config.json has to say otherwise than for most
     preprocessor: Mapping[str, Any] = field(default_factory=dict)  # what its preprocessor_config.json has otherwise than most
 
 

@@ -23,7 +23,7 @@ def configuration(depth: int = 12, taps: tuple[int, ...] = (2, 5, 8, 11), grid: 
         reassemble=ReassembleConfig((8, 12, 16, 20), "ignore"),
         fusion=FusionConfig((8,) * 4, "to next"),
         head=PromptedDepthHeadConfig(4, 6, 1, "to image"),
-        image=ImageConfig(3, 1008, True, "no larger", 14, IMAGENET_MEAN, IMAGENET_STD),
+        image=ImageConfig(3, 1008, True, "no larger", 14, IMAGENET_MEAN, IMAGENET_STD, resize="area or cubic"),
         output=OutputConfig("metric depth", "sigmoid of the prompt's range"),
     )
 
