@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from diagrams import encoder, fusion, head, networks, reassemble, sizes, tokens
+from diagrams import bins, encoder, fusion, head, networks, reassemble, sizes, tokens
 from reference import commands, families, interface
 
 DOCS = Path(__file__).parent
 PICTURES = {
+    "bins": bins.draw,
     "depth_anything_v2_vits": networks.depth_anything_v2_vits,
     "dpt_hybrid_384": networks.dpt_hybrid_384,
     "dust3r": networks.dust3r,

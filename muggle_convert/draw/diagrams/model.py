@@ -24,8 +24,8 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
     _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
     _draw_encoder(drawing, config, parts, len(levels))
     drawing.decoder(parts, levels)
-    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")
-    heads = [*(name for name in parts if "." not in name and name not in known), "head"]
+    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion")
+    heads = [name for name in parts if "." not in name and name not in known]  # and what stands before or after the head
     drawing.outputs(heads, spread(len(heads) + 1, len(levels)), parts, "prediction", parts[""].outputs[0])
     drawing.shares(parts, bottom + 28)
     return drawing.svg()
