@@ -251,6 +251,26 @@ class CroCoConfig(EncoderConfig):
 
 
 @dataclass(frozen=True)
+class VGGTConfig(EncoderConfig):
+    """A vision transformer with registers that sees each view alone, then pairs of blocks: one within every view, one across all of them."""
+
+    width: int
+    depth: int  # blocks that see each view alone
+    heads: int
+    mlp_width: int
+    patch_size: int
+    grid: tuple[int, int]  # rows and columns of the stored position embedding
+    registers: int  # tokens without a place, in front of the patches
+    pairs: int
+    pair_heads: int
+    pair_mlp_width: int
+    pair_registers: int
+    rotation_base: float  # of the wavelengths by which positions are told apart in the pairs
+    taps: tuple[int, ...]  # pairs whose outputs, of both blocks side by side, go on to reassembly
+    kind: Literal["vggt"] = "vggt"
+
+
+@dataclass(frozen=True)
 class ReassembleConfig:
     """From what the encoder hands over to maps of four scales."""
 
@@ -375,6 +395,20 @@ class RoutedMetricBinsHeadConfig(MetricBinsHeadConfig):
 
     router: RouterConfig
     kind: Literal["routed metric bins"] = "routed metric bins"  # type: ignore[assignment]  # a kind of its own
+
+
+@dataclass(frozen=True)
+class SceneHeadConfig(HeadConfig):
+    """A camera for every view, refined step by step, and depth and points of its pixels, each from a decoder of its own."""
+
+    upsampler_width: int  # channels after the first convolution of a decoder
+    projection_width: int  # channels before its last convolution
+    channels: int  # of depth: itself, and how far it is to be trusted
+    camera_depth: int  # blocks among cameras
+    camera_mlp_width: int
+    refinements: int
+    points: bool = True  # whether there is a decoder for points
+    kind: Literal["scene"] = "scene"
 
 
 @dataclass(frozen=True)

@@ -56,4 +56,5 @@ class AntialiasedPositionEncoding(PositionEncoding):
     """Bicubic, by size; where the grid is smaller than in training, every place is a mean of those it covers."""
 
     def resize(self, base: Tensor, grid: Grid) -> Tensor:
-        return F.interpolate(base, size=grid, mode="bicubic", align_corners=False, antialias=True)
+        precise = base if base.dtype is torch.float64 else base.float()  # torch has no other arithmetic for this on a CPU
+        return F.interpolate(precise, size=grid, mode="bicubic", align_corners=False, antialias=True).to(base.dtype)

@@ -10,7 +10,7 @@ from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.svg import PALE, Drawing
 
 COLOURS = {
-    "patch_embed": "#c29b2f", "posenc": "#e0893c", "imgencoder": "#5f8fd3", "decoder": "#4a9fa8",
+    "patch_embed": "#c29b2f", "posenc": "#e0893c", "imgencoder": "#5f8fd3", "decoder": "#4a9fa8", "aggregator": "#4a9fa8",
     "reassemble": "#57a773", "fusion": "#9a76c9", "head": "#d1607c",
 }  # fmt: skip
 OTHER = "#9aa0a6"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model_defs.config import CroCoConfig, DPTConfig
+from model_defs.config import CroCoConfig, DPTConfig, VGGTConfig
 from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, tint
 from muggle_convert.draw.diagrams.layout import BOX, ENCODER, HEADING, LEFT, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
+from muggle_convert.draw.diagrams.scene import draw_scene
 from muggle_convert.draw.diagrams.views import draw_views
 
 
@@ -16,6 +17,8 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
     """The whole drawing as SVG; data flows up on the left, down the encoder, across, up the fusion and down on the right."""
     if isinstance(config.encoder, CroCoConfig):
         return draw_views(config.encoder, parts, (config.image.channels, rows, columns), title)
+    if isinstance(config.encoder, VGGTConfig):
+        return draw_scene(config.encoder, parts, (config.image.channels, rows, columns), title)
     levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
     bottom = TOP + ROW * len(levels)
     drawing = NetworkDrawing(RIGHT + WIDTH + 30, bottom + 246, title)

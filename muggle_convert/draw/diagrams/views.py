@@ -29,9 +29,9 @@ def draw_views(encoder: CroCoConfig, parts: Mapping[str, Part], image: Shape, ti
             drawing.inputs(SHARED, places, parts, f"{view} view", image, is_repeated=view == "second")
             tapped = parts["decoder"].outputs[number * levels : (number + 1) * levels]
             _draw_blocks(drawing, encoder, parts, view, tapped)
-            _draw_behind(drawing, parts, f"views.{view}.", levels)
+            draw_behind(drawing, parts, f"views.{view}.", "points", levels)
     _draw_exchange(drawing, height)
-    drawing.shares(_together(parts), TOP + 2 * height - APART + 28)
+    drawing.shares(together(parts, "views", ("first", "second")), TOP + 2 * height - APART + 28)
     return drawing.svg()
 
 
@@ -52,13 +52,13 @@ def _draw_blocks(drawing: NetworkDrawing, encoder: CroCoConfig, parts: Mapping[s
         drawing.tap(y, shape)
 
 
-def _draw_behind(drawing: NetworkDrawing, parts: Mapping[str, Part], view: str, levels: int) -> None:
-    """A DPT's reassembly, fusion and head, and their outputs."""
-    own = {name.removeprefix(view): part for name, part in parts.items() if name.startswith(view)}
+def draw_behind(drawing: NetworkDrawing, parts: Mapping[str, Part], prefix: str, prediction: str, levels: int) -> None:
+    """The reassembly, fusion and head of one of several decoders, and its outputs."""
+    own = {name.removeprefix(prefix): part for name, part in parts.items() if name.startswith(prefix)}
     drawing.decoder(own, [name for name in own if name.startswith("reassemble.") and name.count(".") == 1])
     places = spread(2, levels)
-    points, trust, *described = parts[view.removesuffix(".")].outputs
-    drawing.outputs(["head"], places, own, "points", points)
+    predicted, trust, *described = parts[prefix.removesuffix(".")].outputs
+    drawing.outputs(["head"], places, own, prediction, predicted)
     drawing.text(RIGHT + WIDTH / 2, places[-1] + BOX + 12, f"confidence, {spelled(trust)}", size=12, anchor="middle")
     for line, (what, shape) in enumerate(zip(("descriptors", "their confidence"), described, strict=False), 2):
         drawing.text(RIGHT + WIDTH / 2, places[-1] + BOX + 12 + 16 * (line - 1), f"{what}, {spelled(shape)}", size=12, anchor="middle")
@@ -72,11 +72,11 @@ def _draw_exchange(drawing: NetworkDrawing, height: float) -> None:
     drawing.text(ENCODER, TOP + height - APART + 4, "every block also attends to the other view", size=12, fill=PALE)
 
 
-def _together(parts: Mapping[str, Part]) -> dict[str, Part]:
-    """The parts in the paper's order, those of both views added up."""
-    whole = {name: part for name, part in parts.items() if "." not in name and name != "views"}
-    behind = [name for name in BEHIND if f"views.first.{name}" in parts]
-    return {**whole, **{name: _sum([parts[f"views.{view}.{name}"] for view in ("first", "second")]) for name in behind}}
+def together(parts: Mapping[str, Part], several: str, decoders: Sequence[str]) -> dict[str, Part]:
+    """The parts in the paper's order, those of all decoders added up."""
+    whole = {name: part for name, part in parts.items() if "." not in name and name != several}
+    behind = [name for name in BEHIND if f"{several}.{decoders[0]}.{name}" in parts]
+    return {**whole, **{name: _sum([parts[f"{several}.{decoder}.{name}"] for decoder in decoders]) for name in behind}}
 
 
 def _sum(parts: Sequence[Part]) -> Part:

@@ -13,14 +13,15 @@ import pytest
 from muggle_convert.draw.diagrams.measure import measure
 from muggle_convert.draw.diagrams.model import draw_network
 from muggle_convert.identify.read import ReadOptions, read
-from tests.configurations import SMALL
+from tests.configurations import ROWS, SMALL
 from tests.conftest import Command
 from tests.goldens import golden, goldens
 
 SVG = "{http://www.w3.org/2000/svg}"
 TWO_VIEWS = ["dust3r_small", "dust3r_one_decoder", "mast3r_small"]
 OF_THEIR_OWN = ["promptda_vits_small", "da3mono_small", "dinov2_dpt_nyu_small"]
-DRAWN = [*SMALL, *TWO_VIEWS, *OF_THEIR_OWN]
+ANY_VIEWS = ["VGGT, other registers"]
+DRAWN = [*SMALL, *TWO_VIEWS, *OF_THEIR_OWN, *ANY_VIEWS]
 
 
 @cache
@@ -28,9 +29,11 @@ def drawn(name: str) -> ElementTree.Element:
     """Of a small configuration, or of a reference case."""
     if name in SMALL:
         config, rows, columns = SMALL[name].config, SMALL[name].height, SMALL[name].width
+    elif name in ROWS:
+        config, rows, columns = ROWS[name].make(), 42, 56
     else:
         case = golden(name)
-        rows, columns = case.manifest["inputs"][0]["shape"][2:]
+        rows, columns = case.manifest["inputs"][0]["shape"][-2:]
         with TemporaryDirectory() as folder:
             config = read(case.save(Path(folder)), ReadOptions(**case.told)).config
     return ElementTree.fromstring(draw_network(config, measure(config, rows, columns), rows, columns, "A <network> & more"))
@@ -42,7 +45,7 @@ def words(picture: ElementTree.Element) -> list[str]:
 
 def test_every_family_is_among_the_drawings() -> None:
     cases = {golden(name).family for name in (*TWO_VIEWS, *OF_THEIR_OWN)}
-    assert {case.family for case in goldens()} == {small.config.family for small in SMALL.values()} | cases
+    assert {case.family for case in goldens()} == {small.config.family for small in SMALL.values()} | cases | {"vggt"}
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -50,7 +53,7 @@ def test_every_family_has_a_drawing_with_all_its_parts(name: str) -> None:
     shown = words(drawn(name))
     assert "A <network> & more" in shown
     assert {"patch_embed", "imgencoder", "reassemble", "fusion", "head", "spatial_upx4", "blocks.0"} <= set(shown)
-    assert any(line.startswith("points, " if name in TWO_VIEWS else "prediction, ") for line in shown)
+    assert any(line.startswith("points, " if name in (*TWO_VIEWS, *ANY_VIEWS) else "prediction, ") for line in shown)
 
 
 @pytest.mark.parametrize("name", DRAWN)
