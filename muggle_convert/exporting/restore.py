@@ -12,7 +12,7 @@ from muggle_convert.checkpoints import Checkpoint, DType, Limits, TensorEntry, p
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.exported_tensor import ExportedTensor, computed, copied
 from muggle_convert.identify.document import LeftOut
-from muggle_convert.identify.dropped import remade
+from muggle_convert.identify.dropped import refuse_another_size, remade
 from muggle_convert.identify.kept import kept_tensors, model_tensors
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import Made, original_name
@@ -54,6 +54,7 @@ def restore(matched: Match, layout: str, rules: RuleSet, keepers: Iterable[Match
         elif drop.same_as is not None and (twin := contents.get(drop.same_as.write(fields) or "")) is not None:
             contents[name] = ExportedTensor(name, twin.dtype, twin.shape, twin.chunks, twin.storage)
         elif drop.fate is Fate.DERIVABLE:
+            refuse_another_size(matched, drop, fields)
             contents[name] = _derived(name, drop, matched.config, fields, left.dtype)
             derived.append(name)
         else:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # The original counts every attention and every MLP; a block here is one of each.
 KNOWN_TAPS = (1, 5, 10)  # the MLPs that the original counts as 3, 11 and 21
+LARGEST_SIDE = 56  # of a map whose indices are compared with stored ones; released models have 24
 FIRST_UNREAD = 22
 
 
@@ -139,6 +140,11 @@ def _derive_index(config: Any, fields: Mapping[str, int], step: int = 1) -> np.n
     import numpy as np
 
     places = np.arange(_side(config.encoder, fields["n"] // 2))
+    if len(places) > LARGEST_SIDE:
+        raise Refusal(
+            f"its maps of {len(places)} x {len(places)} make indices of {len(places) ** 4:,} elements, which are not compared with stored ones; leave "
+            "those out with --drop 'pretrained.model.blocks.{n}.m.attention_bias_idxs' and what else there is of their kind."
+        )
     apart = np.abs(places[::step, None] - places)
     index: np.ndarray[Any, Any] = len(places) * apart[:, None, :, None] + apart[None, :, None, :]
     return index.reshape(apart.shape[0] ** 2, len(places) ** 2)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from tests.goldens import golden
 from tests.hostile.conftest import MOST_MEBIBYTES, MOST_SECONDS
-from tests.hostile.forge import Entry, archive, mapping, pickled, storage, tensor, text, torch_zip, zipped
+from tests.hostile.forge import Entry, archive, glob, mapping, pickled, storage, tensor, text, torch_zip, zipped
+from tests.hostile.lies import Described
 from tests.hostile.test_multiplying import recalled, remembered
+from tests.test_old_files import OLD
 
 LONG = 300_000
 
@@ -77,3 +81,45 @@ def test_large_descriptions_beside_the_weights_are_ignored_in_little_memory(host
         (hostile.folder / name).write_text(f'{{"values": [{values}]}}')
     outcome = hostile.convert()
     assert outcome.status == 0, outcome.err
+
+
+def widened(case: str, table: str, index: str, rows: int, heads: int) -> bytes:
+    """A reference case whose tables are those of an enormous grid, and whose indices stay as small as they were."""
+    arrays = {name: value.numpy() for name, value in golden(case).state_dict().items()}
+    for name in [name for name in arrays if name.endswith(table)]:
+        arrays[name] = np.zeros((rows, heads) if case == "beit" else (heads, rows), np.float32)
+    assert any(name.endswith(index) for name in arrays)
+    kinds = {np.dtype(np.float32): "FloatStorage", np.dtype(np.int64): "LongStorage"}
+    state = {
+        name: tensor(storage(str(key), value.size, glob("torch", kinds[value.dtype])), value.shape)
+        for key, (name, value) in enumerate(arrays.items())
+    }
+    records = {f"data/{key}": np.ascontiguousarray(value).tobytes() for key, value in enumerate(arrays.values())}
+    entries = archive(pickled(mapping(state)), records)
+    for entry in entries:
+        entry.deflated = len(entry.data) > 100_000  # so that the file is a few megabytes
+    return zipped(entries)
+
+
+BEIT = ("beit", "relative_position_bias_table", "relative_position_index", 599**2 + 3, 3)
+
+
+def test_an_index_is_compared_by_shape_before_it_is_computed(hostile) -> None:
+    case, table, index, rows, _ = BEIT
+    heads = golden(case).state_dict()["pretrained.model.blocks.0." + "attn." + table].shape[1]
+    hostile.source.write_bytes(widened(case, table, index, rows, heads))
+    outcome = hostile.command_line.run(hostile.source, "-o", hostile.target, *golden(case).arguments)
+    assert outcome.status == 1 and outcome.err.count("\n") == 1, outcome.err
+    assert "its configuration gives" in outcome.err
+    assert outcome.busy < MOST_SECONDS and outcome.mebibytes < MOST_MEBIBYTES
+
+
+def test_the_windows_of_an_export_are_not_computed_where_they_are_enormous(hostile) -> None:
+    file = Described(OLD / "dpt_swin2.safetensors")
+    encoder = {**file.document["config"]["encoder"], "window": 5700, "grid": [5704 * 4, 5704 * 4]}
+    dropped = {"pretrained.model.layers.0.blocks.1.attn.relative_coords_table": ["", "F32", [1, 3, 3, 2]]}
+    document = {**file.document, "config": {**file.document["config"], "encoder": encoder}, "dropped": dropped}
+    hostile.source.write_bytes(file.with_document(document))
+    outcome = hostile.command_line.run("export", hostile.source, "--to", "original", "-o", hostile.folder / "back.pth")
+    assert outcome.status == 1 and outcome.err.count("\n") == 1, outcome.err
+    assert outcome.busy < MOST_SECONDS and outcome.mebibytes < MOST_MEBIBYTES

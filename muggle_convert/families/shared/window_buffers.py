@@ -20,7 +20,7 @@ BLOCK = "pretrained.model.layers.{s}.blocks.{n}"
 MASK = BLOCK + ".attn_mask"
 INDEX = BLOCK + ".attn.relative_position_index"
 TABLE = BLOCK + ".attn.relative_coords_table"
-LARGEST = 1 << 25  # elements; the largest windows that were released have masks of 5 million
+LARGEST = 1 << 23  # elements; the largest windows that were released have masks of 5 million
 
 
 def derive_mask(config: Any, fields: Mapping[str, int]) -> np.ndarray[Any, Any]:
@@ -97,16 +97,20 @@ def _index(size: tuple[int, int]) -> np.ndarray[Any, Any]:
     import numpy as np
 
     _refuse_what_is_too_large(math.prod(size) ** 2)
-    places = np.divmod(np.arange(math.prod(size)), size[1])
-    down, right = (place[:, None] - place[None, :] + side - 1 for place, side in zip(places, size, strict=True))
-    index: np.ndarray[Any, Any] = down * (2 * size[1] - 1) + right
+    down, right = np.divmod(np.arange(math.prod(size), dtype=np.int64), size[1])
+    index: np.ndarray[Any, Any] = np.subtract.outer(down, down)
+    index += size[0] - 1
+    index *= 2 * size[1] - 1
+    index += right[:, None]
+    index -= right
+    index += size[1] - 1
     return index
 
 
 def _distances(side: int, pretrained: int) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    _refuse_what_is_too_large(side**2)
+    _refuse_what_is_too_large(2 * (2 * side - 1) ** 2)
     # The original computes this in single precision; only the logarithm, whose last bit differs between libraries, needs more.
     steps: Any = np.arange(1 - side, side, dtype=np.float32) / np.float32(max(1, pretrained - 1)) * np.float32(8)
     logarithms = np.log2(np.abs(steps) + np.float32(1), dtype=np.float64).astype(np.float32)
