@@ -19,6 +19,7 @@ from muggle_convert.identify.kept import kept_tensors, model_tensors
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, open_anywhere, read
 from muggle_convert.identify.reading_like import read_like
+from muggle_convert.identify.retelling import Remark, retell
 from muggle_convert.identify.translation import Made, original_name
 from muggle_convert.identify.translation_back import chunks_of, is_zero, translate_back
 from muggle_convert.rules import Drop, Fate
@@ -64,12 +65,15 @@ class Verification:
     converted: Match
     verdicts: tuple[Verdict, ...]
     largest_rounding: float | None  # relative, over the elements that changed type
+    different: tuple[Remark, ...]  # what the converted file says of itself and the original contradicts
+    only_told: tuple[Remark, ...]  # what it says and no tensor can tell
     predictions: Mapping[str, float] | None = None  # largest difference by size of the input, in standard deviations
 
     @property
     def holds(self) -> bool:
-        """Whether every tensor is equal or accounted for, and the predictions, if requested, are comparable."""
-        return not any(verdict.fared in FAILURES for verdict in self.verdicts) and self.is_comparable
+        """Whether every tensor is equal or accounted for, the original contradicts nothing else, and the predictions, if requested, are
+        comparable."""
+        return not self.different and not any(verdict.fared in FAILURES for verdict in self.verdicts) and self.is_comparable
 
     @property
     def is_comparable(self) -> bool:
@@ -84,7 +88,8 @@ class Verification:
 def verify(
     original: str | Path, converted: str | Path, *, backbone: str | Path | None = None, state: str | None = None, predict: bool = False
 ) -> Verification:
-    """Map the converted file back to the names of the original, and compare every tensor.
+    """Map the converted file back to the names of the original, and compare every tensor; and read the original by itself, and compare
+    everything else that the converted file says of it.
 
         assert verify("dpt_hybrid-midas-501f0c75.pt", "hybrid.safetensors").holds
 
@@ -105,13 +110,14 @@ def verify(
     ours = read_like(theirs, first)
     comparison = _Comparison(ours, theirs)
     verdicts = tuple(comparison.verdicts())
+    retold = retell(first, theirs)
     predictions = None
     if predict:
         from muggle_convert.building import load
         from muggle_convert.predict.differences import largest_differences
 
-        predictions = largest_differences(load(ours), load(theirs))
-    return Verification(ours, theirs, verdicts, comparison.largest_rounding, predictions)
+        predictions = largest_differences(load(retold.original or ours), load(theirs))
+    return Verification(ours, theirs, verdicts, comparison.largest_rounding, retold.different, retold.only_told, predictions)
 
 
 class _Comparison:

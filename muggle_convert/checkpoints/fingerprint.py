@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from muggle_convert.checkpoints import Checkpoint, TensorEntry
+from muggle_convert.checkpoints.tensor_bytes import tensor_chunks
 
 CHUNK = 1 << 20
 
@@ -31,6 +33,20 @@ def promised_fingerprint(checkpoint: Checkpoint) -> str | None:
             return None
         checksums[name] = promised
     return fingerprint(checkpoint.tensors, checksums)
+
+
+def fingerprint_of(checkpoint: Checkpoint) -> str:
+    """From the container's checksums, or else from all bytes."""
+    if (promised := promised_fingerprint(checkpoint)) is not None:
+        return promised
+    return fingerprint(checkpoint.tensors, {name: _checksum(entry) for name, entry in checkpoint.tensors.items()})
+
+
+def _checksum(entry: TensorEntry) -> int:
+    found = 0
+    for chunk in tensor_chunks(entry):
+        found = zlib.crc32(chunk, found)
+    return found
 
 
 def promised_checksum(entry: TensorEntry) -> int | None:

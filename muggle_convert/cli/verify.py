@@ -24,7 +24,8 @@ MOST_SHOWN = 20
 @click.option("--predict", is_flag=True, help="Also run both and report the largest difference of their predictions.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict on every tensor as JSON.")
 def command(original: str, converted: str, backbone: str | None, state: str | None, predict: bool, as_json: bool) -> None:
-    """Map CONVERTED back to the names of ORIGINAL and compare every tensor bit for bit; exit status 1 if any tensor differs or is unaccounted for."""
+    """Map CONVERTED back to the names of ORIGINAL and compare every tensor bit for bit, and everything else that it says of itself; exit
+    status 1 if anything differs or is unaccounted for."""
     from muggle_convert.verifying import verify
 
     verification = verify(original, converted, backbone=backbone, state=state, predict=predict)
@@ -40,6 +41,8 @@ def _facts(verification: Verification) -> dict[str, object]:
         "holds": verification.holds,
         "layout": verification.original.layout,
         "tensors": {verdict.name: [verdict.fared.name.lower(), verdict.detail] for verdict in verification.verdicts},
+        "different": [[remark.what, remark.said, remark.about] for remark in verification.different],
+        "only_told": [[remark.what, remark.said, remark.about] for remark in verification.only_told],
         "largest_rounding": verification.largest_rounding,
         "predictions": verification.predictions,
     }
@@ -61,6 +64,10 @@ def _show(verification: Verification) -> None:
         click.echo(f"and {len(failed) - MOST_SHOWN} more")
     if verification.largest_rounding is not None:
         click.echo(f"largest relative error of the rounding: {verification.largest_rounding:.2e}")
+    for remark in verification.different:
+        click.echo(f"different: {remark}")
+    for remark in verification.only_told:
+        click.echo(f"no tensor tells: {remark}")
     for size, difference in (verification.predictions or {}).items():
         click.echo(f"predictions at {size}: largest difference {difference:.2e} standard deviations")
     click.echo(_conclusion(verification))
@@ -73,6 +80,7 @@ def _conclusion(verification: Verification) -> str:
         return "the predictions cannot be compared: one network predicts NaN or infinity, or the original the same value everywhere"
     if not verification.holds:
         return "the converted file is not this original"
+    besides = "; what no tensor tells is listed above" if verification.only_told else ""
     if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):
-        return f"the converted file holds the original, except for the {left_out} left out"
-    return "the converted file holds all of the original"
+        return f"the converted file holds the original, except for the {left_out} left out{besides}"
+    return f"the converted file holds all of the original{besides}"

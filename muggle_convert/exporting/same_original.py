@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
-
-from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
-from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint
-from muggle_convert.checkpoints.tensor_bytes import tensor_chunks
+from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints.fingerprint import fingerprint_of
 from muggle_convert.errors import Refusal
 from muggle_convert.identify.match import Match
 
@@ -17,23 +14,9 @@ def refuse_another_original(matched: Match, keeper: Match) -> None:
     if document is None or keeper.layout != document.layout:
         return
     expected = {document.source.get("trained_from"), document.source["fingerprint"]} - {None, ""}
-    if (found := _fingerprint(keeper.checkpoint)) not in expected:
+    if (found := fingerprint_of(keeper.checkpoint)) not in expected:
         raise Refusal(
             f"{printable(keeper.checkpoint.name)} is not the checkpoint that {printable(matched.checkpoint.name)} was made from, "
             f"{printable(document.source['file'])} (its fingerprint is {found[:16]}, not {' or '.join(one[:16] for one in expected)}); "
             "pass that one, or --fill-unused instead to write zeros."
         )
-
-
-def _fingerprint(checkpoint: Checkpoint) -> str:
-    """From the container's checksums, or else from all bytes."""
-    if (promised := promised_fingerprint(checkpoint)) is not None:
-        return promised
-    return fingerprint(checkpoint.tensors, {name: _checksum(entry) for name, entry in checkpoint.tensors.items()})
-
-
-def _checksum(entry: TensorEntry) -> int:
-    found = 0
-    for chunk in tensor_chunks(entry):
-        found = zlib.crc32(chunk, found)
-    return found
