@@ -24,10 +24,10 @@ def check_numbers(config: DPTConfig) -> None:
             if not _is_possible(one):
                 raise ValueError(f"{path} has {shown(one)}")
     _check_image(config.image)
-    for path, needed in (("encoder.taps", 1), ("encoder.depths", 1), ("encoder.heads", 1), ("fusion.widths", 1), ("encoder.patch_size", 1)):
-        value = leaves(config).get(path, (needed,))
-        if value == () or value == 0:
-            raise ValueError(f"{path} is {shown(value)}")
+    values = leaves(config)
+    for path in ("encoder.taps", "encoder.depths", "encoder.heads", "encoder.patch_size"):
+        if values.get(path, 1) in ((), 0):
+            raise ValueError(f"{path} is {shown(values[path])}")
     _check_output(config)
 
 
