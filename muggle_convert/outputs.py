@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 Prediction: TypeAlias = "npt.NDArray[Any]"  # for one picture, usually (height, width)
 
-FORMATS: Mapping[str, str] = {"png": ".png", "npy": ".npy", "png16": ".png", "exr": ".exr", "ply": ".ply"}  # and their file extensions
+FORMATS: Mapping[str, str] = {
+    "png": ".png",
+    "npy": ".npy",
+    "npz": ".npz",
+    "png16": ".png",
+    "exr": ".exr",
+    "ply": ".ply",
+}  # and their file extensions
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ KINDS: Mapping[str, Kind] = {
         unit="classes",
         sentence="scores of {channels} classes",
         paragraph="Scores of {channels} classes for each pixel; the class with the highest score is the prediction.",
-        formats=("png", "npy", "png16"),
+        formats=("png", "npy", "npz", "png16"),
         has_classes=True,
         pipeline="image-segmentation",
         example='classes = model.predict("photo.jpg")  # of the picture\'s own size',
@@ -89,7 +96,7 @@ KINDS: Mapping[str, Kind] = {
         unit="channels, without a unit",
         sentence="{channels} channels for each pixel",
         paragraph="{channels} channels for each pixel, as the fine-tune was trained to give.",
-        formats=("npy",),
+        formats=("npy", "npz"),
     ),
     "points": Kind(
         unit="points, without a unit",

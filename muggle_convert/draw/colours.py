@@ -39,8 +39,10 @@ def classes(numbers: npt.NDArray[np.integer[Any]]) -> Colours:
 
 
 def _look_up(table: Colours, values: Values) -> Colours:
-    places = np.clip(np.nan_to_num(values), 0, 1) * (len(table) - 1)
-    found: Colours = table[np.rint(places).astype(np.intp)]
+    """What is no number gets the first colour."""
+    places = np.clip(np.rint(values * (len(table) - 1)), 0, len(table) - 1)
+    with np.errstate(invalid="ignore"):
+        found: Colours = np.take(table, places.astype(np.int32), axis=0, mode="clip")  # which is several times as fast as indexing
     return found
 
 

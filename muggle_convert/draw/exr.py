@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
+from muggle_convert.draw.deflate import deflated
 
 _MAGIC, _VERSION = 20000630, 2
 _FLOAT, _ZIP, _ROWS_A_CHUNK = 2, 3, 16
@@ -50,5 +51,5 @@ def _chunk(rows: npt.NDArray[np.float32]) -> bytes:
     sorted_bytes = np.concatenate([raw[::2], raw[1::2]])
     steps = sorted_bytes.copy()
     steps[1:] = sorted_bytes[1:] - sorted_bytes[:-1] + np.uint8(128)
-    compressed = zlib.compress(steps.tobytes(), 4)
+    compressed = deflated(steps)
     return compressed if len(compressed) < raw.size else raw.tobytes()

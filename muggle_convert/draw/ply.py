@@ -12,6 +12,8 @@ from muggle_convert.draw.colours import Colours
 from muggle_convert.draw.scales import Scale
 from muggle_convert.outputs import Prediction
 
+POINT = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("colours", "u1", 3)]
+ROWS = 64  # of pixels, written at a time
 NEAREST, FARTHEST = 1.0, 10.0  # the range given to relative depth, which has no scale of its own
 
 
@@ -23,19 +25,27 @@ def write_ply(file: BinaryIO, picture: Colours, prediction: Prediction, scale: S
     across = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / focal
     down = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / focal
     kept = np.isfinite(away)
-    points = np.stack([away * across, -away * down[:, None], -away], axis=-1)[kept]
     unit = (
         "metres"
         if scale.distance.in_metres
         else f"no unit: relative depth, the nearest points put at {NEAREST:g} and the farthest at {FARTHEST:g}"
     )
-    write_points(file, points, picture[kept], [f"coordinates in {unit}", f"field of view {field_of_view:g} degrees, as assumed"])
+    file.write(
+        _header(int(np.count_nonzero(kept)), [f"coordinates in {unit}", f"field of view {field_of_view:g} degrees, as assumed"]).encode()
+    )
+    for top in range(0, height, ROWS):
+        part = slice(top, top + ROWS)
+        points = np.empty(away[part].shape, POINT)
+        points["x"], points["y"], points["z"] = away[part] * across, -away[part] * down[part, None], -away[part]
+        points["colours"] = picture[part]
+        file.write(points.tobytes() if kept[part].all() else points[kept[part]].tobytes())
 
 
 def write_points(file: BinaryIO, points: npt.NDArray[np.float32], colours: Colours, comments: list[str]) -> None:
     """(N, 3) coordinates in the same axes, and (N, 3) colours."""
-    rows = np.empty(len(points), [("points", "<f4", 3), ("colours", "u1", 3)])
-    rows["points"], rows["colours"] = points, colours
+    rows = np.empty(len(points), POINT)
+    rows["x"], rows["y"], rows["z"] = points.T
+    rows["colours"] = colours
     file.write(_header(len(rows), comments).encode())
     file.write(rows.tobytes())
 

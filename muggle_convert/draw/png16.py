@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from model_defs.config import OutputConfig
+from muggle_convert.draw.png import write_png
 from muggle_convert.outputs import Prediction, farthest, kind_of
 
 LARGEST = 65535
+ROWS = 64  # counted in steps at a time
 
 
 def write_png16(file: BinaryIO, prediction: Prediction, output: OutputConfig) -> None:
     """The prediction is offset + step * number."""
     offset, step = coding(prediction, output)
-    shown = np.clip(np.nan_to_num(prediction, nan=offset), offset, offset + step * LARGEST)
-    numbers = np.rint((shown - offset) / step).astype(np.uint16)
-    text = PngInfo()
-    for key, value in (("unit", kind_of(output).unit), ("offset", f"{offset!r}"), ("step", f"{step!r}")):
-        text.add_text(key, value)
-    Image.fromarray(numbers).save(file, "PNG", pnginfo=text)
+    text = {"unit": kind_of(output).unit, "offset": f"{offset!r}", "step": f"{step!r}"}
+    numbers = np.empty(prediction.shape, np.uint16)
+    for top in range(0, len(prediction), ROWS):
+        rows = prediction[top : top + ROWS]
+        steps = np.rint((rows - offset) * (1 / step))
+        numbers[top : top + ROWS] = np.fmin(np.fmax(steps, 0, out=steps), LARGEST, out=steps)  # what is no number becomes zero
+    write_png(file, numbers, text)
 
 
 def coding(prediction: Prediction, output: OutputConfig) -> tuple[float, float]:

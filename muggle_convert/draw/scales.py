@@ -30,11 +30,13 @@ class Scale:
 
     def paint(self, prediction: Prediction) -> colours.Colours:
         """A colour for each pixel, grey where the prediction is not finite. Large pictures are painted a few rows at a time to save memory."""
-        painted = np.full((*prediction.shape, 3), 128, np.uint8)
+        painted = np.empty((*prediction.shape, 3), np.uint8)
         for first in range(0, len(prediction), ROWS):
             shares = self.share(prediction[first : first + ROWS])
-            known = np.isfinite(shares)
-            painted[first : first + ROWS][known] = colours.near_and_far(shares[known])
+            rows = painted[first : first + ROWS]
+            rows[:] = colours.near_and_far(shares)
+            if not (known := np.isfinite(shares)).all():
+                rows[~known] = 128
         return painted
 
     def ticks(self) -> list[Tick]:

@@ -12,7 +12,9 @@ import numpy as np
 from muggle_convert.checkpoints import printable
 from muggle_convert.draw.colours import Colours
 from muggle_convert.draw.exr import write_exr
+from muggle_convert.draw.npz import write_npz
 from muggle_convert.draw.ply import write_ply
+from muggle_convert.draw.png import write_png
 from muggle_convert.draw.png16 import coding, write_png16
 from muggle_convert.errors import Refusal
 from muggle_convert.files.atomic import replacing
@@ -21,7 +23,6 @@ from muggle_convert.predict.video import Video, encoder, even
 from muggle_convert.predict.viewer import Viewed, Viewer
 
 PICTURED = ("ply",)  # formats that hold the colours of the picture too
-COMPRESSION = 4  # half the time of the usual 6 for two per cent more bytes
 STEADINESS = 0.1  # how far the colours of a video follow each new frame
 
 
@@ -44,6 +45,8 @@ def encode(viewer: Viewer, viewed: Viewed, file: BinaryIO, form: str, field_of_v
     match form:
         case "npy":
             np.save(file, viewed.prediction)
+        case "npz":
+            write_npz(file, viewed.prediction, kind_of(viewed.output).unit)
         case "png16":
             write_png16(file, viewed.prediction, viewed.output)
         case "exr":
@@ -51,7 +54,7 @@ def encode(viewer: Viewer, viewed: Viewed, file: BinaryIO, form: str, field_of_v
         case "ply" if (scale := viewer.scale(viewed)) is not None and viewed.picture is not None:
             write_ply(file, viewed.picture, viewed.prediction, scale, field_of_view)
         case _:
-            viewer.draw(viewed).save(file, "PNG", compress_level=COMPRESSION)
+            write_png(file, np.asarray(viewer.draw(viewed)))
 
 
 def stored_as(form: str, viewed: Viewed) -> tuple[float, float] | None:

@@ -14,10 +14,14 @@ import pytest
 from PIL import Image
 
 from model_defs.config import OutputConfig
+from muggle_convert.draw import deflate
 from muggle_convert.draw.exr import write_exr
+from muggle_convert.draw.npz import write_npz
 from muggle_convert.draw.ply import write_ply
+from muggle_convert.draw.png import write_png
 from muggle_convert.draw.png16 import coding, write_png16
 from muggle_convert.draw.scales import scale_of
+from muggle_convert.errors import Refusal
 from muggle_convert.outputs import METRES, Distance
 from tests.goldens import uint8_picture
 
@@ -185,3 +189,42 @@ def test_points_at_infinity_are_left_out() -> None:
     header, points = read_ply(file.getvalue())
     assert "element vertex 3" in header
     assert len(points) == 3
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_colours_and_grey_come_back_from_a_png_as_they_were(shape: tuple[int, int]) -> None:
+    colours = uint8_picture(*shape, 3)
+    for pixels in (colours, colours[..., 0].astype(np.uint16) * 257):
+        file = io.BytesIO()
+        write_png(file, pixels)
+        image = Image.open(file)
+        image.verify()
+        assert np.array_equal(np.asarray(Image.open(file)), pixels)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_npz_holds_depth_in_half_precision_and_its_unit(shape: tuple[int, int]) -> None:
+    files = [io.BytesIO(), io.BytesIO()]
+    for file in files:
+        write_npz(file, depths(shape), "metres")
+    read = np.load(io.BytesIO(files[0].getvalue()))
+    assert np.array_equal(read["depth"], depths(shape).astype(np.float16))
+    assert str(read["unit"]) == "metres"
+    assert files[0].getvalue() == files[1].getvalue()
+
+
+def test_an_npz_refuses_what_half_precision_cannot_hold() -> None:
+    with pytest.raises(Refusal, match=r"the prediction reaches 70000, and npz holds numbers up to 65504; write it with --format npy"):
+        write_npz(io.BytesIO(), np.array([[7e4, np.inf]], np.float32), "metres")
+
+
+def test_files_are_the_same_numbers_without_isa_l(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deflate, "_fastest", zlib)
+    values = depths((33, 70))
+    files = {write: io.BytesIO() for write in ("exr", "npz", "png16")}
+    write_exr(files["exr"], values, "metres")
+    write_npz(files["npz"], values, "metres")
+    write_png16(files["png16"], values, METRIC)
+    assert np.array_equal(read_exr(files["exr"].getvalue())[1], values)
+    assert np.array_equal(np.load(io.BytesIO(files["npz"].getvalue()))["depth"], values.astype(np.float16))
+    assert np.array_equal(np.asarray(Image.open(files["png16"])), np.rint(values * 1000))
