@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -98,19 +97,3 @@ def muggle_convert_here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         return subprocess.CompletedProcess(line, int(str(code or 0)), *capfd.readouterr())
 
     return run
-
-
-@pytest.fixture(params=["stand-in", "real"])
-def ffmpeg(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> str:
-    """ffmpeg and ffprobe on the PATH: a stand-in everywhere, and the real ones too where they are installed."""
-    if request.param == "real":
-        if shutil.which("ffmpeg") is None:
-            pytest.skip("ffmpeg is not installed")
-        return "real"
-    folder = tmp_path_factory.mktemp("programs")
-    script = (ROOT / "tests" / "standins" / "ffmpeg.py").read_text()
-    for program in ("ffmpeg", "ffprobe"):
-        (folder / program).write_text(f"#!{sys.executable} -IS\n{script}")
-        (folder / program).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return "stand-in"

@@ -71,13 +71,13 @@ def write_video(viewer: Viewer, video: Video, target: Path, on_frame: Callable[[
         raise Refusal(f"{printable(video.path.name)} gives no picture at {float(video.rate):g} frames per second; it may be too short.")
     with (
         replacing(target) as part,
-        open(part, "wb"),  # a file that cannot be made is refused in our words, before ffmpeg's
-        encoder(part, video.rate, (first.shape[0], first.shape[1])) as stream,
+        open(part, "wb"),  # a file that cannot be made is refused in our words, before PyAV's
+        encoder(part, video.rate, (first.shape[0], first.shape[1])) as write,
     ):
-        stream.write(first.tobytes())
+        write(first)
         on_frame()
         for frame in frames:
-            stream.write(frame.tobytes())
+            write(frame)
             on_frame()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -222,7 +223,10 @@ def test_an_unknown_file_format_is_refused_with_a_list_of_the_known_ones(
 ) -> None:
     done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "points.xyz", *options)
     assert done.returncode == 1
-    assert "ends in .xyz, and files are written as .png, .npy, .exr, .ply, .mp4; if it is meant as a folder, make it first" in done.stderr
+    assert (
+        "ends in .xyz, and files are written as .png, .npy, .npz, .exr, .ply, .mp4; if it is meant as a folder, make it first"
+        in done.stderr
+    )
     assert not (tmp_path / "points.xyz").exists()
 
 
@@ -271,12 +275,11 @@ def test_a_segmentation_model_paints_classes(depth: Command, photographs: Path, 
     assert Image.open(tmp_path / "classes.png").size == (81, 50)
 
 
-@pytest.mark.usefixtures("ffmpeg")
 def test_a_video_becomes_a_video_of_depth(depth: Command, model: Path, tmp_path: Path) -> None:
     video = tmp_path / "walk.mp4"
-    with encoder(video, Fraction(5), (48, 64)) as stream:
+    with encoder(video, Fraction(5), (48, 64)) as write:
         for number in range(6):
-            stream.write(uint8_picture(48, 64, number).tobytes())
+            write(uint8_picture(48, 64, number))
     done = depth(video, "-m", model, "-o", tmp_path / "depth", "--fps", 2.5, "--no-legend")
     assert done.returncode == 0, done.stderr
     frames = list(open_video(tmp_path / "depth" / "walk.mp4"))
@@ -284,16 +287,16 @@ def test_a_video_becomes_a_video_of_depth(depth: Command, model: Path, tmp_path:
     assert frames[0].shape == (48, 64, 3)
 
 
-def test_without_ffmpeg_a_video_is_a_failure_and_pictures_go_on(
+def test_without_pyav_a_video_is_a_failure_and_pictures_go_on(
     depth: Command, model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "av", None)
     for name in ("half.jpg", "words.png"):
         (photographs / name).unlink()
     (photographs / "walk.mp4").write_bytes(b"a video")
     done = depth(photographs, "-m", model, "-o", tmp_path / "depth")
     assert done.returncode == 1
-    assert "walk.mp4 is a video, and ffmpeg, which reads videos, is not installed" in done.stderr
+    assert "walk.mp4 is a video, and PyAV, which reads videos, is not installed" in done.stderr
     assert "2 written" in done.stdout
 
 
