@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DINOv2Config, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
@@ -25,28 +26,39 @@ from muggle_convert.families.shared.reading import METRIC_FILE, Reading
 from muggle_convert.families.shared.settings import HEADS, MAX_DEPTH, TAPS, check_taps, metric
 from muggle_convert.families.shared.timm_vit import by_positions
 from muggle_convert.families.shared.transformers.depth_anything import TRANSFORMERS
-from muggle_convert.rules import Rows, RuleSet, convolution, each, given, linear, under
+from muggle_convert.rules import Row, Rows, RuleSet, convolution, each, given, linear, under
 
-BODY: tuple[Rows, ...] = (  # everything but the head
-    under("pretrained.", dinov2()),
-    under(
-        "depth_head.",
-        each(
-            "s",
-            4,
-            given(
-                "reassemble.readout",
-                "project",
-                linear("readout_projects.{s}.0", "reassemble.{s:scale}.readout_proj", "width", "2*width"),
-            ),
-            convolution("projects.{s}", "reassemble.{s:scale}.resample.0", "reassemble.features[s]", "width", 1),
+# Everything above the encoder but the head.
+DECODER: tuple[Row, ...] = under(
+    "depth_head.",
+    each(
+        "s",
+        4,
+        given(
+            "reassemble.readout",
+            "project",
+            linear("readout_projects.{s}.0", "reassemble.{s:scale}.readout_proj", "width", "2*width"),
         ),
-        enlarged("resize_layers.{s}"),
-        scratch("reassemble.features[s]"),
+        convolution("projects.{s}", "reassemble.{s:scale}.resample.0", "reassemble.features[s]", "width", 1),
     ),
+    enlarged("resize_layers.{s}"),
+    scratch("reassemble.features[s]"),
 )
+BODY: tuple[Rows, ...] = (under("pretrained.", dinov2()), DECODER)
 HEAD = "depth_head.scratch.output_conv1", "depth_head.scratch.output_conv2.0", "depth_head.scratch.output_conv2.2"
 ORIGINAL = RuleSet(*BODY, depth_head(*HEAD))
+
+# Distill-Any-Depth's own code calls the encoder otherwise, and its blocks may be in one chunk, or in four, numbered through.
+DISTILLED = {
+    f"distilled{chunks}": RuleSet(under("backbone.", dinov2(block=block)), DECODER, depth_head(*HEAD))
+    for chunks, block in {
+        "": "blocks.{n}",
+        ", one chunk": "blocks.0.{n}",
+        ", four chunks of 3": "blocks.{n//3}.{n}",
+        ", four chunks of 6": "blocks.{n//6}.{n}",
+    }.items()
+}
+DISTILLED_FILE = re.compile(r"distill[_-]any[_-]depth", re.IGNORECASE)
 
 V2_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)|(^|/)depth_anything_v2_vit[sblg]\.", re.IGNORECASE)
 METRIC_DEPTHS = {"hypersim": 20.0, "vkitti": 80.0}  # metres: rooms, and streets
@@ -128,6 +140,10 @@ def _image(reading: Reading, encoder: DINOv2Config) -> ImageConfig:
     reading.note("image.size", size, Source.SHAPE, by_positions(encoder.grid, encoder.patch_size))
     reading.note("image.multiple", multiple, Source.SHAPE, "the patch size")
     image = ImageConfig(reading.value("image.channels"), size, True, "at least", multiple, IMAGENET_MEAN, IMAGENET_STD)
+    if (distilled := reading.named(DISTILLED_FILE)) is not None:  # whose own inference makes every picture a square
+        image = replace(
+            image, size=reading.heard(distilled, "image.size", 700), keep_aspect=reading.heard(distilled, "image.keep_aspect", False)
+        )
     return reading.rest(
         "image",
         image,
@@ -238,9 +254,10 @@ DEPTH_ANYTHING_V2 = Family(
     title="Depth-Anything V2",
     citations=(PAPER_V2, papers.DPT),
     encoder=DINOv2Config,
-    layouts={"original": ORIGINAL},
+    layouts={"original": ORIGINAL, **DISTILLED},
     configure=_configure_v2,
-    file_names=re.compile(r"depth[_-]anything[_-]v2", re.IGNORECASE),
+    # Also two that others fine-tuned: Distill-Any-Depth and Depth-Anything-AC.
+    file_names=re.compile(r"depth[_-]anything[_-]v2|distill[_-]any[_-]depth|depth[_-]?anything[_-]ac(?![a-z])", re.IGNORECASE),
     glance=Glance("blocks 2, 5, 8, 11 of 12; 4, 11, 17, 23 of 24; 9, 19, 29, 39 of 40", *_GLANCE),
     released=(
         *_released("depth_anything_v2_vit{}", {"s": 384, "b": 768, "l": 1024, "g": 1536}, **{"output.kind": "relative inverse depth"}),

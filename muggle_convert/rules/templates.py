@@ -109,7 +109,10 @@ class Template:
             value, left_over = divmod(written - placeholder.offset, placeholder.factor)
             if left_over or value < 0 or fields.setdefault(placeholder.field, value) != value:
                 return None
-        return {**quotients, **fields}
+        found_fields = {**quotients, **fields}
+        if quotients.keys() & fields.keys() and self.write(found_fields) != name:
+            return None  # what a field is and the quotient written beside it are not of one number
+        return found_fields
 
     def write(self, fields: Mapping[str, int]) -> str | None:
         """The name for these fields; None where no name of this template has them."""

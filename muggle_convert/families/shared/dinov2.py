@@ -14,11 +14,11 @@ from muggle_convert.rules.layers import Here
 MASK_TOKEN = "only DINOv2's own training masks patches"  # why no network for depth reads it
 EVEN_TAPS: Mapping[int, tuple[int, ...]] = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}  # by the number of blocks
 
-_BLOCK, _HERE = "blocks.{n}", "imgencoder.blocks.{n}"
+_HERE = "imgencoder.blocks.{n}"
 
 
-def dinov2(outnorm: Here = "imgencoder.outnorm") -> tuple[Row, ...]:
-    """The whole encoder; its last norm is read or not."""
+def dinov2(outnorm: Here = "imgencoder.outnorm", block: str = "blocks.{n}") -> tuple[Row, ...]:
+    """The whole encoder; its last norm is read or not, and its blocks may be numbered within chunks."""
     return (
         tensor("cls_token", "patch_embed.cls_token", 1, 1, "width"),
         *convolution("patch_embed.proj", "patch_embed.proj", "width", "image.channels", "patch_size"),
@@ -27,20 +27,20 @@ def dinov2(outnorm: Here = "imgencoder.outnorm") -> tuple[Row, ...]:
         each(
             "n",
             "depth",
-            norm(_BLOCK + ".norm{i:1|2}", _HERE + ".norm{i:1|2}", "width"),
-            full(_BLOCK + ".attn"),
-            tensor(_BLOCK + ".ls{i:1|2}.gamma", _HERE + ".{i:scale_attn|scale_mlp}", "width"),
+            norm(block + ".norm{i:1|2}", _HERE + ".norm{i:1|2}", "width"),
+            full(block + ".attn"),
+            tensor(block + ".ls{i:1|2}.gamma", _HERE + ".{i:scale_attn|scale_mlp}", "width"),
             given(
                 "mlp",
                 "gelu",
-                linear(_BLOCK + ".mlp.fc1", _HERE + ".mlp.fc1", "mlp_width", "width"),
-                linear(_BLOCK + ".mlp.fc2", _HERE + ".mlp.fc2", "width", "mlp_width"),
+                linear(block + ".mlp.fc1", _HERE + ".mlp.fc1", "mlp_width", "width"),
+                linear(block + ".mlp.fc2", _HERE + ".mlp.fc2", "width", "mlp_width"),
             ),
             given(
                 "mlp",
                 "swiglu",
-                linear(_BLOCK + ".mlp.w12", _HERE + ".mlp.gate_and_value", "2*mlp_width", "width"),
-                linear(_BLOCK + ".mlp.w3", _HERE + ".mlp.out", "width", "mlp_width"),
+                linear(block + ".mlp.w12", _HERE + ".mlp.gate_and_value", "2*mlp_width", "width"),
+                linear(block + ".mlp.w3", _HERE + ".mlp.out", "width", "mlp_width"),
             ),
         ),
         *norm("norm", outnorm, "width"),

@@ -48,6 +48,12 @@ VARIANTS: dict[str, Callable[[], DPTConfig]] = {
 
 ROWS = {f"Depth-Anything, {name}": Variant(make, told={"family": make().family}) for name, make in VARIANTS.items()}
 
+ROWS |= {
+    "Distill-Any-Depth": Variant(configuration, "distilled"),
+    "Distill-Any-Depth, one chunk": Variant(configuration, "distilled, one chunk"),
+    "Distill-Any-Depth, four chunks": Variant(configuration, "distilled, four chunks of 3"),
+}
+
 DINOV2 = DINOv2Config(64, 4, 1, "gelu", 128, 14, (3, 3), BLOCKS)
 DEPTH_ANYTHING = {
     "reassemble": ReassembleConfig((8, 12, 16, 20), "ignore"),
