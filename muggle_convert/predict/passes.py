@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import local
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from model_defs.network import Network
+from muggle_convert.errors import Refusal
 from muggle_convert.outputs import Prediction, kind_of
 from muggle_convert.predict.measured import Metres
 from muggle_convert.predict.metres import by_focal_length
@@ -105,10 +107,23 @@ class Pass:
         with _aside(self.place), torch.inference_mode():
             whole = {name: restored(self.network, name, found.take()[0], (rows, columns)) for name, found in seen.items()}
         predictions = {name: inside(found, shown.size, config.image) for name, found in whole.items()}
+        _refuse_what_is_no_number(predictions[named], self.network.dtype)
         if self.focal is not None:
             there = input_size(config.image, shown.size, self.size)
             predictions[named] = by_focal_length(predictions[named], config.output, self.focal, shown.size, there)
         return predictions
+
+
+def _refuse_what_is_no_number(prediction: Prediction, dtype: torch.dtype) -> None:
+    share = np.isnan(prediction).mean()
+    if share:
+        computed = str(dtype).removeprefix("torch.")
+        cause = (
+            "weights that hold NaNs or infinities, which converting counts"
+            if computed == "float32"
+            else f"{computed}, where float32 may do"
+        )
+        raise Refusal(f"the prediction is not a number for {share:.1%} of the pixels; the cause may be {cause}")
 
 
 def restored(network: Network, name: str, maps: Tensor, size: Size) -> Prediction:

@@ -213,7 +213,7 @@ def test_a_model_that_predicts_only_nans_writes_no_picture(depth: Command, photo
     weights["pretrained.norm.bias"] = torch.full_like(weights["pretrained.norm.bias"], torch.nan)
     torch.save(weights, tmp_path / "depth_anything_v2_vits.pth")
     done = depth(photographs / "house.jpg", "-m", tmp_path / "depth_anything_v2_vits.pth", "-o", tmp_path / "depth.png")
-    assert done.returncode == 1 and "predicts no finite number for any pixel" in done.stderr
+    assert done.returncode == 1 and "the prediction is not a number for 100.0% of the pixels" in done.stderr
     assert not (tmp_path / "depth.png").exists()
 
 

@@ -146,7 +146,11 @@ def test_a_model_that_predicts_only_nans_is_refused(folder: Path, model: Path, e
     weights["pretrained.norm.bias"] = torch.full_like(weights["pretrained.norm.bias"], torch.nan)
     torch.save(weights, folder / model.name)
     done = evaluate(folder / model.name, *options(folder), "--align", align)
-    assert done.returncode == 1 and "c: the model predicts no finite number" in done.stderr and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 1
+        and "c: the prediction is not a number for 100.0% of the pixels" in done.stderr
+        and done.stderr.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize(

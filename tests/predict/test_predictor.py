@@ -182,3 +182,11 @@ def test_classes_are_numbered_from_zero(tmp_path: Path) -> None:
     assert prediction.shape == (50, 81)
     assert prediction.dtype == np.int64
     assert 0 <= prediction.min() < prediction.max() < 19
+
+
+def test_a_prediction_that_is_no_number_is_refused_and_not_handed_out() -> None:
+    model = load_any_dpt("fixtures/converted/dpt_vit.safetensors", dtype="bfloat16")
+    with torch.no_grad():
+        model.get_parameter("head.proj_1ch.2.bias").fill_(torch.nan)
+    with pytest.raises(Refusal, match=r"not a number for 100.0% of the pixels; the cause may be bfloat16, where float32 may do\.$"):
+        model.predict(np.zeros((32, 48, 3), np.uint8))
