@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from diagrams import bins, encoder, fusion, head, networks, reassemble, sizes, tokens
+from diagrams import bins, encoder, fusion, head, networks, reassemble, sizes, tokens, views
 from reference import commands, families, interface
 
 DOCS = Path(__file__).parent
@@ -22,6 +22,7 @@ PICTURES = {
     "reassemble": reassemble.draw,
     "sizes": sizes.draw,
     "tokens": tokens.draw,
+    "views": views.draw,
 }
 WRITTEN = {"api": interface.document, "cli": commands.document}
 LINK = re.compile(r"\[`(?P<symbol>[\w.]+)`\]\(\.\./(?P<file>[\w/]+\.py)#L\d+\)")
