@@ -10,6 +10,7 @@ from model_defs.network import Network
 
 # Kinds of heads that need a network of another shape, and its file in `model_defs/networks/`.
 AROUND_HEADS: Mapping[str, str] = {
+    "depth and rays": "any_view",
     "depth and sky": "depth_and_sky",
     "metric bins": "metric_bins",
     "points and descriptors": "mast3r",

@@ -132,6 +132,15 @@ class DINOv2Config(EncoderConfig):
 
 
 @dataclass(frozen=True)
+class DINOv2ViewsConfig(DINOv2Config):
+    """The same on several views of a scene: from one block on every other block looks across all of them, and positions are rotations too."""
+
+    alternates_from: int = field(kw_only=True)  # the first block with rotations; of those, the odd ones look across views
+    rotation_base: float = field(kw_only=True)  # of the wavelengths by which positions are told apart
+    kind: Literal["dinov2_views"] = "dinov2_views"  # type: ignore[assignment]  # a kind of its own
+
+
+@dataclass(frozen=True)
 class ResNeXtConfig(EncoderConfig):
     """Four stages of residual blocks with grouped convolutions; each but the first halves the map."""
 
@@ -345,6 +354,16 @@ class LinearDepthHeadConfig(HeadConfig):
 
 
 @dataclass(frozen=True)
+class DepthAndRaysHeadConfig(DepthHeadConfig):
+    """Depth and trust; beside them, from a fusion of its own, the ray of every pixel; and a camera for every view, which may also be told."""
+
+    camera_depth: int = field(kw_only=True)  # blocks among cameras that are told
+    camera_mlp_width: int = field(kw_only=True)
+    camera_branch_width: int = field(kw_only=True)  # between the numbers of a camera and its token
+    kind: Literal["depth and rays"] = "depth and rays"  # type: ignore[assignment]  # a kind of its own
+
+
+@dataclass(frozen=True)
 class SegmentationHeadConfig(HeadConfig):
     """A convolution and a projection of each pixel, with enlarging last."""
 
@@ -457,3 +476,4 @@ class DPTConfig:
     head: HeadConfig
     image: ImageConfig
     output: OutputConfig
+    metric: DPTConfig | None = None  # of a network for one picture that runs beside this one, and tells the scale of its scenes

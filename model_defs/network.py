@@ -102,6 +102,10 @@ class Network(nn.Module):
         """
         raise ValueError("this network looks at each picture by itself, and makes no scene of several")
 
+    def alone(self, *inputs: Tensor) -> Any:
+        """What it makes of images that have nothing to do with each other, (B, 3, H, W); a network of views takes each as a scene."""
+        return self(*inputs)
+
     def trial(self, image: Tensor) -> tuple[Tensor, ...]:
         """Everything that `forward` takes, made up from images alone, for whoever only measures or compares networks."""
         return (image, image.flip(-1))[: len(self.inputs)]

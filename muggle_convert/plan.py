@@ -63,7 +63,7 @@ class Plan:
 
 def plan(match: Match, dtype: DType | None = None, keep_unused: bool = False) -> Plan:
     """Settle what is written, in which order, as what."""
-    kept = dict(_kept(match)) if keep_unused else {}
+    kept = dict(_kept(match, keep_unused))
     made = {**match.translation.made, **{tensor.name: tensor for tensor in kept.values()}}
     order = {name: position for position, name in enumerate([*match.inventory, *sorted(made)])}
     outputs: list[Output] = []
@@ -98,11 +98,12 @@ def _dropped(match: Match, kept: Mapping[str, Made]) -> Iterator[Dropped]:
             yield Dropped(match.checkpoint.tensors[name], drop.why(dict(place.fields)), drop.fate)
 
 
-def _kept(match: Match) -> Iterator[tuple[str, Made]]:
-    """Everything that could not be recomputed bit for bit, by its name in the source."""
+def _kept(match: Match, keep_unused: bool) -> Iterator[tuple[str, Made]]:
+    """What is not run here, and where that is asked for everything that could not be recomputed bit for bit, by its name in the source."""
     for name, place in match.translation.dropped.items():
         entry, drop = match.checkpoint.tensors[name], place.rule
         assert isinstance(drop, Drop)
-        if drop.fate is Fate.UNUSED or (drop.fate is Fate.DERIVABLE and not is_exact(match, name)):
+        is_asked_for = keep_unused and (drop.fate is Fate.UNUSED or (drop.fate is Fate.DERIVABLE and not is_exact(match, name)))
+        if drop.fate is Fate.NOT_RUN or is_asked_for:
             here = UNUSED + original_name(place, name)
             yield name, Made(here, entry.dtype, entry.shape, ((entry, Run(0, 0, entry.count)),))

@@ -174,7 +174,7 @@ class _Comparison:
         assert isinstance(drop, Drop)
         if (kept := self.kept.get(original_name(place, name))) is not None:
             return self.compared(entry, Made(name, kept.dtype, kept.shape, ((kept, Run(0, 0, kept.count)),)), Fared.KEPT)
-        if drop.fate is Fate.UNUSED:
+        if drop.fate in (Fate.UNUSED, Fate.NOT_RUN):
             is_said = self.is_said_elsewhere or name in self.said
             return Verdict(name, Fared.UNUSED if is_said else Fared.MISSING, drop.reason)
         try:

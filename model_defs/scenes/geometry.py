@@ -59,14 +59,14 @@ def similarity(source: Tensor, target: Tensor, trust: Tensor) -> Similarity:
     one, other, trusted = one[whole], other[whole], weights[whole]
     weights = trusted
     for _ in range(5):
-        found = _closest(one, other, weights)
+        found = closest(one, other, weights)
         apart = (found(one) - other).norm(dim=-1)
         weights = trusted / (1 + (apart / apart.median().clamp(min=1e-12)) ** 2)
     return found
 
 
-def _closest(one: Tensor, other: Tensor, weights: Tensor) -> Similarity:
-    """By weighted squares (Umeyama)."""
+def closest(one: Tensor, other: Tensor, weights: Tensor) -> Similarity:
+    """What brings points, (M, 3), onto others by weighted squares (Umeyama)."""
     shares = (weights / weights.sum())[:, None]
     middle, there = (shares * one).sum(0), (shares * other).sum(0)
     one, other = one - middle, other - there

@@ -12,8 +12,7 @@ from PIL import Image
 from model_defs.config import Framing, ImageConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.predict.photographs import Pixels
-from muggle_convert.predict.resizing import resized
-from muggle_convert.predict.sizes import input_size
+from muggle_convert.predict.resizing import fitted
 
 Matrix = npt.NDArray[np.float64]
 
@@ -60,8 +59,7 @@ def _all_resized(pictures: Sequence[Pixels], image: ImageConfig, size: int | Non
     """Each resized by the rule for single pictures, and all cut to the smallest height and the smallest width among them."""
     views = []
     for picture in pictures:
-        found = resized(picture, input_size(image, (picture.shape[0], picture.shape[1]), size), image.resize)
-        pixels = found.round().clip(0, 255).astype(np.uint8)
+        pixels = fitted(picture, image, size).round().clip(0, 255).astype(np.uint8)
         views.append(Framed(pixels, _scaled(picture, pixels)))
     height, width = (min(view.pixels.shape[axis] for view in views) for axis in (0, 1))
     return [view.cut(height, width) for view in views]

@@ -18,7 +18,7 @@ from muggle_convert.predict.measured import Metres
 from muggle_convert.predict.metres import by_focal_length
 from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.sizes import Size, input_size, margins
-from muggle_convert.predict.tensors import both_ways, inside, named_maps, prepare, reflected, restore, restore_classes
+from muggle_convert.predict.tensors import both_ways, inside, maps_of_pictures, prepare, reflected, restore, restore_classes
 
 Predictions = dict[str, Prediction]  # of one picture, by the names the network gives its outputs
 
@@ -96,7 +96,7 @@ class Pass:
         dtype = next(self.network.parameters()).dtype
         with torch.inference_mode():
             inputs = [torch.stack(alike).to(dtype) for alike in zip(*(shown.inputs.take() for shown in batch), strict=True)]
-            way = both_ways if self.mirror and self.network.config.image.mirrored else named_maps
+            way = both_ways if self.mirror and self.network.config.image.mirrored else maps_of_pictures
             maps = way(self.network, *inputs)
             return [{name: There.soon(found[place]) for name, found in maps.items()} for place in range(len(batch))]
 

@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from model_defs.config import ImageConfig
 from muggle_convert.predict.photographs import Pixels
-from muggle_convert.predict.sizes import Size
+from muggle_convert.predict.sizes import Size, steps_of
 
 Samples = npt.NDArray[np.float32]
 Taps = tuple[npt.NDArray[np.intp], Samples]  # which samples each new one is mixed from, and their shares: both (taps, after)
@@ -28,6 +30,12 @@ _SHARPNESS = np.float32(-0.75)
 _BLOCK = 64  # rows or columns that are mixed together: their samples fit in a processor's cache, and a product of matrices is fast
 _MIDDLE = 127.5  # is zero while samples are mixed, which halves how far sums are rounded
 _DOUBLES = 1 << 23  # pixels; OpenCV would need 24 bytes for each of a larger picture
+
+
+def fitted(picture: Pixels, image: ImageConfig, size: int | None = None) -> npt.NDArray[Any]:
+    """(height, width, 3) -> (H, W, 3), at the size and by the kernel that a network was trained with."""
+    steps = steps_of(image, (picture.shape[0], picture.shape[1]), size)
+    return resized_in_steps(picture, steps) if image.resize == "area or cubic" else resized(picture, steps[-1], image.resize)
 
 
 def resized(picture: Pixels, size: Size, kernel: str = "cubic") -> Samples:

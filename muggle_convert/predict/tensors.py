@@ -15,8 +15,10 @@ from model_defs.network import Network
 from muggle_convert.errors import Refusal, as_told
 from muggle_convert.outputs import Prediction
 from muggle_convert.predict.photographs import Pixels
-from muggle_convert.predict.resizing import mixed, resized, resized_in_steps
-from muggle_convert.predict.sizes import Size, margins, steps_of
+from muggle_convert.predict.resizing import fitted, mixed
+from muggle_convert.predict.sizes import Size, input_size, margins
+
+TOLD = "the network cannot compute what its configuration asks for"
 
 
 def reflected(picture: Pixels, image: ImageConfig) -> Pixels:
@@ -35,13 +37,10 @@ def prepare(picture: Pixels, image: ImageConfig, size: int | None = None, place:
     """(height, width, 3) from 0 to 255 -> (3, H, W), resized and normalised as in training; where possible on the device that it is for."""
     if image.channels != 3:
         raise Refusal(f"this network takes {image.channels} channels and a picture has 3; make a tensor yourself and call model(tensor).")
-    steps = steps_of(image, (picture.shape[0], picture.shape[1]), size)
-    if image.resize == "area or cubic":
-        return normalised(resized_in_steps(picture, steps), image).to(place)
-    if place.type == "cuda":
+    if place.type == "cuda" and image.resize != "area or cubic":
         sent = torch.from_numpy(np.ascontiguousarray(picture)).pin_memory().to(place, non_blocking=True)
-        return _normalised(mixed(sent, steps[-1], image.resize), image)
-    return normalised(resized(picture, steps[-1], image.resize), image).to(place)
+        return _normalised(mixed(sent, input_size(image, (picture.shape[0], picture.shape[1]), size), image.resize), image)
+    return normalised(fitted(picture, image, size), image).to(place)
 
 
 def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
@@ -58,15 +57,24 @@ def _normalised(samples: Tensor, image: ImageConfig) -> Tensor:
 
 def named_maps(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
     """What a network returns, by the names it gives its outputs."""
-    with as_told("the network cannot compute what its configuration asks for"):
-        returned = network(*inputs)
-    return returned if isinstance(returned, dict) else {network.outputs[0]: returned}
+    with as_told(TOLD):
+        return _named(network, network(*inputs))
+
+
+def maps_of_pictures(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
+    """The same of a batch of pictures that have nothing to do with each other."""
+    with as_told(TOLD):
+        return _named(network, network.alone(*inputs))
 
 
 def both_ways(network: Network, *inputs: Tensor) -> dict[str, Tensor]:
     """The mean of what a network makes of images and of their mirror images, turned back."""
-    mirrored = named_maps(network, *(tensor.flip(-1) for tensor in inputs))
-    return {name: (found + mirrored[name].flip(-1)) / 2 for name, found in named_maps(network, *inputs).items()}
+    mirrored = maps_of_pictures(network, *(tensor.flip(-1) for tensor in inputs))
+    return {name: (found + mirrored[name].flip(-1)) / 2 for name, found in maps_of_pictures(network, *inputs).items()}
+
+
+def _named(network: Network, returned: Any) -> dict[str, Tensor]:
+    return returned if isinstance(returned, dict) else {network.outputs[0]: returned}
 
 
 def restore(maps: Tensor, output: OutputConfig, size: Size) -> Tensor:

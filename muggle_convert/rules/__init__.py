@@ -2,8 +2,8 @@
 
 from muggle_convert.rules.layers import batch_norm, convolution, linear, norm, normalized_convolution, tensor, unread
 from muggle_convert.rules.operations import Flatten, Shape
-from muggle_convert.rules.rows import Row, Rows, each, given, optional, under, where
-from muggle_convert.rules.rule import Drop, Fate, Rule, RuleError, derivable, duplicate, rename, split, stack, unused
+from muggle_convert.rules.rows import Row, Rows, beside, each, given, optional, under, where
+from muggle_convert.rules.rule import Drop, Fate, Rule, RuleError, derivable, duplicate, not_run, rename, split, stack, unused
 from muggle_convert.rules.ruleset import Packing, RuleSet
 from muggle_convert.rules.sizes import Through
 from muggle_convert.rules.table import Measured, Misfit, Missing, Table
@@ -25,6 +25,7 @@ __all__ = [
     "Table",
     "Through",
     "batch_norm",
+    "beside",
     "convolution",
     "derivable",
     "duplicate",
@@ -33,6 +34,7 @@ __all__ = [
     "linear",
     "norm",
     "normalized_convolution",
+    "not_run",
     "optional",
     "rename",
     "split",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Union
 
+from muggle_convert.rules import sizes
 from muggle_convert.rules.rule import Drop, Rule
 from muggle_convert.rules.sizes import Fields, Size, full_path, size_of, value_at
 from muggle_convert.rules.templates import Template
@@ -36,11 +37,21 @@ class Where:
 
     holds: Callable[[Any, Fields], bool]
     rows: tuple[Row, ...]
+    part: str = ""  # of the configuration, whose encoder is meant
 
 
 MOST_ALIKE = 10_000  # layers that only their number tells apart
 
-Row = Union[Rule, Drop, Each, Given, Where]
+
+@dataclass(frozen=True)
+class Beside:
+    """Rows of a network that runs beside another one, whose configuration is a part of that one's."""
+
+    part: str
+    rows: tuple[Row, ...]
+
+
+Row = Union[Rule, Drop, Each, Given, Where, Beside]
 Rows = Union[Row, Sequence["Rows"]]  # constructors of layers give several at once
 
 
@@ -64,6 +75,24 @@ def where(holds: Callable[[Any, Fields], bool], *rows: Rows) -> Where:
 def under(original: str, *rows: Rows, canonical: str = "") -> tuple[Row, ...]:
     """The same rows with a prefix before their names, in the original and in the model."""
     return tuple(_under(row, original, canonical) for row in flat(rows))
+
+
+def beside(part: str, *rows: Rows) -> Beside:
+    """The rows of a network that runs beside another one; in that one its tensors have the name of the part before theirs."""
+    return Beside(part, tuple(_of_part(row, part) for row in under("", *rows, canonical=f"{part}.")))
+
+
+def _of_part(row: Row, part: str) -> Row:
+    if isinstance(row, Rule):
+        return replace(row, sizes=tuple(tuple(sizes.of_part(size, part) for size in one) for one in row.sizes))
+    if isinstance(row, Drop):
+        return replace(row, sizes=None if row.sizes is None else tuple(sizes.of_part(size, part) for size in row.sizes))
+    inside = tuple(_of_part(one, part) for one in row.rows)
+    if isinstance(row, Each):
+        return replace(row, count=sizes.of_part(row.count, part), rows=inside)
+    if isinstance(row, Given):
+        return replace(row, path=f"{part}.{row.path}", rows=inside)
+    return replace(row, part=part, rows=inside)
 
 
 def flat(rows: Rows) -> tuple[Row, ...]:
@@ -92,8 +121,11 @@ def present(rows: Iterable[Row], config: Any, fields: Fields | None = None) -> I
         elif isinstance(row, Given):
             if value_at(config, row.path) == row.value:
                 yield from present(row.rows, config, fields)
+        elif isinstance(row, Beside):
+            if getattr(config, row.part) is not None:
+                yield from present(row.rows, config, fields)
         elif isinstance(row, Where):
-            if row.holds(config.encoder, fields):
+            if row.holds(sizes.encoder_of(config, row.part), fields):
                 yield from present(row.rows, config, fields)
         else:
             for more in _spelled(row.canonical[0] if isinstance(row, Rule) else row.template, fields):
@@ -110,7 +142,4 @@ def _spelled(template: Template, fields: Fields) -> Iterator[Fields]:
 def _under(row: Row, original: str, canonical: str) -> Row:
     if isinstance(row, (Rule, Drop)):
         return row.under(original, canonical)
-    inside = under(original, *row.rows, canonical=canonical)
-    if isinstance(row, Each):
-        return Each(row.field, row.count, inside)
-    return Given(row.path, row.value, inside) if isinstance(row, Given) else Where(row.holds, inside)
+    return replace(row, rows=under(original, *row.rows, canonical=canonical))

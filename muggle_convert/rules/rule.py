@@ -25,6 +25,7 @@ class Fate(Enum):
     """Why a tensor is not in the converted file."""
 
     UNUSED = "the network never reads it"
+    NOT_RUN = "of a part that is not run here"
     DERIVABLE = "the network computes it"
     DUPLICATE = "the same as another tensor of the file"
 
@@ -115,6 +116,11 @@ def stack(originals: Iterable[str], canonical: str, parts: tuple[int | None, ...
 def unused(template: str, reason: str, originally: str | None = None, sizes: Sizes | None = None) -> Drop:
     """A tensor that the network never reads."""
     return Drop(Template(template), reason, originally=Template(originally) if originally else None, sizes=sizes)
+
+
+def not_run(template: str, reason: str) -> Drop:
+    """A tensor of a part that the original runs and no network here does; conversions keep it, so that an export has it again."""
+    return Drop(Template(template), reason, Fate.NOT_RUN)
 
 
 def derivable(template: str, reason: str, derive: Derive, sizes: Sizes | None = None) -> Drop:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Union
 
-PARTS = ("encoder", "reassemble", "fusion", "head", "image", "output")  # of a configuration; any other name is of its encoder
+PARTS = ("encoder", "reassemble", "fusion", "head", "image", "output", "metric")  # of a configuration; any other name is of its encoder
 
 Fields = Mapping[str, int]
 
@@ -31,7 +31,15 @@ class Through:
     expected: str  # what the size of such a tensor is, for the sentence about one that is not
 
 
-Size = Union[int, str, Callable[[Any, Fields], int], Through]
+@dataclass(frozen=True)
+class OfPart:
+    """A size by a function, of a network whose configuration is a part of another's."""
+
+    part: str
+    size: Callable[[Any, Fields], int]
+
+
+Size = Union[int, str, Callable[[Any, Fields], int], Through, OfPart]
 Sizes = tuple[Size, ...]
 
 
@@ -56,7 +64,14 @@ def size_of(size: Size, config: Any, fields: Fields) -> int:
         return size.size(_evaluate(_parse(size.value), config, fields))
     if isinstance(size, str):
         return int(_evaluate(_parse(size), config, fields))
+    if isinstance(size, OfPart):
+        return size.size(encoder_of(config, size.part), fields)
     return size(config.encoder, fields)
+
+
+def encoder_of(config: Any, part: str) -> Any:
+    """That of a configuration, or of one that is a part of it."""
+    return (getattr(config, part) if part else config).encoder
 
 
 def value_at(config: Any, path: str) -> Any:
@@ -68,6 +83,31 @@ def value_at(config: Any, path: str) -> Any:
 def full_path(path: str) -> str:
     """From the top of a configuration: width is encoder.width."""
     return path if path.partition(".")[0] in PARTS else f"encoder.{path}"
+
+
+def of_part(size: Size, part: str) -> Size:
+    """The same size of a network whose configuration is a part of another's."""
+    if isinstance(size, Through):
+        return replace(size, value=_of_part(size.value, part))
+    if isinstance(size, str):
+        return _of_part(size, part)
+    return OfPart(part, size) if callable(size) else size
+
+
+def _of_part(text: str, part: str) -> str:
+    return ast.unparse(_OfPart(part).visit(ast.parse(text, mode="eval")))
+
+
+class _OfPart(ast.NodeTransformer):
+    """Every path of an expression, from the top of the whole."""
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+
+    def visit(self, node: ast.AST) -> Any:
+        if path := _path(node):
+            return ast.parse(f"{self.part}.{full_path(path)}", mode="eval").body
+        return self.generic_visit(node)
 
 
 def told_by(size: Size, number: int, fields: Fields) -> Known | None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from muggle_convert.rules.operations import Shape
-from muggle_convert.rules.rows import Each, Given, Row, Where, every, present
+from muggle_convert.rules.rows import Beside, Each, Given, Row, Where, every, present
 from muggle_convert.rules.rule import Rule, RuleError
 from muggle_convert.rules.ruleset import RuleSet
 from muggle_convert.rules.sizes import Fields, Sizes, full_path, size_of, told_by
@@ -131,7 +131,7 @@ class Table:
                 reading.read(entry, fields, name, shapes[name])
             if tensors:
                 entry.require_all([fields for fields, _ in tensors])
-            else:
+            elif not any(isinstance(group, Beside) for group in entry.groups):
                 reading.note_absence(entry)
         return reading.measured()
 

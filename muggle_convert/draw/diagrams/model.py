@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model_defs.config import CroCoConfig, DPTConfig, VGGTConfig
+from model_defs.config import CroCoConfig, DINOv2ViewsConfig, DPTConfig, VGGTConfig
 from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, tint
 from muggle_convert.draw.diagrams.layout import BOX, ENCODER, HEADING, LEFT, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
@@ -23,11 +23,13 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
     bottom = TOP + ROW * len(levels)
     drawing = NetworkDrawing(RIGHT + WIDTH + 30, bottom + 246, title)
     prompted = ", and a prompt that every fusion block sees" if config.head.kind == "prompted depth" else ""
-    drawing.heading(parts[""], f"a picture of {rows} × {columns} pixels{prompted}")
+    seen = "two views" if isinstance(config.encoder, DINOv2ViewsConfig) else "a picture"
+    drawing.heading(parts[""], f"{seen} of {rows} × {columns} pixels{prompted}")
     _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
     _draw_encoder(drawing, config, parts, len(levels))
     drawing.decoder(parts, levels)
-    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion")
+    aside = ("tapnorm", "ray_fusion", "camera_encoder", "metric")  # of a network of several views: what no room is left for
+    known = (*aside, "", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion")
     heads = [name for name in parts if "." not in name and name not in known]  # and what stands before or after the head
     drawing.outputs(heads, spread(len(heads) + 1, len(levels)), parts, "prediction", parts[""].outputs[0])
     drawing.shares(parts, bottom + 28)
@@ -53,7 +55,9 @@ def _draw_encoder(drawing: NetworkDrawing, config: DPTConfig, parts: Mapping[str
         y, corner, middle = TOP + ROW * level, (LEFT + WIDTH + ENCODER) / 2, TOP + ROW * (len(early) - 1) + BOX / 2
         drawing.box(ENCODER, y, SLIM, BOX, tint("patch_embed"), COLOURS["patch_embed"])
         drawing.arrow((LEFT + WIDTH, middle), (corner, middle), (corner, y + BOX / 2), (ENCODER - 2, y + BOX / 2))
-    for level, (label, shape) in enumerate(zip(_steps(config.encoder), [*early, *part.outputs], strict=True)):
+    steps = _steps(config.encoder)
+    tapped = [*early, *part.outputs][: len(steps)]  # cameras may come after what is tapped
+    for level, (label, shape) in enumerate(zip(steps, tapped, strict=True)):
         y = TOP + ROW * level
         for number, line in enumerate(label):
             drawing.text(ENCODER + SLIM / 2, y + 47 - 9 * (len(label) - 1) + 18 * number, line, size=13, anchor="middle", bold=number == 0)

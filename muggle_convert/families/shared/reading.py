@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -67,6 +67,22 @@ class Reading(Findings):
 
     def lacks(self, name: str) -> Contradiction:
         return Contradiction(f"{self.looks} but lacks {self.called(name)}; the file is incomplete or of another family.")
+
+    def of_part(self, part: str) -> Reading:
+        """The tensors of a network whose configuration is a part of another's, under their names in that network alone."""
+        prefix = f"{part}."
+        of_part = {name.removeprefix(prefix): name for name in self.shapes if name.startswith(prefix)}
+        return replace(
+            self,
+            shapes={name: self.shapes[there] for name, there in of_part.items()},
+            origins={name: self.origins[there] for name, there in of_part.items()},
+            called=lambda name: self.called(prefix + name),
+            evidence={},
+        )
+
+    def because_of_part(self, part: str, inside: Reading) -> None:
+        """What was found out about that network, under the paths of the whole."""
+        self.evidence |= {f"{part}.{path}": evidence for path, evidence in inside.evidence.items()}
 
     # What shapes tell.
 
