@@ -6,14 +6,22 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_LONGEST = 2000
+
 
 class Refusal(Exception):
     """One sentence that says what was found, what was expected and what to do.
 
-    Many are composed from the refusal of some part, so the full stop is added here, at the end of the sentence.
+    Many are composed from the refusal of some part, so the full stop is added here, at the end of the sentence. Strangers' words are made safe
+    where they are quoted; what was overlooked, or said by another library, at least cannot leave the line, command a terminal or fill it.
     """
 
     def __init__(self, sentence: str) -> None:
+        sentence = sentence if len(sentence) <= _LONGEST else sentence[:_LONGEST] + "…"
+        if not sentence.isprintable():
+            sentence = "".join(
+                one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in " ".join(sentence.split())
+            )
         super().__init__(sentence if sentence.endswith(".") else f"{sentence}.")
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.terminal import console, print_table
+from muggle_convert.cli.terminal import console, plain, print_table
 from muggle_convert.inspection import Inspection
 from muggle_convert.outputs import sentence_about
 
@@ -38,7 +37,7 @@ def _overview(inspection: Inspection) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    table.add_row("file", escape(printable(match.checkpoint.name)))
+    table.add_row("file", plain(match.checkpoint.name))
     table.add_row("model", match.family.title + (f", released as [bold]{name}[/]" if exact else f", nearest to {name}" if name else ""))
     table.add_row("predicts", sentence_about(match.config.output, match.config.head.channels))
     table.add_row(
@@ -48,17 +47,19 @@ def _overview(inspection: Inspection) -> Table:
     table.add_row("layout", f"{match.layout}, in a {match.checkpoint.container}")
     if match.document is not None:
         versions = ", ".join(f"{program} {version}" for program, version in match.document.versions.items())
-        table.add_row("made from", f"{escape(printable(source['file']))} ({match.document.layout} layout) by {escape(printable(versions))}")
+        table.add_row(
+            "made from", plain(f"{printable(source['file'])} ({printable(match.document.layout)} layout) by {printable(versions)}")
+        )
         if source.get("training"):
-            table.add_row("then trained", escape(printable(source["training"])))
+            table.add_row("then trained", plain(source["training"]))
     if inspection.licence is not None:
-        table.add_row("licence", escape(printable(f"{inspection.licence.name}, known from {inspection.licence.said_by}")))
+        table.add_row("licence", plain(f"{inspection.licence.name}, known from {inspection.licence.said_by}"))
     elif match.document is not None:
         table.add_row("licence", "not stated")
     if source.get("fingerprint"):
-        table.add_row("fingerprint", str(source["fingerprint"]))
+        table.add_row("fingerprint", plain(source["fingerprint"]))
     for what in match.checkpoint.unwrapped:
-        table.add_row("unwrapped", escape(what))
+        table.add_row("unwrapped", plain(what))
     return table
 
 
@@ -92,7 +93,7 @@ def _configuration(inspection: Inspection) -> Table:
         if part not in ("", path.partition(".")[0]):
             table.add_section()
         part, before, reason = path.partition(".")[0], reason, why
-        table.add_row(path, escape(value), '"' if reason == before else escape(reason))
+        table.add_row(plain(path), plain(value), '"' if reason == before else plain(reason))
     return table
 
 
@@ -114,15 +115,15 @@ def _value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _remarks(inspection: Inspection) -> Iterator[str]:
+def _remarks(inspection: Inspection) -> Iterator[Text]:
     by_reason: dict[str, int] = {}
     for dropped in inspection.plan.dropped:
         by_reason[dropped.kind] = by_reason.get(dropped.kind, 0) + 1
     for reason, count in by_reason.items():
-        yield f"not converted: {count} {'tensor' if count == 1 else 'tensors'} ({escape(reason)})"
+        yield plain(f"not converted: {count} {'tensor' if count == 1 else 'tensors'} ({reason})")
     for alias, owner in inspection.plan.aliases.items():
-        yield f"shared: {escape(printable(alias))} is {escape(printable(owner))}"
+        yield plain(f"shared: {printable(alias)} is {printable(owner)}")
     for ignored in inspection.match.checkpoint.ignored:
-        yield f"ignored: {escape(ignored)}"
+        yield plain(f"ignored: {ignored}")
     for warning in inspection.match.checkpoint.warnings:
-        yield f"[yellow]warning:[/] {escape(warning)}"
+        yield Text.assemble(("warning:", "yellow"), " ", plain(warning))

@@ -26,11 +26,11 @@ def print_plan(settled: Plan, as_json: bool) -> None:
     click.echo("would write:")
     for output in settled.outputs:
         origins = " + ".join(map(printable, output.made.origins))
-        click.echo(f"  {origins} -> {output.name}  {output.dtype.code} {list(output.shape)}")
+        click.echo(f"  {origins} -> {printable(output.name)}  {output.dtype.code} {list(output.shape)}")
     for alias, owner in settled.aliases.items():
-        click.echo(f"  {alias} = {owner}")
+        click.echo(f"  {printable(alias)} = {printable(owner)}")
     for dropped in settled.dropped:
-        click.echo(f"  {printable(dropped.entry.name)} -> dropped: {dropped.reason}")
+        click.echo(f"  {printable(dropped.entry.name)} -> dropped: {printable(dropped.reason)}")
     click.echo(_summary(settled))
 
 
@@ -43,7 +43,7 @@ def print_report(report: Report, as_json: bool) -> None:
     click.echo(_summary(report.plan))
     for dropped in report.plan.dropped:
         if dropped.fate is None:
-            click.echo(f"  {printable(dropped.entry.name)}: {dropped.reason}")
+            click.echo(f"  {printable(dropped.entry.name)}: {printable(dropped.reason)}")
     if report.largest_cast_error is not None:
         click.echo(f"largest relative error of the new element type: {report.largest_cast_error:.2e}")
     for warning in report.warnings:
@@ -90,4 +90,4 @@ def _summary(settled: Plan) -> str:
 def shortened(reasons: list[str]) -> str:
     """The reasons, or the first few of many."""
     more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
-    return "; ".join(reasons[:MOST_REASONS]) + more
+    return "; ".join(map(printable, reasons[:MOST_REASONS])) + more

@@ -6,6 +6,9 @@ import sys
 
 from rich.console import Console, RenderableType
 from rich.progress import Progress, ProgressColumn
+from rich.text import Text
+
+from muggle_convert.checkpoints.safe_text import LONGEST_REASON, printable
 
 NO_EDGE = 10_000  # columns; only a terminal has an edge to wrap at
 
@@ -15,6 +18,11 @@ def console() -> Console:
     if not made.is_terminal:
         made.width = NO_EDGE
     return made
+
+
+def plain(text: object) -> Text:
+    """Words that a stranger may have chosen, as rich shows them: no markup of its own, and no command to the terminal."""
+    return Text(printable(text, LONGEST_REASON))
 
 
 def print_table(where: Console, table: RenderableType) -> None:

@@ -59,7 +59,7 @@ def _show(verification: Verification) -> None:
         click.echo(f"  {count:5} {fared.value}{because}")
     failed = [verdict for verdict in verification.verdicts if verdict.fared in FAILURES]
     for verdict in failed[:MOST_SHOWN]:
-        click.echo(f"{printable(verdict.name)}: {verdict.fared.value}" + (f" ({verdict.detail})" if verdict.detail else ""))
+        click.echo(f"{printable(verdict.name)}: {verdict.fared.value}" + (f" ({printable(verdict.detail)})" if verdict.detail else ""))
     if len(failed) > MOST_SHOWN:
         click.echo(f"and {len(failed) - MOST_SHOWN} more")
     if verification.largest_rounding is not None:

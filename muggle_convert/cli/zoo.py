@@ -45,14 +45,14 @@ def _show(entries: list[Entry]) -> None:
     """Names and licences are never broken across lines."""
     from rich.table import Table
 
-    from muggle_convert.cli.terminal import console, print_table
+    from muggle_convert.cli.terminal import console, plain, print_table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for title in ("name", "size", "licence"):
         table.add_column(title, no_wrap=True)
     table.add_column("predicts")
     for entry in entries:
-        table.add_row(entry.name, f"{entry.million_parameters} M", entry.licence, entry.predicts)
+        table.add_row(entry.name, f"{entry.million_parameters} M", plain(entry.licence), plain(entry.predicts))
     print_table(console(), table)
     click.echo("\nM: million parameters. `zoo --long` shows addresses, `zoo get NAME` fetches one.")
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints import printable, shown
 from muggle_convert.checkpoints.regular_file import read_small
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.metrics import NAMES, Numbers
@@ -60,17 +60,30 @@ def read_results(path: Path) -> Results:
         if not isinstance(data, dict) or (data.pop("format", None), data.pop("version", None)) != (FORMAT, VERSION):
             raise ValueError(f"it does not say that it is a {FORMAT} of version {VERSION}")
         rows = tuple(_row(row) for row in data.pop("rows"))
-        return Results(**data, rows=rows)
+        results = Results(**data, rows=rows)
+        _check(results, ("dataset", "title", "crop", "align_over"), str)
+        if type(results.images) is not int or type(results.kb_crop) is not bool or type(results.cap) not in (float, int, type(None)):
+            raise ValueError("images, kb_crop or cap is no number of images, no yes or no, or no number of metres")
+        return results
     except OSError as problem:
         raise Refusal(f"{printable(path)} cannot be read ({problem.strerror}).") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
         raise Refusal(
-            f"{printable(path)} is not a file that muggle-convert eval --results wrote ({' '.join(str(problem).split())[:200]})."
+            f"{printable(path)} is not a file that muggle-convert eval --results wrote ({printable(' '.join(str(problem).split()))})."
         ) from None
 
 
 def _row(data: dict[str, Any]) -> Row:
     row = Row(**data)
+    _check(row, ("model", "family", "dtype", "align"), str)
+    if row.fingerprint is not None:
+        _check(row, ("fingerprint",), str)
     if set(row.numbers) != set(NAMES) or not all(type(value) is float for value in row.numbers.values()):
         raise ValueError(f"a row has numbers other than {', '.join(NAMES)}")
     return row
+
+
+def _check(value: Results | Row, names: Sequence[str], kind: type) -> None:
+    for name in names:
+        if type(getattr(value, name)) is not kind:
+            raise ValueError(f"{name} is {shown(getattr(value, name))}")

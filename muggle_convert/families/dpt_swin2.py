@@ -9,7 +9,7 @@ from typing import Any
 
 from model_defs.config import DPTConfig, Swin2Config
 from model_defs.window_layout import windows_fit
-from muggle_convert.checkpoints import TensorEntry
+from muggle_convert.checkpoints import TensorEntry, shown
 from muggle_convert.checkpoints.tensor_bytes import as_array
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared import papers
@@ -118,7 +118,7 @@ def _apply_pretrained(encoder: Swin2Config, pretrained: tuple[int, ...]) -> Swin
 def _four_windows(text: Any) -> tuple[int, ...]:
     windows = whole_numbers(text)
     if len(windows) != STAGES or min(windows) < 0:
-        raise Refusal(f"{text!r} is not four windows such as 12,12,12,6, where 0 stands for the window itself.")
+        raise Refusal(f"{shown(text)!r} is not four windows such as 12,12,12,6, where 0 stands for the window itself.")
     return windows
 
 

@@ -41,12 +41,12 @@ def download(
                 file.truncate(0)
                 raise
     except urllib.error.HTTPError as problem:
-        raise Refusal(f"{url} answers {problem.code} {problem.reason}; check the address.") from None
+        raise Refusal(f"{printable(url)} answers {problem.code} {printable(problem.reason)}; check the address.") from None
     except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as problem:
         cause = getattr(problem, "reason", None) or problem
         reason = getattr(cause, "strerror", None) or cause
         there = f"; {partial.stat().st_size:,} bytes are kept in {printable(partial)}, run it again to resume" if partial.exists() else ""
-        raise Refusal(f"cannot fetch {url}: {printable(reason)}{there}.") from None
+        raise Refusal(f"cannot fetch {printable(url)}: {printable(reason)}{there}.") from None
     except OSError as problem:
         raise Refusal(f"cannot write {printable(partial)}: {problem.strerror}.") from None
     finally:

@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from muggle_convert.checkpoints import Checkpoint, printable
 from muggle_convert.checkpoints.fingerprint import promised_fingerprint
@@ -17,6 +18,7 @@ from muggle_convert.families.shared.published import Published
 
 OWN_TABLE = "MUGGLE_CONVERT_ZOO"  # names a JSON file with a list of entries, which come first
 MOST_BYTES = 4 << 20  # of that file
+LONGEST_TEXT = 1000
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})$")  # torch.hub's convention: the first digits of the file's SHA-256
 COMMERCIAL = frozenset(  # licences that allow commercial use; one that is not among them may or may not
     ("apache-2.0", "mit", "isc", "zlib", "unlicense", "cc0-1.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0",
@@ -119,6 +121,14 @@ def _read(table: Path) -> list[Entry]:
     raise Refusal(f"{printable(table)} is not a table of checkpoints, such as `muggle-convert zoo --json` prints: {reason}.")
 
 
+def _is_address(url: str) -> bool:
+    """In the letters that addresses have; others are written as %C3%A4."""
+    try:
+        return re.fullmatch(r"https?://[^\s/]+/\S+", url, re.ASCII) is not None and url.isascii() and bool(urlsplit(url).hostname)
+    except ValueError:  # brackets that hold no address
+        return False
+
+
 def _entry(number: int, row: object) -> Entry:
     if not isinstance(row, dict):
         raise _Wrong(f"entry {number} is not an object")
@@ -128,6 +138,8 @@ def _entry(number: int, row: object) -> Entry:
         is_absent = value is None and key not in _NEEDED
         if not is_absent and (not isinstance(value, _KINDS[key]) or isinstance(value, bool)):
             raise _Wrong(f"{key} of entry {number} is not {'a whole number' if _KINDS[key] is int else 'a text'}")
+        if isinstance(value, str) and (not value.isprintable() or len(value) > LONGEST_TEXT):
+            raise _Wrong(f"{key} of entry {number} is {printable(value)}, which is no line that can be shown")
     if missing := [key for key in _NEEDED if key not in row]:
         raise _Wrong(f"entry {number} has no {missing[0]}")
     made = Entry(**row)
@@ -135,7 +147,7 @@ def _entry(number: int, row: object) -> Entry:
         raise _Wrong(f"{printable(made.name)} is not a plain name")
     if bool(made.url) == bool(made.repository) or bool(made.repository) != bool(made.file):
         raise _Wrong(f"{made.name} needs a url, or a repository and a file")
-    if made.url and re.fullmatch(r"https?://[^\s/]+/\S+", made.url) is None:
+    if made.url and not _is_address(made.url):
         raise _Wrong(f"the url of {made.name} is not an http or https address of a file")
     if made.sha256 is not None and re.fullmatch(r"[0-9a-f]{64}", made.sha256) is None:
         raise _Wrong(f"the sha256 of {made.name} is not 64 digits of 0-9 and a-f")

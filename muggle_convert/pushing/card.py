@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model_defs.plain_values import leaves
+from muggle_convert.checkpoints.safe_text import LONGEST_REASON, code, markdown
 from muggle_convert.evaluation.results import Results
 from muggle_convert.inspection import Inspection
 from muggle_convert.outputs import kind_of, paragraph_about, sentence_about
@@ -79,8 +80,8 @@ def _configuration(inspection: Inspection) -> str:
     rows = []
     for path, value in leaves(inspection.match.config).items():
         if value is not None and path in inspection.match.evidence:
-            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            rows.append(f"| `{path}` | {shown} | {_cell(str(inspection.match.evidence[path]))} |\n")
+            shown = ", ".join(map(markdown, value)) if isinstance(value, tuple) else markdown(value)
+            rows.append(f"| `{path}` | {shown} | {markdown(inspection.match.evidence[path], LONGEST_REASON)} |\n")
     return "| value | is | known from |\n|---|---|---|\n" + "".join(rows)
 
 
@@ -88,12 +89,14 @@ def _origin(inspection: Inspection, provenance: Provenance) -> str:
     source = inspection.source
     document = inspection.match.document
     rows = {
-        "source file": f"`{_cell(str(source['file']))}`, {source['size']:,} bytes, {document.layout if document else inspection.match.layout} layout",
-        "then trained": _cell(source.get("training", "")),
-        "fingerprint of the source": f"`{origin}`" if (origin := source.get("trained_from", source.get("fingerprint"))) else "",
-        "SHA-256 of the source": f"`{source['sha256']}`" if source.get("sha256") else "",
+        "source file": f"{code(source['file'])}, {source['size']:,} bytes, {markdown(document.layout if document else inspection.match.layout)} layout",
+        "then trained": markdown(source.get("training", "")),
+        "fingerprint of the source": code(origin) if (origin := source.get("trained_from", source.get("fingerprint"))) else "",
+        "SHA-256 of the source": code(source["sha256"]) if source.get("sha256") else "",
         "SHA-256 of `model.safetensors`": f"`{provenance.sha256}`",
-        "converted by": ", ".join(f"{program} {version}" for program, version in (document.versions if document else {}).items()),
+        "converted by": ", ".join(
+            f"{markdown(program)} {markdown(version)}" for program, version in (document.versions if document else {}).items()
+        ),
         "parameters": f"{inspection.parameters:,} in {', '.join(inspection.dtypes)}",
     }
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
@@ -112,9 +115,3 @@ def _licence(provenance: Provenance) -> str:
     if "-nc" in provenance.licence:
         terms += " **These weights may not be used commercially.** Converting them does not change that."
     return terms + "\n"
-
-
-def _cell(text: str) -> str:
-    """Untrusted text inside a table: on one line, and without characters that would change the page."""
-    plain = "".join(character if character.isprintable() and character not in "|<>`" else " " for character in text)
-    return plain.replace("](", "] (")

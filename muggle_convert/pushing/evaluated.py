@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints.safe_text import markdown
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.metrics import NAMES
 from muggle_convert.evaluation.results import Results, Row, read_results
@@ -30,7 +31,7 @@ def model_index(name: str, results: Results) -> str:
     """The lines of the front matter from which the Hub reads evaluation results."""
     (row,) = results.rows
     metrics = [{"type": key, "name": title, "value": round(row.numbers[key], 6)} for key, (title, _) in NAMES.items()]
-    dataset = {"type": results.dataset, "name": results.title, "args": _rules(results, row)}
+    dataset = {"type": printable(results.dataset), "name": printable(results.title), "args": _rules(results, row)}
     entry = {"name": name, "results": [{"task": {"type": "depth-estimation"}, "dataset": dataset, "metrics": metrics}]}
     return f"model-index:\n- {json.dumps(entry)}\n"  # JSON is YAML
 
@@ -40,8 +41,10 @@ def evaluation_table(results: Results) -> str:
     cells = [f"{title} {'↑' if is_larger_better else '↓'}" for title, is_larger_better in NAMES.values()]
     numbers = [f"{row.numbers[key]:.4f}" for key in NAMES]
     lines = ["| " + " | ".join(cells) + " |", "|" + "---|" * len(cells), "| " + " | ".join(numbers) + " |"]
-    said = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in _rules(results, row).items())
-    return "\n".join(lines) + f"\n\nOn {results.images} images of {results.title} ({said}), measured with `muggle-convert eval`.\n"
+    said = "; ".join(f"{key.replace('_', ' ')}: {markdown(value)}" for key, value in _rules(results, row).items())
+    return (
+        "\n".join(lines) + f"\n\nOn {results.images} images of {markdown(results.title)} ({said}), measured with `muggle-convert eval`.\n"
+    )
 
 
 def _rules(results: Results, row: Row) -> dict[str, str]:

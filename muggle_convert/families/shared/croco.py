@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from model_defs.config import CroCoConfig, DPTConfig, HeadConfig, ImageConfig, OutputConfig, ReassembleConfig
+from muggle_convert.checkpoints import shown
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.decoder import compose_fusion, enlarged, scratch
 from muggle_convert.families.shared.evidence import Evidence, Source, Told
@@ -117,7 +118,7 @@ def _rotation_base(reading: Reading, told: Mapping[str, Told[Any]]) -> float:
         return reading.convention("encoder.rotation_base", 100.0, "every released model was trained with RoPE100")
     if not (base := re.fullmatch(r"RoPE(\d+)", str(positions.value))) or not float(base[1]):
         raise Refusal(
-            f"{reading.file} was trained with pos_embed={positions.value!r}; positions that are rotations, such as RoPE100, are needed."
+            f"{reading.file} was trained with pos_embed={shown(positions.value)}; positions that are rotations, such as RoPE100, are needed."
         )
     return reading.heard(positions, "encoder.rotation_base", float(base[1]))
 
@@ -145,7 +146,7 @@ def _output(reading: Reading, told: Mapping[str, Told[Any]], kind: Any) -> Outpu
 def check_training(reading: Reading, told: Mapping[str, Told[Any]], key: str, known: Any) -> None:
     """Refuse a file that was trained to do something else than this version knows."""
     if key in told and (tuple(told[key].value) if isinstance(known, tuple) else told[key].value) != known:
-        raise Refusal(f"{reading.file} was trained with {key}={told[key].value!r}; this version knows {key}={known!r}.")
+        raise Refusal(f"{reading.file} was trained with {key}={shown(told[key].value)}; this version knows {key}={known!r}.")
 
 
 def _apply_heads(encoder: CroCoConfig, heads: int) -> CroCoConfig:

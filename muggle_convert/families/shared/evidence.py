@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from model_defs.plain_values import leaves
+from muggle_convert.checkpoints.safe_text import LONGEST_REASON, printable
 from muggle_convert.errors import Refusal
 
 Value = TypeVar("Value")
@@ -37,7 +38,7 @@ class Evidence:
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.source.value}: {self.detail}"
+        return f"{self.source.value}: {printable(self.detail, LONGEST_REASON)}"
 
 
 def as_json_value(evidence: Mapping[str, Evidence]) -> dict[str, list[str]]:

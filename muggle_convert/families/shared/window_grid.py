@@ -10,7 +10,7 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from model_defs.window_layout import largest_windows, window_layout, windows_fit
-from muggle_convert.checkpoints import TensorEntry, printable
+from muggle_convert.checkpoints import TensorEntry, printable, shown
 from muggle_convert.checkpoints.tensor_bytes import as_array
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.evidence import Contradiction, Evidence, Source, Told
@@ -116,7 +116,7 @@ def _apply_size(config: DPTConfig, pixels: tuple[int, int]) -> DPTConfig:
 def _size(text: Any) -> tuple[int, int]:
     sides = [whole_number(side) for side in str(text).lower().split("x")]
     if len(sides) > 2:
-        raise Refusal(f"{text!r} is not a size such as 384, or 256x512 where pictures are 256 pixels high and 512 wide.")
+        raise Refusal(f"{shown(text)!r} is not a size such as 384, or 256x512 where pictures are 256 pixels high and 512 wide.")
     return sides[0], sides[-1]
 
 
