@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Literal
 FusionResize = Literal["to next", "double", "double and crop", "double and fit maps"]
 PictureResize = Literal["cubic", "bilinear aligned", "area or cubic"]  # from a picture to the network's input; by areas where it shrinks
 HeadResize = Literal["to image", "double", "double unaligned"]  # between the first convolution and the projection
-Framing = Literal["cropped", "resized"]  # how pictures of one scene become inputs; `muggle_convert.predict.framing` does it
+Framing = Literal[
+    "cropped", "resized", "across", "padded"
+]  # how pictures of one scene become inputs; `muggle_convert.predict.framing` does it
 Grid = tuple[int, int]  # rows and columns of patches
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of its three channels
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # of the decoder's maps, finest first
@@ -437,8 +439,8 @@ class ImageConfig:
     channels: int
     size: int  # pixels the rule below works towards
     keep_aspect: bool
-    # Both sides at least `size`, both at most, the side that changes least, both at most and never enlarged, or the longer side exactly.
-    fit: Literal["at least", "at most", "closest", "no larger", "longest"]
+    # Both sides at least `size`, both at most, the side that changes least, both at most and never enlarged, the longer side exactly, or the width.
+    fit: Literal["at least", "at most", "closest", "no larger", "longest", "across"]
     multiple: int  # of which both sides have to be
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -100,8 +100,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "points": Kind(
         unit="points, without a unit",
-        sentence="points of two views in the frame of the first, without a unit, and a confidence for each",
-        paragraph="A point in space for each pixel of both views, in the frame of the first view's camera and without a unit, and a "
+        sentence="points of views in the frame of the first, without a unit, and a confidence for each",
+        paragraph="A point in space for each pixel of every view, in the frame of the first view's camera and without a unit, and a "
         "confidence of 1 or more.",
         formats=(),  # all pictures become one file, which `predict.cloud` writes
         is_resized=False,

@@ -10,15 +10,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_defs.config import Grid, SceneHeadConfig
-from model_defs.encoders.cameras import NUMBERS, CameraTrunk
+from model_defs.config import DPTConfig, Grid, SceneHeadConfig
+from model_defs.encoders.cameras import NUMBERS, CameraTrunk, matrices
 from model_defs.encoders.transformer import MLP
 from model_defs.network import Network
+from model_defs.scenes.seen import Seen, seen_by_depth
 
 
 class CameraHead(nn.Module):
@@ -70,6 +72,7 @@ class VGGT(Network):
     """Cameras, depth and points of a scene, without a unit."""
 
     inputs = ("views",)
+    usual_trust = "50%"
     outputs = ("pose_enc", "depth", "depth_conf", "world_points", "world_points_conf")
 
     patch_embed: nn.Module
@@ -78,6 +81,10 @@ class VGGT(Network):
     aggregator: nn.Module
     cameras: nn.Module
     maps: nn.ModuleDict  # depth and, where there is a decoder for them, points
+
+    def __init__(self, config: DPTConfig, **parts: Any) -> None:
+        super().__init__(config, **parts)
+        self.framing = "padded" if config.image.fit == "longest" else "across"
 
     def forward(self, views: Tensor) -> dict[str, Tensor]:
         """(B, N, 3, H, W), the views of each scene, normalised -> maps of (B, N, H, W), points with three numbers more, and cameras (B, N, 9)."""
@@ -94,6 +101,13 @@ class VGGT(Network):
             points = points.permute(0, 1, 3, 4, 2)
             predictions |= {"world_points": points.sign() * torch.expm1(points.abs()), "world_points_conf": trust}
         return predictions
+
+    def scene(self, views: Sequence[Tensor], **cameras: Tensor) -> list[Seen]:
+        """Points are where depth and cameras put them, which is more exact than those of the decoder for points (section 4.3 of the paper)."""
+        found = self(torch.stack(list(views))[None])
+        poses, intrinsics = matrices(found["pose_enc"][0].float(), (views[0].shape[1], views[0].shape[2]))
+        each = zip(found["depth"][0].float(), found["depth_conf"][0].float(), poses, intrinsics, strict=True)
+        return [seen_by_depth(*view) for view in each]
 
     def trial(self, image: Tensor) -> tuple[Tensor, ...]:
         return (torch.stack([image, image.flip(-1)], dim=1),)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from model_defs.config import (
     IMAGENET_MEAN,
@@ -24,7 +26,7 @@ from muggle_convert.families.shared.evidence import Source
 from muggle_convert.families.shared.family import Family, Glance, Released
 from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import Reading
-from muggle_convert.families.shared.settings import HEADS, Setting, check_taps, on_encoder, whole_numbers
+from muggle_convert.families.shared.settings import HEADS, Setting, check_taps, on_encoder, one_of, whole_numbers
 from muggle_convert.families.shared.timm_vit import by_positions, positions, told_taps
 from muggle_convert.rules import Row, RuleSet, convolution, each, linear, norm, optional, tensor, under, unread, unused
 from muggle_convert.rules.sizes import Fields, Size
@@ -183,7 +185,9 @@ def _image(reading: Reading) -> ImageConfig:
     channels = reading.value("image.channels")
     size = reading.note("image.size", grid[1] * patch_size, Source.SHAPE, by_positions(grid, patch_size))
     multiple = reading.note("image.multiple", patch_size, Source.SHAPE, reading.describe("patch_embed.proj.weight"))
-    image = ImageConfig(channels, size, True, "at most", multiple, IMAGENET_MEAN, IMAGENET_STD)
+    image = ImageConfig(channels, size, True, "across", multiple, IMAGENET_MEAN, IMAGENET_STD)
+    if (told := reading.told("pictures", PICTURES)) is not None:
+        image = replace(image, fit=reading.heard(told, "image.fit", FITS[told.value]))
     return reading.rest(
         "image", image, Source.CONVENTION, "how VGGT was trained: mean and standard deviation of ImageNet, the width at that size"
     )
@@ -200,6 +204,12 @@ def _apply_heads(encoder: VGGTConfig, heads: int) -> VGGTConfig:
     return replace(encoder, heads=heads)
 
 
+def _apply_pictures(config: DPTConfig, way: str) -> DPTConfig:
+    return replace(config, image=replace(config.image, fit=FITS[way]))
+
+
+FITS: Mapping[str, Any] = {"across": "across", "padded": "longest"}  # the two ways of the original, and what they do to a picture
+PICTURES = Setting("how pictures are brought to the network: across, all as wide, or padded, white squares", one_of(*FITS), _apply_pictures)
 TAPS = Setting("the four pairs of blocks whose outputs are used, such as 4,11,17,23", whole_numbers, on_encoder(_apply_taps))
 
 _FULL = {"encoder.width": 1024, "encoder.depth": 24, "encoder.pairs": 24, "encoder.mlp_width": 4096, "fusion.widths": (256,) * 4}
@@ -237,5 +247,5 @@ VGGT = Family(
             file="vggt_1B_commercial.pt",
         ),
     ),
-    settings={"heads": Setting(HEADS.meaning, HEADS.parse, on_encoder(_apply_heads)), "taps": TAPS},
+    settings={"heads": Setting(HEADS.meaning, HEADS.parse, on_encoder(_apply_heads)), "taps": TAPS, "pictures": PICTURES},
 )

@@ -13,6 +13,7 @@ from model_defs.config import Framing, ImageConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.resizing import fitted
+from muggle_convert.predict.sizes import input_size
 
 Matrix = npt.NDArray[np.float64]
 
@@ -29,6 +30,14 @@ class Framed:
         top, left = (self.pixels.shape[0] - height) // 2, (self.pixels.shape[1] - width) // 2
         moved = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
         return Framed(self.pixels[top : top + height, left : left + width], moved @ self.placement)
+
+    def on_white(self, height: int, width: int) -> Framed:
+        """With white around it."""
+        top, left = (height - self.pixels.shape[0]) // 2, (width - self.pixels.shape[1]) // 2
+        canvas = np.full((height, width, 3), 255, np.uint8)
+        canvas[top : top + self.pixels.shape[0], left : left + self.pixels.shape[1]] = self.pixels
+        moved = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
+        return Framed(canvas, moved @ self.placement)
 
 
 def framed(framing: Framing, pictures: Sequence[Pixels], image: ImageConfig, size: int | None = None) -> list[Framed]:
@@ -65,6 +74,28 @@ def _all_resized(pictures: Sequence[Pixels], image: ImageConfig, size: int | Non
     return [view.cut(height, width) for view in views]
 
 
+def _all_across(pictures: Sequence[Pixels], image: ImageConfig, size: int | None) -> list[Framed]:
+    """Each as wide as in training; of one that becomes higher than wide, the middle square; and white around those lower than the highest."""
+    views = [_smoothly_resized(picture, image, size) for picture in pictures]
+    views = [view.cut(min(view.pixels.shape[:2]), view.pixels.shape[1]) for view in views]
+    height = max(view.pixels.shape[0] for view in views)
+    return [view.on_white(height, view.pixels.shape[1]) for view in views]
+
+
+def _all_padded(pictures: Sequence[Pixels], image: ImageConfig, size: int | None) -> list[Framed]:
+    """Each with its longer side as in training, and white around it to a square."""
+    views = [_smoothly_resized(picture, image, size) for picture in pictures]
+    side = max(max(view.pixels.shape[:2]) for view in views)
+    return [view.on_white(side, side) for view in views]
+
+
+def _smoothly_resized(picture: Pixels, image: ImageConfig, size: int | None) -> Framed:
+    """By the rule for single pictures, and a kernel that sees all that a smaller picture stands for."""
+    rows, columns = input_size(image, (picture.shape[0], picture.shape[1]), size)
+    pixels = np.asarray(Image.fromarray(picture).resize((columns, rows), Image.Resampling.BICUBIC))
+    return Framed(pixels, _scaled(picture, pixels))
+
+
 def _scaled(before: Pixels, after: Pixels) -> Matrix:
     return np.diag([after.shape[1] / before.shape[1], after.shape[0] / before.shape[0], 1.0])
 
@@ -72,4 +103,6 @@ def _scaled(before: Pixels, after: Pixels) -> Matrix:
 FRAMINGS: Mapping[Framing, Callable[[Sequence[Pixels], ImageConfig, int | None], list[Framed]]] = {
     "cropped": _all_cropped,
     "resized": _all_resized,
+    "across": _all_across,
+    "padded": _all_padded,
 }

@@ -47,6 +47,10 @@ class Predictor:
         _refuse_training(network)
         if len(pictures) == len(network.inputs) + 1:
             *pictures, size = pictures  # type: ignore[assignment]  # passed by position
+        if network.inputs == ("views",):
+            raise Refusal(
+                "this network sees the views of a scene together; pass a list of them, which may be one: model.predict_views([…])."
+            )
         if network.inputs == PROMPTED:
             *pictures, prompts = _with_prompts(pictures)  # type: ignore[assignment]
         elif len(network.inputs) > 1:

@@ -64,6 +64,8 @@ def _common(scales: list[float], fit: str) -> float:
     if fit == "no larger":
         return min(1.0, *scales)
     rows, columns = scales
+    if fit == "across":
+        return columns
     return columns if abs(1 - columns) < abs(1 - rows) else rows
 
 

@@ -53,6 +53,8 @@ class Viewer:
         predicts, kind = model.config.output.kind, kind_of(model.config.output)
         if len(model.inputs) > 1 and model.inputs != PROMPTED:
             raise Refusal(f"{name} sees two pictures together: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
+        if not kind.formats:
+            raise Refusal(f"{name} sees the pictures of a scene together: muggle-convert depth ONE.png OTHER.png -m MODEL -o SCENE.ply.")
         if form not in kind.formats:
             fitting = ", ".join(name for name in FORMATS if name in kind.formats)
             raise Refusal(f"{name} predicts {predicts}, which {form} cannot hold; write it with --format {fitting}.")

@@ -2,22 +2,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from model_defs.build import build
-from model_defs.config import FusionConfig, ReassembleConfig, SceneHeadConfig, VGGTConfig
+from model_defs.config import Framing, FusionConfig, ReassembleConfig, SceneHeadConfig, VGGTConfig
 from model_defs.network import Network
 from model_defs.plain_values import leaves
-from muggle_convert import Refusal
+from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.vggt import ORIGINAL, TRACKER
 from muggle_convert.hub.zoo import entry
+from muggle_convert.predict.framing import framed
+from muggle_convert.predict.predictor import with_predict
 from muggle_convert.rules import Drop
 from tests.families.variants.vggt import configuration
-from tests.goldens import golden
+from tests.goldens import golden, uint8_picture
 from tests.originals import match_file, original_state, save_original
 
 FAMILY = BY_NAME["vggt"]
@@ -141,3 +145,50 @@ def test_half_precision_is_close(network: Network) -> None:
     expected, found = network(views), network.bfloat16()(views.bfloat16())
     for name, maps in expected.items():
         assert (found[name].float() - maps).abs().mean() <= 0.03 * maps.abs().mean() + 0.01, name
+
+
+def test_a_scene_is_where_depth_and_cameras_put_it(network: Network) -> None:
+    pictures = [uint8_picture(70, 101, number) for number in range(3)]
+    found = with_predict(network).predict_views(pictures)
+    assert len(found.views) == 3
+    for view in found.views:
+        assert view.picture.shape == view.points.shape == (28, 42, 3), "as wide as in training, and as high as keeps the shape"
+        ahead = view.points @ view.extrinsics[:, :3].T + view.extrinsics[:, 3]
+        assert np.allclose(ahead[..., 2], view.depth, rtol=1e-3, atol=1e-4)
+        assert view.intrinsics[:2, 2].tolist() == [21, 14]
+
+
+def test_one_picture_is_a_scene_and_no_picture_by_itself(network: Network) -> None:
+    picture = uint8_picture(70, 101, 0)
+    assert len(with_predict(network).predict_views([picture]).views) == 1
+    with pytest.raises(Refusal, match="predict_views"):
+        network.predict(picture)
+
+
+@pytest.mark.parametrize(
+    ("shape", "framing", "seen"),
+    [
+        ((70, 101), "across", (28, 42)),
+        ((202, 101), "across", (42, 42)),  # the middle of what would be twice as high
+        ((70, 101), "padded", (42, 42)),
+        ((101, 40), "padded", (42, 42)),
+    ],
+)
+def test_pictures_are_as_wide_as_in_training_or_white_squares(shape: tuple[int, int], framing: Framing, seen: tuple[int, int]) -> None:
+    fit: Any = {"across": "across", "padded": "longest"}[framing]
+    (view,) = framed(framing, [uint8_picture(*shape, 0)], replace(configuration().image, fit=fit))
+    assert view.pixels.shape[:2] == seen
+    middle = view.placement @ [shape[1] / 2, shape[0] / 2, 1]
+    assert np.allclose(middle[:2], [seen[1] / 2, seen[0] / 2], atol=0.51)
+
+
+def test_lower_pictures_of_a_scene_stand_on_white() -> None:
+    views = framed("across", [uint8_picture(101, 101, 0), uint8_picture(34, 101, 1)], configuration().image)
+    assert [view.pixels.shape for view in views] == [(42, 42, 3)] * 2
+    assert (views[1].pixels[:14] == 255).all() and (views[1].pixels[28:] == 255).all() and not (views[1].pixels[14:28] == 255).all()
+
+
+def test_the_way_of_pictures_may_be_told(tmp_path: Path) -> None:
+    file = save_original(build(configuration()), ORIGINAL, tmp_path / "vggt.pt")
+    assert load_any_dpt(file, taps="0,1,2,3", pictures="padded").framing == "padded"
+    assert load_any_dpt(file, taps="0,1,2,3").framing == "across"

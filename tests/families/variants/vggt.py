@@ -28,7 +28,7 @@ def configuration(
         reassemble=ReassembleConfig((8, 12, 16, 20), "none"),
         fusion=FusionConfig((8,) * 4, "to next"),
         head=SceneHeadConfig(8, 6, 2, 2, 64, 4, points),
-        image=ImageConfig(3, 14 * grid, True, "at most", 14, *IMAGENET),
+        image=ImageConfig(3, 14 * grid, True, "across", 14, *IMAGENET),
         output=OutputConfig("points", "exp"),
     )
 
