@@ -15,11 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import files, forwards, loads
+from benchmarks import files, forwards, loads, pictures
 from benchmarks.accuracy import accuracy
 from benchmarks.table import show
 
-WORKS = {"inspect": files.inspect, "convert": files.convert, "load": loads.load, "forward": forwards.forward}
+WORKS = {"inspect": files.inspect, "convert": files.convert, "load": loads.load, "forward": forwards.forward, "pictures": pictures.pictures}
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--originals", type=Path, help="a folder with clones of the original repositories")
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each, in turn (7)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
-    parser.add_argument("--device", default="cpu", help="forward: where everybody predicts, such as cuda (cpu)")
+    parser.add_argument("--device", default="cpu", help="forward, pictures: where everybody predicts, such as cuda (cpu)")
     parser.add_argument(
         "--dtype", choices=["float32", "float16", "bfloat16"], default="float32", help="forward: of weights and images (float32)"
     )

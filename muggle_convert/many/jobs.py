@@ -62,9 +62,9 @@ def plan_jobs(inputs: Iterable[Path], out: Path, suffix: str) -> list[Job]:
             raise Refusal(f"{printable(found[0][0].name)} cannot become {printable(out)}; a video becomes an .mp4, and nothing else does.")
     else:
         jobs = _into_folder(found, out, suffix)
-    sources = {job.source.resolve() for job in jobs}
+    sources = {identity for job in jobs if (identity := _identity(job.source))}
     for job in jobs:
-        if job.target.resolve() in sources:
+        if _identity(job.target) in sources:
             raise Refusal(f"{printable(job.target)} is one of the pictures themselves; write to another folder.")
     return jobs
 
@@ -95,22 +95,25 @@ def _found(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
     if not path.is_dir():
         yield path, Path(path.name)
         return
-    closed: list[Path] = []
-    below = [
-        Path(folder, name)
-        for folder, _, names in os.walk(path, onerror=lambda problem: closed.append(Path(problem.filename)))
-        for name in names
-    ]
-    files = [file for file in below if file.suffix.lower() in SUFFIXES | video.SUFFIXES and file.is_file()]
-    for file in sorted(files + closed):
-        inside = file.relative_to(path)
-        if not any(part.startswith(".") for part in inside.parts) and not _below(file, out, path):
-            yield file, inside
+    found: list[Path] = []
+    endings, written = SUFFIXES | video.SUFFIXES, out.resolve()
+    is_among_results = written == path.resolve()  # otherwise an earlier run wrote what is below `out`, a folder inside the one that is read
+    for folder, below, names in os.walk(path, onerror=lambda problem: found.append(Path(problem.filename))):
+        below[:] = [name for name in below if not name.startswith(".")]
+        if is_among_results or not Path(folder).resolve().is_relative_to(written):
+            shown = [name for name in names if not name.startswith(".") and Path(name).suffix.lower() in endings]
+            found.extend(file for name in shown if (file := Path(folder, name)).is_file())
+    for file in sorted(found, key=lambda file: file.parts):
+        yield file, Path(*file.parts[len(path.parts) :])
 
 
-def _below(file: Path, out: Path, folder: Path) -> bool:
-    """Whether an earlier run wrote the file, into a folder inside the one that is read."""
-    return out.resolve() != folder.resolve() and file.resolve().is_relative_to(out.resolve())
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Of the file that is there, whatever links lead to it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _into_folder(found: list[tuple[Path, Path]], out: Path, suffix: str) -> list[Job]:
