@@ -114,7 +114,7 @@ def test_a_normalisation_that_makes_no_sense_is_passed_over(mean: Any, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"), [("hidden_act", "relu", "'relu'"), ("apply_layernorm", False, "False"), ("head_in_index", 0, "0")]
+    ("key", "value", "said"), [("hidden_act", "relu", "relu"), ("apply_layernorm", False, "False"), ("head_in_index", 0, "0")]
 )
 def test_a_network_that_computes_something_else_is_refused(key: str, value: Any, said: str, tmp_path: Path) -> None:
     def change(config: dict[str, Any]) -> None:

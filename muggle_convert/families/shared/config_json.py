@@ -56,7 +56,7 @@ def refuse_another_network(sidecar: Mapping[str, Any], file: str, own: Mapping[s
     for part in (sidecar, _encoder(sidecar)):
         for key, known in {**FIXED, **own}.items():
             if key in part and part[key] not in known:
-                raise Refusal(f"the config.json of {file} has {key} {shown(part[key])}; networks here have {known[0]!r} only.")
+                raise Refusal(f"the config.json of {file} has {key} {shown(part[key])}; networks here have {known[0]} only.")
 
 
 def pictures_said_by(preprocessor: Mapping[str, Any], image: ImageConfig, findings: Findings) -> ImageConfig:
