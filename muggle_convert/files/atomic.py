@@ -8,6 +8,7 @@ partial file outlives an interruption.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.files.following_hash import FollowingHash
 from muggle_convert.files.target import check_target
+
+LONGEST_NAME = 240  # bytes of a name beside which there is room for another one's ending
 
 
 class Partial:
@@ -151,14 +154,19 @@ def replacing(target: Path) -> Iterator[Path]:
 
 def resumable_path(target: Path) -> Path:
     """Where a download lies between two attempts."""
-    return target.with_name(target.name + ".part")
+    name = (
+        target.name
+        if len(os.fsencode(target.name)) <= LONGEST_NAME
+        else f"{target.name[:50]}.{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}"
+    )
+    return target.with_name(name + ".part")
 
 
 @contextmanager
 def resuming(target: Path) -> Iterator[IO[bytes]]:
     """What an earlier attempt left, to write at its end by one process at a time; it becomes the target if all goes well.
     Otherwise it stays for the next attempt, unless it is empty."""
-    partial = Partial(target, resumable_path(target), os.O_CREAT | os.O_APPEND)
+    partial = Partial(target, resumable_path(target), os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
     is_kept = True
     try:
         _lock(partial)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
 
+from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
+
+_PLAIN = re.compile(r'(W/)?"?(?!\.)[\w.+=:-]{0,200}"?', re.ASCII)  # an ETag or a commit, as it stands in a header
 
 
 @contextmanager
@@ -19,7 +26,8 @@ def hub_problems(repository: str, doing: str) -> Iterator[None]:
     if verbosity == logging.WARNING:  # the client's default prints a line for each retry, which the one sentence replaces
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with _watched():
+            yield
     except errors.GatedRepoError:
         raise Refusal(f"{repository} is gated; ask for access on its page on the Hub, then log in with `hf auth login`.") from None
     except errors.RepositoryNotFoundError:
@@ -45,12 +53,46 @@ def hub_problems(repository: str, doing: str) -> Iterator[None]:
         status = getattr(cause.response, "status_code", None) if cause is not None else None
         lost = f"cannot {doing} {repository}: a file could not be transferred; run it again."
         raise Refusal(_sentence(repository, doing, status) if status else lost) from None
+    except (TypeError, LookupError, AttributeError, AssertionError) as problem:  # what the client makes of an answer of another form
+        raise Refusal(f"cannot {doing} {repository}: the answer of the Hub is not what it should be; try again later.") from problem
     except Exception as problem:
         if not is_of_transport(problem):
             raise
         raise Refusal(f"cannot {doing} {repository}: no connection ({type(problem).__name__}); try again later.") from None
     finally:
         logger.setLevel(verbosity)
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Look at every answer before the client does, which makes names of files and folders out of what stands in them."""
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # public, and not listed as such
+
+    client: Any = get_session()
+    hooks = "event_hooks" if hasattr(client, "event_hooks") else "hooks"  # as the client's own client called them before its version 1
+    before = getattr(client, hooks)
+    setattr(client, hooks, {**before, "response": [*before.get("response", []), _refuse_odd_names]})
+    try:
+        yield
+    finally:
+        setattr(client, hooks, before)
+
+
+def _refuse_odd_names(response: Any, *_: Any, **__: Any) -> None:
+    path = urlsplit(str(response.request.url)).path
+    named = []
+    if "resolve" in path:
+        named = [response.headers.get(name, "") for name in ("ETag", "X-Linked-ETag", "X-Repo-Commit")]
+    elif path.startswith("/api/models/") and response.request.method == "GET" and response.status_code < 400:
+        with suppress(ValueError, AttributeError):  # what is no JSON, or no object, the client says itself
+            if hasattr(response, "read"):
+                response.read()
+            named = [str(json.loads(response.content).get("sha") or "")]
+    for name in named:
+        if _PLAIN.fullmatch(name) is None:
+            raise Refusal(
+                f"the Hub gives the name {printable(name)} to what it sends, which is not a plain one; nothing was kept under it."
+            )
 
 
 def is_of_transport(problem: Exception) -> bool:

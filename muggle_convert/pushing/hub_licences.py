@@ -48,7 +48,8 @@ def licence_of_card(repository: str, revision: str | None, token: str | None) ->
         except EntryNotFoundError:
             return None
     try:
-        said = (metadata_load(card) or {}).get("license")
+        about = metadata_load(card)
     except (ValueError, YAMLError):
         return None
+    said = about.get("license") if isinstance(about, dict) else None
     return None if said is None else str(said)

@@ -237,7 +237,7 @@ def _remote(repository: str, options: PushOptions) -> Mapping[str, str]:
             raise
         except (RepositoryNotFoundError, RevisionNotFoundError):
             return {}
-    hashes = {file.rfilename: file.lfs["sha256"] if file.lfs else file.blob_id for file in found.siblings or []}
+        hashes = {file.rfilename: file.lfs["sha256"] if file.lfs else file.blob_id for file in found.siblings or []}
     return {name: digest for name, digest in {**hashes, _HEAD: found.sha}.items() if digest}
 
 

@@ -67,6 +67,7 @@ class Hub(ThreadingHTTPServer):
         self.published: dict[str, bytes] = {}  # plain downloads by path, as a release page has them
         self.move_before_commit = False
         self.forbidden = False
+        self.odd: list[tuple[str, int, dict[str, str], bytes]] = []  # answers to paths like this, before any other
 
     @property
     def address(self) -> str:
@@ -126,6 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.rfile.read(min(fault.after, int(self.headers.get("Content-Length", 0))))
                 self.close_connection = True
                 return self.connection.close()
+        for pattern, status, headers, body in self.server.odd:
+            if re.search(pattern, path):
+                self._read()
+                return self._send_as_told(status, headers, body)
         for method, pattern, handler in _ROUTES:
             if method == self.command and (match := re.fullmatch(pattern, path)):
                 return handler(self, *match.groups())
@@ -156,6 +161,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self.connection.close()
         self.wfile.write(body)
+
+    def _send_as_told(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status, headers.pop("reason", None) if "reason" in headers else None)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.close_connection = True
 
     def _authorised(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
