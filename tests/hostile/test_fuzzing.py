@@ -26,7 +26,7 @@ from muggle_convert.checkpoints.pickle_values import Pairs
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.checkpoints.torch_globals import TorchGlobals
 from muggle_convert.errors import Refusal
-from tests.hostile import forge
+from tests.hostile import forge, fuzz_more
 from tests.hostile.damage import opcode
 from tests.hostile.fuzzing import Fuzzer
 from tests.hostile.mutate import Damaged
@@ -139,3 +139,8 @@ def test_the_second_opinion_sees_what_torch_sees(fuzzer) -> None:
     expected = fuzzer._by_another_reader()
     assert expected is not None
     assert all(expected[name].tobytes() == array.tobytes() for name, array in fuzzer.reference.items())
+
+
+@pytest.mark.parametrize(("what", "count"), [("documents", 60), ("pictures", 400), ("answers", 150)])
+def test_damaged_descriptions_pictures_and_answers_are_read_or_refused(what, count) -> None:
+    assert not list(fuzz_more.run(what, count))
