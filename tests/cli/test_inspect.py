@@ -46,8 +46,12 @@ def test_a_narrow_terminal_gets_reasons_below_their_values(checkpoint: Path, mug
     assert max(map(len, lines)) <= 80
     kind = [line.split() for line in lines].index(["output.kind", "metric", "depth"])
     assert lines[kind + 1] == f"    file name: {checkpoint.name}"
-    normalised = [number for number, line in enumerate(lines) if line.startswith(("image.mean ", "image.std "))]
-    assert normalised[1] == normalised[0] + 1 and "ImageNet's mean and standard" in lines[normalised[1] + 1]
+    alike = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith(("image.mean ", "image.std ", "image.resize ", "image.reflected ", "image.mirrored "))
+    ]
+    assert alike == list(range(alike[0], alike[0] + 5)) and "ImageNet's mean and standard" in lines[alike[-1] + 1]
 
 
 def test_inspect_of_a_converted_file_shows_where_it_came_from(checkpoint: Path, muggle_convert: Command) -> None:

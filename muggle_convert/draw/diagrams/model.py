@@ -11,6 +11,7 @@ from muggle_convert.draw.diagrams.layout import BOX, ENCODER, HEADING, LEFT, RIG
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.scene import draw_scene
 from muggle_convert.draw.diagrams.views import draw_views
+from muggle_convert.errors import Refusal
 
 
 def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, title: str) -> str:
@@ -19,6 +20,8 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
         return draw_views(config.encoder, parts, (config.image.channels, rows, columns), title)
     if isinstance(config.encoder, VGGTConfig):
         return draw_scene(config.encoder, parts, (config.image.channels, rows, columns), title)
+    if "reassemble" not in parts:
+        raise Refusal("a linear head reads the encoder's tokens without reassembly and fusion, so that there is no decoder to draw.")
     levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
     bottom = TOP + ROW * len(levels)
     drawing = NetworkDrawing(RIGHT + WIDTH + 30, bottom + 246, title)
