@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -52,6 +53,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # None if it was closed
             stream.reconfigure(errors="backslashreplace")  # for terminals that cannot show every character
     warnings.showwarning = _show
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what is wrong with a picture is said in our sentence
     try:
         if os.name != "posix":
             raise Refusal("this needs Linux or macOS; on Windows, run it in WSL.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
+import time
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -183,8 +185,44 @@ def test_what_pillow_warns_of_does_not_reach_the_user(muggle_convert: Command, c
     assert done.stderr == ""
 
 
+def test_what_pillow_logs_does_not_reach_the_user(muggle_convert: Command, checkpoint: Path) -> None:
+    path = checkpoint.parent / "photo.tif"
+    Image.new("RGB", (8, 8)).save(path)
+    samples = struct.pack("<2HL", 277, 3, 1)  # how many there are for each pixel
+    path.write_bytes(path.read_bytes().replace(samples + struct.pack("<L", 3), samples + struct.pack("<L", 2048)))
+    done = muggle_convert("depth", path, "-m", checkpoint, "-o", checkpoint.parent / "out.png")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert "photo.tif" in done.stderr
+
+
 def test_a_table_of_results_that_is_a_lie_is_refused(muggle_convert: Command, checkpoint: Path) -> None:
     path = checkpoint.parent / "results.json"
     path.write_text(json.dumps({"format": "muggle-convert evaluation", "version": 1, "rows": 3}))
     done = muggle_convert("push", checkpoint, "me/model", "--dry-run", "--license", "mit", "--results", path)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
+
+
+def test_the_maps_of_a_folder_of_ten_thousand_files_are_planned_quickly(tmp_path: Path) -> None:
+    from muggle_convert.many.jobs import plan_jobs
+
+    (tmp_path / "pictures").mkdir()
+    for number in range(10_000):
+        (tmp_path / "pictures" / f"{number}.png").touch()
+    begun = time.process_time()
+    assert len(plan_jobs([tmp_path / "pictures"], tmp_path / "out", ".png")) == 10_000
+    assert time.process_time() - begun < 5
+
+
+def test_predictions_that_are_no_numbers_are_left_out_of_points_and_kept_in_exr() -> None:
+    from muggle_convert.draw.exr import write_exr
+    from muggle_convert.draw.ply import write_ply
+    from muggle_convert.draw.scales import scale_of
+    from muggle_convert.outputs import METRES
+
+    prediction = np.array([[1.0, np.nan], [np.inf, 2.0]], np.float32)
+    points, numbers = io.BytesIO(), io.BytesIO()
+    write_ply(points, np.zeros((2, 2, 3), np.uint8), prediction, scale_of(prediction, METRES), 60.0)
+    write_exr(numbers, prediction, "metres")
+    assert b"element vertex 2\n" in points.getvalue()
+    assert len(points.getvalue().partition(b"end_header\n")[2]) == 2 * 15
+    assert numbers.getvalue().startswith(b"\x76\x2f\x31\x01")
