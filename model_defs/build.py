@@ -12,6 +12,7 @@ from model_defs.network import Network
 AROUND_HEADS: Mapping[str, str] = {
     "depth and rays": "any_view",
     "depth and sky": "depth_and_sky",
+    "film depth": "video_depth_anything",
     "metric bins": "metric_bins",
     "points and descriptors": "mast3r",
     "prompted depth": "prompt_depth_anything",

@@ -366,6 +366,14 @@ class DepthAndRaysHeadConfig(DepthHeadConfig):
 
 
 @dataclass(frozen=True)
+class FilmDepthHeadConfig(DepthHeadConfig):
+    """The same above a decoder whose coarse maps look at each other across the frames of a film."""
+
+    frames: int = field(kw_only=True)  # that have a position each: the longest film that is seen at once
+    kind: Literal["film depth"] = "film depth"  # type: ignore[assignment]  # a kind of its own
+
+
+@dataclass(frozen=True)
 class SegmentationHeadConfig(HeadConfig):
     """A convolution and a projection of each pixel, with enlarging last."""
 
@@ -445,6 +453,7 @@ class ImageConfig:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     size_across: int | None = None  # where the rule works towards another number of pixels across than down
+    widest: float | None = None  # sides in a larger ratio than this are worked on at a size that is smaller by as much
     resize: PictureResize = "cubic"
     reflected: float = 0.0  # put around a picture first, and cut off again last: its reflection, this times the root of half of each side
     mirrored: bool = False  # its mirror image is predicted too, and the mean of both is the prediction

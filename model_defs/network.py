@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -19,6 +20,10 @@ class Predictor(Protocol):
     def predict(self, network: Any, *pictures: Any, **options: Any) -> Any: ...
 
     def predict_views(self, network: Any, pictures: Any, size: Any = None, extrinsics: Any = None, intrinsics: Any = None) -> Any: ...
+
+    def predict_video(self, network: Any, *frames: Any, **options: Any) -> Any: ...
+
+    def stream_video(self, network: Any, *frames: Any, **options: Any) -> Any: ...
 
     def to_metres(self, network: Any, *predictions: Any, **options: Any) -> Any: ...
 
@@ -56,10 +61,14 @@ class Network(nn.Module):
         return next(last.parameters()).dtype
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        if not self.exact or torch.compiler.is_compiling() or not rounds_float32(next(self.parameters())):
+        if torch.compiler.is_compiling():
             return super().__call__(*inputs, **named)
-        with exact_float32():
+        with self.exactly():
             return super().__call__(*inputs, **named)
+
+    def exactly(self) -> AbstractContextManager[Any]:
+        """Within it, products of float32 are exact on every card, unless `exact` says that they need not be."""
+        return exact_float32() if self.exact and rounds_float32(next(self.parameters())) else nullcontext()
 
     def check(self, image: Tensor) -> None:
         """ValueError, with one sentence, where an input is not what the network takes."""
@@ -135,6 +144,25 @@ class Network(nn.Module):
         Networks that can be told cameras take `extrinsics` and `intrinsics`, in pixels of the pictures as given.
         """
         return self._loaded_predictor().predict_views(self, pictures, size, extrinsics, intrinsics)
+
+    def predict_video(self, *frames: Any, **options: Any) -> Any:
+        """The same for a film: an array with a prediction for every frame.
+
+            depth = model.predict_video(frames)                # uint8 (frames, height, width, 3) -> (frames, height, width)
+            depth = model.predict_video("walk.mp4", size=336)  # through a network that sees fewer pixels, quicker
+
+        Frames are an array, anything that gives one picture after another, or the path of a video. Video-Depth-Anything looks across them, and
+        its depth is steady; any other network sees every frame alone.
+        """
+        return self._loaded_predictor().predict_video(self, *frames, **options)
+
+    def stream_video(self, *frames: Any, **options: Any) -> Any:
+        """The same for a film of any length, one prediction after another; no more than a window or two is held.
+
+        for depth in model.stream_video("walk.mp4"):
+            ...
+        """
+        return self._loaded_predictor().stream_video(self, *frames, **options)
 
     def to_metres(self, *predictions: Any, **options: Any) -> Any:
         """A prediction in metres: as it is from a metric model, from a relative one by two or more known distances.

@@ -123,17 +123,11 @@ class Golden:
         return state
 
     def inputs(self) -> list[torch.Tensor]:
-        """Views of one scene are drawn as one batch."""
-        shapes = [tuple(spec["shape"]) for spec in self.manifest["inputs"]]
-        drawn = [
-            picture((int(np.prod(shape[:-3])), *shape[-3:]), spec["image_seed"])
-            for shape, spec in zip(shapes, self.manifest["inputs"], strict=True)
-        ]
-        return [torch.from_numpy(images).reshape(shape) for images, shape in zip(drawn, shapes, strict=True)]
+        return [torch.from_numpy(_drawn(spec)) for spec in self.manifest["inputs"]]
 
     def _seen(self, spec: dict[str, Any], model: Any) -> tuple[torch.Tensor, ...]:
         """One input: normalised noise, or where there is a prompt a normalised picture beside it."""
-        drawn = picture(tuple(spec["shape"]), spec["image_seed"])
+        drawn = _drawn(spec)
         if "prompt_shape" not in spec:
             return (torch.from_numpy(drawn),)
         colours = torch.from_numpy(np.clip(127.5 + 60 * drawn, 0, 255).astype(np.uint8)).float() / 255
@@ -189,6 +183,12 @@ class Golden:
             assert list(maps[name].shape) == about["shape"]
             found = maps[name].float().numpy()[:, :: about["stride"], :: about["stride"]]
             yield float(np.abs(found - expected[name]).max() / expected[name].std())
+
+
+def _drawn(spec: Mapping[str, Any]) -> np.ndarray:
+    """Noise; the views or frames that are seen together are drawn as one batch."""
+    *several, channels, height, width = spec["shape"]
+    return picture((int(np.prod(several)), channels, height, width), spec["image_seed"]).reshape(spec["shape"])
 
 
 def golden(name: str) -> Golden:

@@ -44,8 +44,12 @@ class ReassembleTokens(nn.Module):
         self.fuse_proj = nn.Conv2d(features, fusion_width, kernel_size=3, padding=1, bias=False)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        return self.fuse_proj(self.resampled(tokens, grid))
+
+    def resampled(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """A map of this scale, as wide as the paper has it."""
         patches = self.read(tokens).transpose(1, 2).unflatten(2, grid)  # (B, 1 + N, C) -> (B, C, h, w)
-        return self.fuse_proj(self.resample(patches))
+        return self.resample(patches)
 
     def read(self, tokens: Tensor) -> Tensor:
         return tokens[:, 1:]

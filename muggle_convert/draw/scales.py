@@ -52,6 +52,10 @@ class Scale:
         """Part of the way to another scale, so that the colours of a video do not flicker."""
         return replace(self, far=self.far + share * (other.far - self.far), near=self.near + share * (other.near - self.near))
 
+    def with_room_for(self, other: Scale) -> Scale:
+        """What shows all that either shows."""
+        return replace(self, far=min(self.far, other.far), near=max(self.near, other.near))
+
 
 def scale_of(prediction: Prediction, distance: Distance) -> Scale:
     """The scale that shows all of a prediction except a few outliers."""

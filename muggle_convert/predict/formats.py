@@ -23,7 +23,6 @@ from muggle_convert.predict.video import Video, encoder, even
 from muggle_convert.predict.viewer import Viewed, Viewer
 
 PICTURED = ("ply",)  # formats that hold the colours of the picture too
-STEADINESS = 0.1  # how far the colours of a video follow each new frame
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,6 @@ def write_video(viewer: Viewer, video: Video, target: Path, on_frame: Callable[[
 
 def _frames(viewer: Viewer, video: Video) -> Iterator[Colours]:
     scale = None
-    for picture in video:
-        viewed = viewer.view(picture)
-        now = viewer.scale(viewed)
-        scale = scale.towards(now, STEADINESS) if scale and now else now
+    for viewed in viewer.view_film(video):
+        scale = viewer.scale(viewed, scale)
         yield even(np.asarray(viewer.draw(viewed, scale)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from model_defs.network import Network, rounds_float32
-from model_defs.precision import exact_float32
+from model_defs.network import Network
+from model_defs.networks.video_depth_anything import FilmDPT
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import Prediction
 from muggle_convert.predict import metres
+from muggle_convert.predict.films import depth_of_film
 from muggle_convert.predict.flow import Steps, flow
 from muggle_convert.predict.framing import cropped, framed
 from muggle_convert.predict.measured import Metres
@@ -25,6 +25,7 @@ from muggle_convert.predict.photographs import Picture, read_picture
 from muggle_convert.predict.prompts import read_prompt
 from muggle_convert.predict.scene import DescribedView, Scene, SceneView, View, known_cameras
 from muggle_convert.predict.tensors import named_maps, normalised
+from muggle_convert.predict.video import open_video
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 PROMPTED = ("image", "prompt")  # what some networks take
@@ -95,10 +96,36 @@ class Predictor:
         views = framed(network.framing, [read_picture(picture) for picture in pictures], image, size)
         inputs = [normalised(view.pixels.astype(np.float32), image).to(weight.device, weight.dtype) for view in views]
         cameras = known_cameras(network, views, extrinsics, intrinsics)
-        exactly = exact_float32() if network.exact and rounds_float32(weight) else nullcontext()
-        with torch.inference_mode(), exactly:
+        with torch.inference_mode(), network.exactly():
             seen = network.scene(inputs, **{name: torch.from_numpy(given).to(weight.device) for name, given in cameras.items()})
         return Scene(tuple(SceneView.of(view, one) for view, one in zip(views, seen, strict=True)))
+
+    def predict_video(self, network: Network, frames: Any, **options: Any) -> Prediction:
+        """All of `stream_video`, as one array."""
+        predictions = list(self.stream_video(network, frames, **options))
+        if not predictions:
+            raise Refusal("there is no frame in the film.")
+        return np.stack(predictions)
+
+    def stream_video(self, network: Network, frames: Any, *, size: int | None = None, **options: Any) -> Iterator[Prediction]:
+        """A prediction for every frame of a film, in order, while no more than a window or two of it is held.
+
+        A network that looks across frames is shown windows of 32, which are joined as its original joins them; any other sees every frame alone.
+        `frames` is uint8 (frames, height, width, 3), anything else that gives one picture after another, or the path of a video. Options are
+        those of `predict`.
+        """
+        _refuse_training(network)
+        if isinstance(frames, (str, Path)):
+            frames = open_video(Path(frames))
+        if isinstance(network, FilmDPT):
+            if options.get("focal") is not None:
+                raise Refusal("this network's depth does not depend on the focal length; leave it out.")
+            return depth_of_film(network, frames, size)
+        if len(network.inputs) > 1:
+            raise Refusal(
+                f"this network takes {' and '.join(network.inputs)} together, and not a film, whose frames have nothing beside them."
+            )
+        return (main_map(self.predict(network, frame, size=size, **options)) for frame in frames)
 
     def to_metres(self, network: Network, prediction: Prediction, known: Known | None = None) -> Prediction:
         """A prediction in metres: unchanged from a metric model, fitted to two or more known distances {(x, y): metres} from a relative one."""

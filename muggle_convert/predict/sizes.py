@@ -9,6 +9,7 @@ from muggle_convert.errors import Refusal
 
 Size = tuple[int, int]  # rows and columns of pixels
 
+WIDE = 1.777  # sides in this ratio, 16:9 as the original rounds it, have the area to which those of wider pictures are brought
 LARGEST, USUAL = 1 << 24, 1 << 20  # pixels that no network is fed, and that any is
 LONGEST = 8  # between the two, times as many pixels as in training; attention to all of a long sliver would not end
 
@@ -20,7 +21,7 @@ def input_size(image: ImageConfig, picture: Size, size: int | None = None) -> Si
 
 def steps_of(image: ImageConfig, picture: Size, size: int | None = None) -> list[Size]:
     """All sizes that a picture is brought to, one after the other; the last is that of the network's input."""
-    wanted = _wanted(image, size)
+    wanted = _wanted(image, picture, size)
     scales = [goal / side for goal, side in zip(wanted, picture, strict=True)]
     if image.keep_aspect:
         scales = [_common(scales, image.fit)] * 2
@@ -46,12 +47,16 @@ def margins(image: ImageConfig, picture: Size) -> Size:
     return rows, columns
 
 
-def _wanted(image: ImageConfig, size: int | None) -> Size:
+def _wanted(image: ImageConfig, picture: Size, size: int | None) -> Size:
     across = image.size_across or image.size
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        raise Refusal(f"size is {size!r}; a whole number of pixels is needed, such as {image.size}.")
+    ratio = max(picture) / min(picture)
+    if image.widest is not None and ratio > image.widest:
+        steps = int((size or image.size) * WIDE / ratio) / image.multiple
+        size = max(round(steps), 1) * image.multiple
     if size is None:
         return image.size, across
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise Refusal(f"size is {size!r}; a whole number of pixels is needed, such as {image.size}.")
     return size, round(size * across / image.size)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from muggle_convert.predict.passes import Pass, Seen, Shown
 from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.predictor import PROMPTED, main_map
 from muggle_convert.predict.prompts import read_prompt
+
+STEADINESS = 0.1  # how far the colours of a video follow each new frame
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,14 @@ class Viewer:
         shown = self.show(picture, prompt)
         return self.restore(picture, shown, *self.run([shown]))
 
+    def view_film(self, frames: Iterable[Pixels]) -> Iterator[Viewed]:
+        """Every frame of a film, a window after it was read where a network looks across frames."""
+        pictures, *copies = tee(frames, 1 + len(self.models))
+        options = {"size": self.size, "mirror": self.mirror, "focal": self.focal}
+        films = [model.stream_video(copy, **options) for model, copy in zip(self.models, copies, strict=True)]
+        for picture, *predictions in zip(pictures, *films, strict=True):
+            yield self._viewed(picture, predictions)
+
     def show(self, picture: Pixels, prompt: Path | None = None) -> tuple[Shown, ...]:
         """What each model takes; one that takes no prompt is compared without it."""
         metres = read_prompt(prompt) if prompt is not None else None
@@ -104,7 +115,9 @@ class Viewer:
 
     def restore(self, picture: Pixels | None, shown: tuple[Shown, ...], seen: tuple[Seen, ...]) -> Viewed:
         """At the size of the picture, which itself is needed only where it is drawn."""
-        predictions = [main_map(way.restore(one, made)) for way, one, made in zip(self.ways, shown, seen, strict=True)]
+        return self._viewed(picture, [main_map(way.restore(one, made)) for way, one, made in zip(self.ways, shown, seen, strict=True)])
+
+    def _viewed(self, picture: Pixels | None, predictions: Sequence[Prediction]) -> Viewed:
         output = self.models[0].config.output
         for name, prediction in zip(self.names, predictions, strict=True):
             if not np.isfinite(prediction).any():
@@ -124,7 +137,15 @@ class Viewer:
         drawn = panel(viewed.prediction, viewed.output, scale=scale, legend=self.legend)
         return arrange([Panel(viewed.picture), drawn] if self.with_picture and viewed.picture is not None else [drawn])
 
-    def scale(self, viewed: Viewed) -> Scale | None:
-        """The scale of one prediction; a video keeps it steady from frame to frame."""
+    def scale(self, viewed: Viewed, before: Scale | None = None) -> Scale | None:
+        """The scale of one prediction; that of a frame follows the one before, so that the colours of a film do not flicker.
+
+        Where frames agree on depth, what has a colour keeps it: the scale only ever comes to show more.
+        """
         distance = kind_of(viewed.output).distance
-        return scale_of(viewed.prediction, distance) if distance is not None else None
+        if distance is None:
+            return None
+        now = scale_of(viewed.prediction, distance)
+        if before is None:
+            return now
+        return before.towards(before.with_room_for(now) if "frames" in self.models[0].inputs else now, STEADINESS)

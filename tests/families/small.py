@@ -14,6 +14,7 @@ from model_defs.config import (
     DepthHeadConfig,
     DPTConfig,
     EncoderConfig,
+    FilmDepthHeadConfig,
     FusionConfig,
     ImageConfig,
     OutputConfig,
@@ -46,8 +47,10 @@ class Small:
     layout: str = "original"
 
     def images(self, batch: int = 1) -> Tensor:
+        """Noise; of each film three frames."""
         generator = torch.Generator().manual_seed(batch)
-        return torch.randn(batch, self.config.image.channels, self.height, self.width, generator=generator)
+        several = (batch, 3) if isinstance(self.config.head, FilmDepthHeadConfig) else (batch,)
+        return torch.randn(*several, self.config.image.channels, self.height, self.width, generator=generator)
 
     def network(self) -> DPT:
         """In evaluation mode, with weights under which every part matters and predictions are four, give or take one."""

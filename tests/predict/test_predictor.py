@@ -59,7 +59,7 @@ def test_a_prediction_is_what_the_original_s_own_inference_gives(case: Golden, t
 def test_every_family_with_a_reference_case_is_predicted_end_to_end() -> None:
     covered = {golden(case["case"]).family for case in cases()} | {case.family for case in WHOLE}
     not_one_picture, not_resized_back = (
-        {"dust3r", "mast3r", "prompt_depth_anything", "vggt"},
+        {"dust3r", "mast3r", "prompt_depth_anything", "vggt", "video_depth_anything"},
         {"depth_anything_3", "depth_anything_v1_metric", "dinov2_depth"},
     )
     assert {case.family for case in goldens()} - not_one_picture - not_resized_back == covered

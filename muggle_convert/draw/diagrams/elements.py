@@ -11,7 +11,7 @@ from muggle_convert.draw.diagrams.svg import PALE, Drawing
 
 COLOURS = {
     "patch_embed": "#c29b2f", "posenc": "#e0893c", "imgencoder": "#5f8fd3", "decoder": "#4a9fa8", "aggregator": "#4a9fa8",
-    "reassemble": "#57a773", "fusion": "#9a76c9", "head": "#d1607c",
+    "reassemble": "#57a773", "fusion": "#9a76c9", "motion": "#3f6f78", "head": "#d1607c",
 }  # fmt: skip
 OTHER = "#9aa0a6"
 PICTURE, PREDICTION = ("#b9d3ee", "#7fa56f", "#c7b18d"), ("#2b0f54", "#b0276b", "#f4a63a")  # from far to near

@@ -7,6 +7,7 @@ from typing import Any
 
 from model_defs.config import CroCoConfig, DINOv2ViewsConfig, DPTConfig, VGGTConfig
 from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, tint
+from muggle_convert.draw.diagrams.films import are_of_a_film, as_drawn, draw_motion
 from muggle_convert.draw.diagrams.layout import BOX, ENCODER, HEADING, LEFT, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.scene import draw_scene
@@ -22,17 +23,21 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
         return draw_scene(config.encoder, parts, (config.image.channels, rows, columns), title)
     if "reassemble" not in parts:
         raise Refusal("a linear head reads the encoder's tokens without reassembly and fusion, so that there is no decoder to draw.")
+    is_film = are_of_a_film(parts)
+    parts = as_drawn(parts) if is_film else parts
     levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
     bottom = TOP + ROW * len(levels)
     drawing = NetworkDrawing(RIGHT + WIDTH + 30, bottom + 246, title)
     prompted = ", and a prompt that every fusion block sees" if config.head.kind == "prompted depth" else ""
-    seen = "two views" if isinstance(config.encoder, DINOv2ViewsConfig) else "a picture"
+    seen = "two views" if isinstance(config.encoder, DINOv2ViewsConfig) else "two frames" if is_film else "a picture"
     drawing.heading(parts[""], f"{seen} of {rows} × {columns} pixels{prompted}")
     _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
     _draw_encoder(drawing, config, parts, len(levels))
     drawing.decoder(parts, levels)
+    if is_film:
+        draw_motion(drawing, bottom)
     aside = ("tapnorm", "ray_fusion", "camera_encoder", "metric")  # of a network of several views: what no room is left for
-    known = (*aside, "", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion")
+    known = (*aside, "", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "motion")
     heads = [name for name in parts if "." not in name and name not in known]  # and what stands before or after the head
     drawing.outputs(heads, spread(len(heads) + 1, len(levels)), parts, "prediction", parts[""].outputs[0])
     drawing.shares(parts, bottom + 28)
