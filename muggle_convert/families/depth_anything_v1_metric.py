@@ -17,11 +17,14 @@ from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS
 from muggle_convert.families.zoedepth import PAPER
-from muggle_convert.rules import RuleSet, given, under
+from muggle_convert.rules import Packing, RuleSet, given, under
 
 _FIRST, _SECOND, _LAST = HEAD
 ORIGINAL = RuleSet(
-    under("core.core.", BODY, head_features(_FIRST, _SECOND), given("head.kind", "metric bins", head_projection(_LAST))), EMBEDDINGS, BINS
+    under("core.core.", BODY, head_features(_FIRST, _SECOND), given("head.kind", "metric bins", head_projection(_LAST))),
+    EMBEDDINGS,
+    BINS,
+    packing=Packing(wrap="model"),
 )
 
 RELEASED = re.compile(r"metric[-_]depth[-_](?P<place>indoor|outdoor)", re.IGNORECASE)

@@ -18,15 +18,18 @@ from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import READOUT, TAPS
 from muggle_convert.families.shared.timm_vit import told_reassembly, told_taps
 from muggle_convert.families.shared.transformers.zoedepth import TRANSFORMERS
-from muggle_convert.rules import RuleSet, given, under, unread
+from muggle_convert.rules import Packing, RuleSet, given, under, unread
 
 _BODY = under("core.core.", BODY, head_features("scratch.output_conv.0", "scratch.output_conv.2"))
 _LAST = "core.core.scratch.output_conv.4"
 _NEVER_RUN = unread("the bins for several places are weighed by the features of relative depth, which itself is never made")
+_PACKING = Packing(wrap="model")
 
 LAYOUTS: Mapping[str, RuleSet] = {
-    "original": RuleSet(_BODY, given("head.kind", "metric bins", head_projection(_LAST)), EMBEDDINGS, BINS),
-    "routed": RuleSet(_BODY, given("head.kind", "routed metric bins", head_projection(_LAST, _NEVER_RUN)), EMBEDDINGS, ROUTED_BINS),
+    "original": RuleSet(_BODY, given("head.kind", "metric bins", head_projection(_LAST)), EMBEDDINGS, BINS, packing=_PACKING),
+    "routed": RuleSet(
+        _BODY, given("head.kind", "routed metric bins", head_projection(_LAST, _NEVER_RUN)), EMBEDDINGS, ROUTED_BINS, packing=_PACKING
+    ),
 }
 
 RELEASED = re.compile(

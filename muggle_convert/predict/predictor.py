@@ -48,7 +48,7 @@ class Predictor:
         _refuse_training(network)
         if len(pictures) == len(network.inputs) + 1:
             *pictures, size = pictures  # type: ignore[assignment]  # passed by position
-        if network.inputs == ("views",):
+        if network.inputs == ("views",) and type(network).alone is Network.alone:
             raise Refusal(
                 "this network sees the views of a scene together; pass a list of them, which may be one: model.predict_views([…])."
             )
