@@ -88,7 +88,7 @@ def test_a_released_size_has_its_windows_whatever_the_file_is_called(
     sizes = {"width": width, "depths": depths, "heads": (1, 1, 1, 1), "mlp_widths": (8, 8, 8, 8)}
     with torch.device("meta"):
         state = original_state(build(swin2(**sizes)), LAYOUTS["original"])
-    torch.save({name: torch.zeros(1).expand(tensor.shape) for name, tensor in state.items()}, tmp_path / "latest.pt")
+    torch.save({name: torch.zeros(tensor.shape) for name, tensor in state.items()}, tmp_path / "latest.pt")
     matched = match_file(tmp_path / "latest.pt")
     assert matched.config.encoder.window == window  # type: ignore[union-attr]
     assert matched.evidence["encoder.window"].source is Source.ASSUMED
