@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from diagrams import bins, encoder, fusion, head, networks, reassemble, sizes, tokens, views
+from diagrams import bins, encoder, fusion, head, networks, reassemble, sizes, time, tokens, views
 from reference import commands, families, interface
 
 DOCS = Path(__file__).parent
@@ -21,6 +21,7 @@ PICTURES = {
     "head": head.draw,
     "reassemble": reassemble.draw,
     "sizes": sizes.draw,
+    "time": time.draw,
     "tokens": tokens.draw,
     "views": views.draw,
 }
