@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from muggle_convert.cli.depth_ray import CONTAINERS, RayOptions, predict_there, ray_options, refuse_without_ray
 from muggle_convert.cli.depth_scene import is_scene, write_scene
 from muggle_convert.cli.options import PATH, device_option, dtype_option, reading_options, size_option
 from muggle_convert.errors import Refusal
@@ -16,6 +17,7 @@ from muggle_convert.outputs import FORMATS
 
 if TYPE_CHECKING:
     from muggle_convert.identify.match import Match
+    from muggle_convert.many.batches import BatchPredictor
     from muggle_convert.many.recipe import Recipe
     from muggle_convert.predict.metres import Known
 
@@ -23,11 +25,16 @@ FIELD_OF_VIEW = 60.0
 
 
 @click.command("depth", short_help="Predict depth for pictures, folders and videos.")
-@click.argument("inputs", metavar="IMAGE_OR_FOLDER...", type=click.Path(readable=False, path_type=Path), nargs=-1, required=True)
+@click.argument("given", metavar="IMAGE_OR_FOLDER...", type=click.Path(readable=False), nargs=-1, required=True)
 @click.option("-m", "--model", required=True, help="A checkpoint, original or converted: anything that load_any_dpt takes.")
-@click.option("-o", "--out", required=True, type=PATH, help="A folder to write to, or a file for a single picture.")
+@click.option("-o", "--out", "target", required=True, type=click.Path(), help="A folder to write to, or a file for a single picture.")
 @reading_options
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="What to write; by default what OUT ends in, or png, in colours.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*FORMATS, *CONTAINERS]),
+    help="What to write; by default what OUT ends in, or png, in colours. webdataset and parquet are for --ray.",
+)
 @click.option(
     "--prompt",
     type=PATH,
@@ -53,9 +60,10 @@ FIELD_OF_VIEW = 60.0
 @device_option
 @dtype_option
 @click.option("--force", is_flag=True, help="Predict again and replace existing files.")
+@ray_options
 def command(
-    inputs: tuple[Path, ...],
-    out: Path,
+    given: tuple[str, ...],
+    target: str,
     form: str | None,
     prompt: Path | None,
     known: tuple[str, ...],
@@ -74,10 +82,20 @@ def command(
     turns all pictures into one file of points: -o SCENE.ply or SCENE.glb.
     """
     from muggle_convert.cli.depth_progress import Progress
-    from muggle_convert.many.batches import BatchPredictor
     from muggle_convert.many.jobs import plan_jobs, with_prompts
     from muggle_convert.many.recipe import record_recipe, refuse_other_recipe
 
+    cluster = RayOptions.taken_from(more)
+    if cluster.ray is not None:
+
+        def described(form: str) -> tuple[BatchPredictor, Recipe]:
+            predictor = _predictor(form, compared, known, fov, focal, more)
+            return predictor, _recipe(form, None, predictor.matches, predictor.known or {}, fov, None, focal=focal, **more)
+
+        unused = {"--prompt": prompt, "--fps": fps, "--confidence": confidence, "--cameras": cameras}
+        return predict_there(given, target, form, cluster, force, unused, described)
+    refuse_without_ray(given, target, form, cluster)
+    inputs, out = tuple(map(Path, given)), Path(target)
     if is_scene(inputs, out):
         alone = {f"--{name.replace('_', '-')}": more.pop(name) for name in ("side_by_side", "no_legend", "no_mirror")}
         unused = {"--fov": fov, "--focal": focal, "--fps": fps, "--known": known, "--compare": compared, "--prompt": prompt, **alone}
@@ -85,17 +103,10 @@ def command(
             raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form]}; change one of the two.")
         return write_scene(inputs, out, confidence=confidence, cameras=cameras, force=force, unused=unused, **more)
     form = _format(form, out)
-    if form != "png" and (more["side_by_side"] or more["no_legend"]):
-        raise Refusal(f"--side-by-side and --no-legend are for pictures in colours, and {form} holds only the prediction; leave them out.")
     if confidence is not None or cameras is not None:
         option = "--cameras" if confidence is None else "--confidence"
         raise Refusal(f"{option} is for pictures of one scene: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
-    if form != "ply" and fov:
-        raise Refusal(f"--fov is for points in space, and {form} holds none; leave it out, or write ply.")
-    if len(compared) > 1:
-        raise Refusal(f"--compare takes one model to compare with, and {len(compared)} were given.")
-    compare = compared[0] if compared else None
-    distances = _distances(known)
+    predictor = _predictor(form, compared, known, fov, focal, more)
     jobs = plan_jobs(inputs, out, FORMATS[form])
     if prompt is not None:
         jobs = with_prompts(jobs, prompt)
@@ -105,24 +116,9 @@ def command(
     is_folder = jobs[0].target != out
     if not left and not is_folder:
         raise Refusal(f"{out} exists; predict it again with --force.")
-    predictor = BatchPredictor(
-        more["model"],
-        form,
-        more["size"],
-        not more["no_mirror"],
-        more["device"],
-        more["dtype"],
-        more["reading"],
-        compare,
-        distances,
-        more["side_by_side"],
-        not more["no_legend"],
-        fov or FIELD_OF_VIEW,
-        focal,
-    )
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
-            recipe = _recipe(form, prompt, predictor.matches, distances, fov, fps, focal=focal, **more)
+            recipe = _recipe(form, prompt, predictor.matches, predictor.known or {}, fov, fps, focal=focal, **more)
             if is_folder:
                 refuse_other_recipe(out, len(jobs) - len(left), recipe)
             if left:
@@ -141,6 +137,34 @@ def command(
         sys.exit(130)
     progress.summarise(out)
     sys.exit(1 if progress.failures else 0)
+
+
+def _predictor(
+    form: str, compared: tuple[str, ...], known: tuple[str, ...], fov: float | None, focal: float | None, more: dict[str, Any]
+) -> BatchPredictor:
+    from muggle_convert.many.batches import BatchPredictor
+
+    if form != "png" and (more["side_by_side"] or more["no_legend"]):
+        raise Refusal(f"--side-by-side and --no-legend are for pictures in colours, and {form} holds only the prediction; leave them out.")
+    if form != "ply" and fov:
+        raise Refusal(f"--fov is for points in space, and {form} holds none; leave it out, or write ply.")
+    if len(compared) > 1:
+        raise Refusal(f"--compare takes one model to compare with, and {len(compared)} were given.")
+    return BatchPredictor(
+        more["model"],
+        form,
+        more["size"],
+        not more["no_mirror"],
+        more["device"],
+        more["dtype"],
+        more["reading"],
+        compared[0] if compared else None,
+        _distances(known),
+        more["side_by_side"],
+        not more["no_legend"],
+        fov or FIELD_OF_VIEW,
+        focal,
+    )
 
 
 def _recipe(

@@ -120,13 +120,17 @@ def _into_folder(found: list[tuple[Path, Path]], out: Path, suffix: str) -> list
     """If two pictures differ only in their suffixes, the targets keep those."""
     if out.exists() and not out.is_dir():
         raise Refusal(f"{printable(out)} is a file, and there are {len(found)} pictures; name a folder to write to.")
-    endings = [".mp4" if source.suffix.lower() in video.SUFFIXES else suffix for source, _ in found]
-    short = [out / inside.with_suffix(ending) for (_, inside), ending in zip(found, endings, strict=True)]
+    names = names_of([(inside, ".mp4" if source.suffix.lower() in video.SUFFIXES else suffix) for source, inside in found])
+    return [Job(source, out / name) for (source, _), name in zip(found, names, strict=True)]
+
+
+def names_of(found: list[tuple[Path, str]]) -> list[Path]:
+    """What the predictions of pictures with such paths below their folders are called, each with its own ending; no two have one name."""
+    short = [inside.with_suffix(ending) for inside, ending in found]
     counts = Counter(short)
-    targets = [
-        target if counts[target] == 1 else out / inside.with_name(inside.name + ending)
-        for target, (_, inside), ending in zip(short, found, endings, strict=True)
+    names = [
+        name if counts[name] == 1 else inside.with_name(inside.name + ending) for name, (inside, ending) in zip(short, found, strict=True)
     ]
-    if twice := next((target for target, count in Counter(targets).items() if count > 1), None):
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise Refusal(f"two pictures would both be written to {printable(twice)}; write them to separate folders.")
-    return [Job(source, target) for (source, _), target in zip(found, targets, strict=True)]
+    return names

@@ -30,12 +30,21 @@ def weights_of(matched: Match) -> str:
 
 def refuse_other_recipe(folder: Path, existing: int, recipe: Recipe) -> None:
     """If `existing` of the files are in the folder already, they must be what would be made now."""
+    try:
+        note = (folder / NOTE).read_bytes()
+    except OSError:
+        note = b""
+    refuse_other_note(folder, existing, note, recipe)
+
+
+def refuse_other_note(folder: Path | str, existing: int, note: bytes, recipe: Recipe) -> None:
+    """The same for a folder anywhere, and what its note says."""
     if not existing:
         return
     remedy = "write to another folder, or predict all of them again with --force."
     try:
-        before = parse_object((folder / NOTE).read_bytes())
-    except (OSError, Refusal):
+        before = parse_object(note)
+    except Refusal:
         raise Refusal(f"{printable(folder)} already holds {existing} of the files, and nothing says how they were made; {remedy}") from None
     for option, now in recipe.items():
         if _without_name(str(before.get(option))) != _without_name(now):
@@ -51,4 +60,8 @@ def _without_name(value: str) -> str:
 
 def record_recipe(folder: Path, recipe: Recipe) -> None:
     with replacing(folder / NOTE) as part:
-        part.write_text(json.dumps(recipe, indent=1) + "\n", "utf-8")
+        part.write_bytes(note_of(recipe))
+
+
+def note_of(recipe: Recipe) -> bytes:
+    return (json.dumps(recipe, indent=1) + "\n").encode()
