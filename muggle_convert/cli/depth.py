@@ -92,8 +92,8 @@ def command(
             predictor = _predictor(form, compared, known, fov, focal, more)
             return predictor, _recipe(form, None, predictor.matches, predictor.known or {}, fov, None, focal=focal, **more)
 
-        unused = {"--prompt": prompt, "--fps": fps, "--confidence": confidence, "--cameras": cameras}
-        return predict_there(given, target, form, cluster, force, unused, described)
+        not_there = {"--prompt": prompt, "--fps": fps, "--confidence": confidence, "--cameras": cameras}
+        return predict_there(given, target, form, cluster, force, not_there, described)
     refuse_without_ray(given, target, form, cluster)
     inputs, out = tuple(map(Path, given)), Path(target)
     if is_scene(inputs, out):

@@ -131,24 +131,25 @@ def predict_there(
     connect(options.ray or None)
     share = Share.of_cluster(options.share, predictor.device)
     write_file(below(out, NOTE), note_of(recipe))
-    begun, count, failures = time.monotonic(), 0, []
+    begun, count = time.monotonic(), 0
+    failures: list[tuple[str, str]] = []
     left = rich.progress.TimeRemainingColumn(elapsed_when_finished=True)
     bar = progress_bar("{task.description}", rich.progress.BarColumn(), rich.progress.MofNCompleteColumn(), Rate(), left)
     try:
         with bar:
             task = bar.add_task("pictures", total=source.total)
-            for key, problem in predict_on_ray(predictor, source, store, done, share):
+            for key, error in predict_on_ray(predictor, source, store, done, share):
                 count += 1
                 bar.advance(task)
-                if problem is not None:
-                    failures.append((key, problem))
+                if error is not None:
+                    failures.append((key, error))
     except KeyboardInterrupt:
         click.echo("muggle-convert: interrupted; finished predictions are kept, and the same command resumes from there.", err=True)
         sys.exit(130)
     kept = f"; {len(done)} were already there (--force predicts them again)" if done else ""
     click.echo(f"{printable(out)}: {count - len(failures)} written in {time.monotonic() - begun:.1f} s{kept}")
-    for key, problem in sorted(failures):
-        click.echo(f"failed: {printable(key)}: {problem}", err=True)
+    for key, error in sorted(failures):
+        click.echo(f"failed: {printable(key)}: {error}", err=True)
     sys.exit(1 if failures else 0)
 
 

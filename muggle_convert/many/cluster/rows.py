@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pyarrow as pa
 
@@ -44,10 +45,10 @@ def unpack_predicted(table: pa.Table) -> list[tuple[str, Predicted]]:
     return [(row.pop("name"), Predicted(**row)) for row in rows]
 
 
-def _packed(types: dict[str, pa.DataType], rows: list[dict[str, object]]) -> pa.Table:
+def _packed(types: dict[str, pa.DataType], rows: list[dict[str, Any]]) -> pa.Table:
     return pa.table({name: pa.array([[row[name] for row in rows]], pa.list_(kind)) for name, kind in types.items()})
 
 
-def _unpacked(types: dict[str, pa.DataType], table: pa.Table) -> list[dict[str, object]]:
+def _unpacked(types: dict[str, pa.DataType], table: pa.Table) -> list[dict[str, Any]]:
     columns = {name: [value for row in table.column(name).to_pylist() for value in row] for name in types}
     return [dict(zip(types, values, strict=True)) for values in zip(*columns.values(), strict=True)]

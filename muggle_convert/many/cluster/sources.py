@@ -33,8 +33,13 @@ Thing = TypeVar("Thing")
 
 
 class Source(Protocol):
-    total: int | None  # pictures, where that can be told without reading them
-    videos: int  # that are left out
+    @property
+    def total(self) -> int | None:
+        """Pictures, where that can be told without reading them."""
+
+    @property
+    def videos(self) -> int:
+        """That are left out."""
 
     def units(self, is_done: IsDone, done: Iterable[str]) -> Iterator[str]: ...
 

@@ -8,7 +8,7 @@ import signal
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -35,7 +35,7 @@ def depth(muggle_convert_here: Command, checkpoint: Path) -> Command:
 
 @pytest.fixture
 def on_ray(depth: Command, cluster: str) -> Command:
-    return partial(depth, "--ray", cluster, "--batch", 20, "--share", 0.7)
+    return partial(depth, "--ray", cluster, "--batch", 20, "--share", 1)
 
 
 @pytest.fixture(scope="session")
@@ -102,5 +102,67 @@ def test_folders_in_object_storage_become_what_a_local_run_writes_though_a_worke
     done = on_ray(remote, "-o", out, "--format", "npz")
     assert killed, done.stderr
     assert done.returncode == 1 and f"{COUNT - len(BROKEN)} written" in done.stdout
-    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == sorted(f"{n % 3}/{n:05}.png" for n in BROKEN)
+    failed = [line.split(": ")[1] for line in done.stderr.splitlines() if line.startswith("failed: ")]
+    assert failed == sorted(f"{n % 3}/{n:05}.png" for n in BROKEN)
     assert files(out) == local
+
+
+def test_shards_become_shards_with_a_sample_for_each_picture(
+    on_ray: Command, contents: dict[str, bytes], local: dict[str, bytes], bucket: str, tmp_path: Path
+) -> None:
+    for number, begin in enumerate(range(0, COUNT, 120)):
+        with tarfile.open(tmp_path / f"{number:04}.tar", "w") as shard:
+            for name in list(contents)[begin : begin + 120]:
+                for member, content in ((name, contents[name]), (name.replace(".png", ".txt"), b"a caption")):
+                    entry = tarfile.TarInfo(member)
+                    entry.size = len(content)
+                    shard.addfile(entry, BytesIO(content))
+    done = on_ray(tmp_path / "{0000..0001}.tar", "-o", f"{bucket}/shards", "--format", "webdataset")
+    assert done.returncode == 1 and f"{COUNT - len(BROKEN)} written" in done.stdout
+    depths, facts = {}, []
+    for name, shard in files(f"{bucket}/shards").items():
+        if name.endswith(".tar"):
+            with tarfile.open(fileobj=BytesIO(shard)) as members:
+                for member in members:
+                    content = members.extractfile(member)
+                    assert content is not None
+                    if member.name.endswith(".npz"):
+                        depths[member.name.partition("/")[2]] = content.read()
+                    else:
+                        facts.append(json.loads(content.read()))
+    assert depths == local
+    assert sorted(row["key"] for row in facts) == sorted(f"000{n // 120}.tar/{n % 3}/{n:05}.png" for n in range(COUNT))
+    assert sum("is damaged" in (row["error"] or "") for row in facts) == len(BROKEN)
+
+
+def test_addresses_in_parquet_become_parquet_with_a_row_for_each_picture(
+    on_ray: Command, contents: dict[str, bytes], local: dict[str, bytes], remote: str, tmp_path: Path
+) -> None:
+    table = pa.table({"path": list(contents), "picture": [f"{remote}/{name}" for name in contents]})
+    pq.write_table(table, tmp_path / "pictures.parquet", row_group_size=100)
+    out = tmp_path / "depth"
+    done = on_ray(tmp_path / "pictures.parquet", "--column", "picture", "--key", "path", "-o", out, "--format", "parquet")
+    assert done.returncode == 1, done.stderr
+    rows = [row for part in sorted(out.glob("part-*.parquet")) for row in pq.read_table(part).to_pylist()]
+    assert sorted(row["key"] for row in rows) == sorted(contents)
+    assert {row["key"].replace(".png", ".npz"): row["depth"] for row in rows if row["error"] is None} == local
+    good = next(row for row in rows if row["error"] is None)
+    assert (good["width"], good["unit"], good["scale"], good["offset"]) == (31, "relative inverse depth, without a unit", 1.0, 0.0)
+
+
+def test_the_same_command_finishes_the_rest_and_nothing_twice_and_another_is_refused(
+    on_ray: Command, photographs: Path, tmp_path: Path
+) -> None:
+    command = (photographs, "-o", tmp_path / "out", "--format", "parquet")
+    on_ray(*command)
+    parts = sorted((tmp_path / "out").glob("part-*.parquet"))
+    kept = {part: part.stat().st_mtime_ns for part in parts[3:]}
+    for part in parts[:3]:  # as if they had not been written, of which their lists say nothing
+        part.unlink()
+    assert on_ray(*command, "--batch", 7).returncode in (0, 1)  # whether or not a broken picture was among them
+    rows = [key for part in (tmp_path / "out").glob("part-*.parquet") for key in pq.read_table(part).column("key").to_pylist()]
+    assert len(rows) == len(set(rows)) == COUNT
+    assert {part: part.stat().st_mtime_ns for part in kept} == kept
+    assert "0 written" in on_ray(*command).stdout
+    refused = on_ray(*command, "--size", 84)
+    assert refused.returncode == 1 and "holds predictions made with --size no value, and 84 is asked for" in refused.stderr
