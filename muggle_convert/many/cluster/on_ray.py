@@ -18,8 +18,8 @@ from muggle_convert.many.cluster.rows import pack, pack_predicted, unpack, unpac
 from muggle_convert.many.cluster.sources import Source
 from muggle_convert.many.cluster.stores import Store
 
-LITTLE = 0.1  # of a processor: reading and writing mostly wait
-USED = 0.8  # of the processors by models, where they predict on those; the rest reads and writes
+LITTLE = 0.25  # of a processor: reading and writing mostly wait
+USED = 0.75  # of the processors by models, where they predict on those; the rest reads and writes
 CORES = 4  # of one model, where it predicts on processors
 
 
@@ -33,12 +33,16 @@ class Share:
 
     @classmethod
     def of_cluster(cls, share: float | None, device: str | None) -> Share:
-        cards = ray.cluster_resources().get("GPU", 0.0)
-        if cards and device != "cpu":
-            return cls(share or 1.0, actors=max(1, int(cards / (share or 1.0))))
-        machines = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
-        cores = _allowed(share or min(CORES, USED * max(machines)))
-        return cls(cores=cores, actors=max(1, sum(int(USED * each / cores + 1e-6) for each in machines)))
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        cards, cores = ([machine.get(kind, 0.0) for machine in machines] for kind in ("GPU", "CPU"))
+        if any(cards) and device != "cpu":
+            wanted, free = _allowed(share or 1.0), cards
+        else:
+            wanted, free = _allowed(share or min(CORES, USED * max(cores))), [USED * each for each in cores]
+        actors = sum(int(each / wanted + 1e-6) for each in free)
+        if not actors:
+            raise Refusal(f"--share {wanted:g} is more than any machine has for models, {max(free):g}; give less.")
+        return cls(wanted, LITTLE, actors) if free is cards else cls(0.0, wanted, actors)
 
 
 def connect(address: str | None) -> None:
@@ -123,7 +127,7 @@ def _one_row(cores: float) -> dict[str, Any]:
 
 
 def _allowed(cores: float) -> float:
-    """Ray counts processors in whole ones, or in fractions of one."""
+    """Ray counts cards and processors in whole ones, or in fractions of one."""
     return float(int(cores)) if cores >= 1 else cores
 
 

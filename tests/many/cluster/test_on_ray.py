@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import tarfile
 import threading
 import time
@@ -25,7 +26,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")]
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def depth(muggle_convert_here: Command, checkpoint: Path) -> Command:
 
 @pytest.fixture
 def on_ray(depth: Command, cluster: str) -> Command:
-    return partial(depth, "--ray", cluster, "--batch", 20, "--share", 1)
+    return partial(depth, "--ray", cluster, "--batch", 40, "--share", 1)
 
 
 @pytest.fixture(scope="session")
