@@ -16,6 +16,7 @@ from tests.goldens import golden, uint8_picture
 
 COUNT = 240
 BROKEN = (3, 77, 150)
+OURS = "MUGGLE_CONVERT_TESTS"  # in the environment of the cluster's processes: which process made them
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +75,7 @@ def cluster(bucket: str) -> Iterator[str]:
     import ray
     from ray.cluster_utils import Cluster
 
-    os.environ["PYTHONPATH"] = str(ROOT)  # of the workers
+    os.environ |= {"PYTHONPATH": str(ROOT), OURS: str(os.getpid())}  # of the workers
     machine = {"num_cpus": 2, "object_store_memory": 200 << 20}
     cluster = Cluster(initialize_head=True, head_node_args={**machine, "include_dashboard": False})
     cluster.add_node(**machine)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.many.cluster.conftest import BROKEN, COUNT
+from tests.many.cluster.conftest import BROKEN, COUNT, OURS
 
 pytest.importorskip("ray")
 pytest.importorskip("moto")
@@ -66,15 +66,15 @@ def files(folder: str | Path) -> dict[str, bytes]:
 
 
 def actors() -> list[int]:
-    """The processes that hold a model."""
+    """The processes of this cluster that hold a model."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command = (entry / "cmdline").read_bytes()
+                command, environment = ((entry / name).read_bytes() for name in ("cmdline", "environ"))
             except OSError:
                 continue
-            if command.startswith(b"ray::") and b"_Predict" in command:
+            if command.startswith(b"ray::") and b"_Predict" in command and f"{OURS}={os.getpid()}\0".encode() in environment:
                 found.append(int(entry.name))
     return found
 
