@@ -122,7 +122,7 @@ def predict_there(
         recipe = {**recipe, "--format": f"{form} of {inside}"}
     if force:
         store.clear()
-    done = set() if force else {name for name in store.done() if name != NOTE}
+    done = set() if force else store.done()
     try:
         note = read_file(below(out, NOTE))
     except OSError:
@@ -162,4 +162,4 @@ def _store(out: str, form: str | None, suffix: str) -> Store:
         case "parquet":
             return Parquet(out)
         case _:
-            return Files(out)
+            return Files(out, suffix)

@@ -26,6 +26,12 @@ def located(url: str) -> tuple[Any, str]:
     return system, str(path)
 
 
+def in_full(url: str) -> str:
+    """The same place always in the same words, also where it was given as a path."""
+    system, path = located(url)
+    return str(system.unstrip_protocol(path))
+
+
 def is_folder(url: str) -> bool:
     system, path = located(url)
     return bool(system.isdir(path))

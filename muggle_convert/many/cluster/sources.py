@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
-from muggle_convert.many.cluster.places import below, found_in, is_folder, located, matching, name_of, read_file
+from muggle_convert.many.cluster.places import below, found_in, in_full, is_folder, located, matching, name_of, read_file
 from muggle_convert.many.cluster.rows import Wanted
 from muggle_convert.many.jobs import names_of
 from muggle_convert.predict import video
@@ -75,12 +75,14 @@ class Pictures:
 
     @classmethod
     def found(cls, urls: list[str], out: str, suffix: str, batch: int) -> Pictures:
-        found = dict.fromkeys(pair for url in urls for pair in _found(url, out))
+        found = dict.fromkeys(pair for url in urls for pair in _found(in_full(url), in_full(out)))
         keys = [key for key, _ in found if PurePosixPath(key).suffix.lower() not in video.SUFFIXES]
         if not keys:
             raise Refusal(f"there is no picture in {', '.join(map(printable, urls))}; pictures end in {', '.join(sorted(SUFFIXES))}.")
         addresses = [address for key, address in found if PurePosixPath(key).suffix.lower() not in video.SUFFIXES]
         names = [name.as_posix() for name in names_of([(Path(key), suffix) for key in keys])]
+        if own := next(iter({below(in_full(out), name) for name in names} & set(addresses)), None):
+            raise Refusal(f"{printable(own)} is one of the pictures themselves; write to another folder.")
         return cls(tuple(zip(keys, names, addresses, strict=True)), batch, len(found) - len(keys))
 
     @property
@@ -230,7 +232,7 @@ def _found(url: str, out: str) -> Iterator[tuple[str, str]]:
     if name_of(url).lower().endswith(".txt"):
         for line in read_file(url).decode("utf-8", "replace").splitlines():
             if line.strip():
-                yield re.sub(r"^\w+://", "", line.strip()), line.strip()
+                yield re.sub(r"^\w+://", "", line.strip()), in_full(line.strip())
     elif not is_folder(url):
         yield name_of(url), url
     else:

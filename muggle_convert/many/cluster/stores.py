@@ -43,9 +43,10 @@ class Files(Store):
     """One file for each prediction, as a local run writes them."""
 
     folder: str
+    suffix: str
 
     def done(self) -> set[str]:
-        return set(found_in(self.folder))
+        return {name for name in found_in(self.folder) if name.endswith(self.suffix)}
 
     def mark(self, picture: Wanted) -> str:
         return picture.name

@@ -76,6 +76,15 @@ def test_a_column_of_bytes(tmp_path: Path) -> None:
         source(tmp_path / "pictures.parquet", column="depth")
 
 
+def test_pictures_are_never_written_over_and_results_among_them_are_not_predicted(tmp_path: Path) -> None:
+    for name in ("a.png", "depth/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert source_of([str(tmp_path)], str(tmp_path / "depth"), ".png", 2, None, None).total == 1
+    with pytest.raises(Refusal, match=r"a\.png is one of the pictures themselves"):
+        source_of([str(tmp_path)], f"file://{tmp_path}", ".png", 2, None, None)
+
+
 def test_several_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="of several kinds, pictures and shards"):
         source(tmp_path, tmp_path / "a.tar")
