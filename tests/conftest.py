@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # so that tests can share tests/goldens.py
 from tests.forked import Forks  # noqa: E402 - which can be found from here on
 
 torch.set_num_threads(1)
+settings.register_profile("patient", deadline=None)  # how long an example takes says more of the machine than of the code
+settings.load_profile("patient")
 os.environ.setdefault("MUGGLE_CONVERT_KERNELS", "fast")  # what is faster varies from run to run, and tests should not
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

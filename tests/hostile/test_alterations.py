@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from muggle_convert import convert, verify
-from muggle_convert.families import BY_NAME
 from tests.conftest import Command
 from tests.goldens import golden
 from tests.hostile.lies import Described, replaced
@@ -55,10 +54,7 @@ def test_what_the_original_contradicts_is_listed_and_fails(original: Path, conve
 
 def test_a_file_that_says_that_it_is_of_another_family_fails(original: Path, converted: Path) -> None:
     described = Described(converted)
-    config = {
-        **described.document["config"],
-        "family": "depth_anything_v1_metric" if "depth_anything_v1_metric" in BY_NAME else "depth_anything_v1",
-    }
+    config = {**described.document["config"], "family": "depth_anything_v1"}
     converted.write_bytes(described.with_document({**described.document, "family": config["family"], "config": config}))
     assert not verify(original, converted).holds
 
