@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-import rich.progress
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.depth_progress import Rate
-from muggle_convert.cli.terminal import progress_bar
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import FORMATS
 
@@ -107,6 +104,10 @@ def predict_there(
         import ray  # noqa: F401
     except ImportError as problem:
         raise Refusal(f'--ray needs {problem.name}, which is not installed; pip install "muggle-convert[ray]".') from None
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    from muggle_convert.cli.depth_progress import Rate
+    from muggle_convert.cli.terminal import progress_bar
     from muggle_convert.many.cluster.on_ray import Share, connect, predict_on_ray
     from muggle_convert.many.cluster.places import below, read_file, write_file
     from muggle_convert.many.cluster.sources import source_of
@@ -133,8 +134,8 @@ def predict_there(
     write_file(below(out, NOTE), note_of(recipe))
     begun, count = time.monotonic(), 0
     failures: list[tuple[str, str]] = []
-    left = rich.progress.TimeRemainingColumn(elapsed_when_finished=True)
-    bar = progress_bar("{task.description}", rich.progress.BarColumn(), rich.progress.MofNCompleteColumn(), Rate(), left)
+    left = TimeRemainingColumn(elapsed_when_finished=True)
+    bar = progress_bar("{task.description}", BarColumn(), MofNCompleteColumn(), Rate(), left)
     try:
         with bar:
             task = bar.add_task("pictures", total=source.total)
