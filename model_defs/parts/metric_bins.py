@@ -7,6 +7,7 @@ https://arxiv.org/abs/2302.12288
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -107,8 +108,9 @@ class MetricBins(nn.Module):
         shares = bins.shares(torch.cat([told, _resized(embedding, size)], dim=1))  # (B, bins, H, W), one in sum
         return (shares * _resized(bins.metres(centres), size)).sum(dim=1)
 
+    @abstractmethod
     def chosen(self, summary: Tensor) -> Bins:
-        raise NotImplementedError
+        """The bins for the pictures of this map."""
 
 
 class PlainMetricBins(MetricBins):

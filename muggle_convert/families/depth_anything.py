@@ -28,9 +28,8 @@ from muggle_convert.families.shared.timm_vit import by_positions
 from muggle_convert.families.shared.transformers.depth_anything import TRANSFORMERS
 from muggle_convert.rules import Row, Rows, RuleSet, convolution, each, given, linear, under
 
-# Everything above the encoder but the head.
-DECODER: tuple[Row, ...] = under(
-    "depth_head.",
+# Everything above the encoder but the head, under whatever name the decoder has.
+LEVELS: tuple[Row, ...] = (
     each(
         "s",
         4,
@@ -41,9 +40,10 @@ DECODER: tuple[Row, ...] = under(
         ),
         convolution("projects.{s}", "reassemble.{s:scale}.resample.0", "reassemble.features[s]", "width", 1),
     ),
-    enlarged("resize_layers.{s}"),
-    scratch("reassemble.features[s]"),
+    *enlarged("resize_layers.{s}"),
+    *scratch("reassemble.features[s]"),
 )
+DECODER: tuple[Row, ...] = under("depth_head.", LEVELS)
 BODY: tuple[Rows, ...] = (under("pretrained.", dinov2()), DECODER)
 HEAD = "depth_head.scratch.output_conv1", "depth_head.scratch.output_conv2.0", "depth_head.scratch.output_conv2.2"
 ORIGINAL = RuleSet(*BODY, depth_head(*HEAD))

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from model_defs.config import IMAGENET_MEAN, IMAGENET_STD, DINOv2Config, DPTConfig, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.errors import Refusal
+from muggle_convert.families.depth_anything import LEVELS
 from muggle_convert.families.shared import papers
-from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head, enlarged, scratch, told_readout
+from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head, told_readout
 from muggle_convert.families.shared.dinov2 import EVEN_TAPS, compose_dinov2, dinov2
 from muggle_convert.families.shared.evidence import Contradiction, Evidence, Source, Told
 from muggle_convert.families.shared.family import Family, Glance, Released
@@ -17,7 +18,7 @@ from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import METRIC_FILE, Reading
 from muggle_convert.families.shared.settings import HEADS, TAPS, Setting, check_taps, yes_or_no
 from muggle_convert.families.shared.timm_vit import by_positions, told_taps
-from muggle_convert.rules import Row, RuleSet, convolution, each, given, linear, norm, tensor, under
+from muggle_convert.rules import Row, RuleSet, given, linear, norm, tensor, under
 
 KIND = "film depth"
 
@@ -52,18 +53,7 @@ ORIGINAL = RuleSet(
     under("pretrained.", dinov2()),
     under(
         "head.",
-        each(
-            "s",
-            4,
-            given(
-                "reassemble.readout",
-                "project",
-                linear("readout_projects.{s}.0", "reassemble.{s:scale}.readout_proj", "width", "2*width"),
-            ),
-            convolution("projects.{s}", "reassemble.{s:scale}.resample.0", "reassemble.features[s]", "width", 1),
-        ),
-        enlarged("resize_layers.{s}"),
-        scratch("reassemble.features[s]"),
+        LEVELS,
         depth_head("scratch.output_conv1", "scratch.output_conv2.0", "scratch.output_conv2.2", kind=KIND),
         given("head.kind", KIND, *MOTION),
     ),
