@@ -129,8 +129,13 @@ class Network(nn.Module):
             left, right = model.predict("left.jpg", "right.jpg")  # DUSt3R: a View of each
             finer = model.predict("photo.jpg", "lidar.png")    # Prompt-Depth-Anything: a picture, and a map of measured depth
 
-        A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. `config.output` says what the numbers are. A
-        segmentation model gives the number of the best class for each pixel, other models with several channels (height, width, channels).
+        A picture is a path, an open file or its bytes, a PIL image, an array or a tensor; several are a list, a tuple or a generator.
+        Arrays are (height, width, 3), grey ones (height, width), and with transparency, which is ignored, (height, width, 4); tensors are (3,
+        height, width). Their numbers go from 0 to 255 in uint8 and to 65535 in uint16, and from 0 to 1 or to 255 where they are floats; what
+        could be either is refused. Colours are in the order red, green, blue. OpenCV has them the other way round, which nothing in a picture
+        tells: pass `cv2.imread(path)[..., ::-1]`.
+
+        `config.output` says what the numbers are. A segmentation model gives the number of the best class for each pixel, other models with several channels (height, width, channels).
         """
         return self._loaded_predictor().predict(self, *pictures, **options)
 

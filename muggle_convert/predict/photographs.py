@@ -1,13 +1,13 @@
-"""Reading pictures: from a path, an image or an array to the eight-bit colours a network was trained on."""
+"""Reading pictures: from a path, an open file, an image or an array to the eight-bit colours a network was trained on."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from muggle_convert.checkpoints import printable
 from muggle_convert.checkpoints.regular_file import open_regular
 from muggle_convert.errors import Refusal
+from muggle_convert.predict.arrays import ROWS, from_array, from_tensor, is_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LARGEST = 1 << 28  # pixels; the largest cameras and panoramas have fewer, while a few bytes can claim any number
 LARGE = 1 << 25  # pixels; above this, only one picture is held in memory at a time
-ROWS = 256  # converted at a time
+MOST_BYTES = 1 << 30  # of an open file, which may have no end
 SMALL, MOST_PER_BYTE = 1 << 24, 100  # pixels that any file may have, and beyond them for each of its bytes; photographs have a few
 
 # Pillow reads many more, some by starting another program, and goes by what a file begins with, not by its name.
@@ -30,18 +34,36 @@ SUFFIXES = frozenset(
 )
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3)
-Picture = Union[str, Path, Image.Image, Pixels]
+Picture = Union[str, os.PathLike[str], BinaryIO, bytes, Image.Image, npt.NDArray[Any], "Tensor"]
+_BYTES = (bytes, bytearray, memoryview)
+_ONE = (str, os.PathLike, Image.Image, *_BYTES)
+KINDS = "a path, an open file, the bytes of one, a PIL image, an array (height, width, 3) or a tensor (3, height, width)"
 
 
 def read_picture(picture: Picture) -> Pixels:
     """Red, green and blue of every pixel, the right way up."""
     if isinstance(picture, np.ndarray):
-        return _checked(picture)
+        return from_array(picture)
+    if is_tensor(picture):
+        return from_tensor(picture)
     if isinstance(picture, Image.Image):
         return _colours(ImageOps.exif_transpose(picture), "the picture")
-    if isinstance(picture, (str, Path)):
+    if isinstance(picture, (str, os.PathLike)):
         return _read_file(Path(picture))
-    raise Refusal(f"a picture is a path, a PIL image or a uint8 array of shape (height, width, 3), not {type(picture).__name__}.")
+    if isinstance(picture, _BYTES):
+        return decode_picture(bytes(picture), "the picture")
+    if hasattr(picture, "read"):
+        return _read_open(picture)
+    raise Refusal(f"a picture is {KINDS}, not {type(picture).__name__}.")
+
+
+def are_several(given: object) -> TypeGuard[Iterable[Picture]]:
+    """Whether these are pictures one after the other: a list, a tuple, a generator, an array or a tensor with one dimension more. An open file
+    is one, although it has lines."""
+    if isinstance(given, np.ndarray) or is_tensor(given):
+        return given.ndim == 4
+    is_one = isinstance(given, _ONE) or hasattr(given, "read")
+    return isinstance(given, Iterable) and not is_one and not isinstance(given, (Mapping, Set))
 
 
 @contextmanager
@@ -80,13 +102,21 @@ def is_large(path: Path, content: bytes | None = None) -> bool:
         return False
 
 
-def _checked(array: npt.NDArray[Any]) -> Pixels:
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise Refusal(
-            f"an array of {array.dtype} with shape {array.shape} is not a picture; pass uint8 of shape (height, width, 3) with values from 0 to 255 "
-            "in the order red, green, blue, or a PIL image."
-        )
-    return array
+def _read_open(file: Any) -> Pixels:
+    """From its beginning, where it can be sent there, so that it can be given again."""
+    called = getattr(file, "name", None)
+    name = Path(called).name if isinstance(called, str) else "the picture"
+    try:
+        if file.seekable():
+            file.seek(0)
+        content = file.read(MOST_BYTES + 1)
+    except (AttributeError, OSError, ValueError) as problem:  # such as a file that is closed
+        raise Refusal(f"{printable(name)} cannot be read ({printable(problem)}); open it for reading, in binary.") from None
+    if not isinstance(content, bytes):
+        raise Refusal(f"{printable(name)} is open as a text; open it in binary: open(path, 'rb').")
+    if len(content) > MOST_BYTES:
+        raise Refusal(f"{printable(name)} holds more than the {MOST_BYTES:,} bytes that a picture may have.")
+    return decode_picture(content, name)
 
 
 def _read_file(path: Path, content: bytes | None = None) -> Pixels:

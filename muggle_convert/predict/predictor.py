@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 
 from model_defs.network import Network
 from model_defs.networks.video_depth_anything import FilmDPT
@@ -21,7 +20,7 @@ from muggle_convert.predict.framing import cropped, framed
 from muggle_convert.predict.measured import Metres
 from muggle_convert.predict.metres import Known
 from muggle_convert.predict.passes import Pass, Predictions, Seen, Shown, restored
-from muggle_convert.predict.photographs import Picture, read_picture
+from muggle_convert.predict.photographs import Picture, are_several, read_picture
 from muggle_convert.predict.prompts import read_prompt
 from muggle_convert.predict.scene import DescribedView, Scene, SceneView, View, known_cameras
 from muggle_convert.predict.tensors import named_maps, normalised
@@ -35,9 +34,10 @@ class Predictor:
     """What `model.predict` and `model.to_metres` of a loaded network do; it keeps nothing of the network's."""
 
     def predict(self, network: Network, *pictures: Any, size: int | None = None, mirror: bool = True, focal: float | None = None) -> Any:
-        """One picture, a list of pictures, or as many views of one scene as the network takes together.
+        """One picture, a list, tuple or generator of pictures, or as many views of one scene as the network takes together.
 
-        A picture is a path, a PIL image or a uint8 array (height, width, 3) in RGB. Depth is float32 of shape (height, width);
+        A picture is a path, an open file or its bytes, a PIL image, an array (height, width, 3) or a tensor (3, height, width), in RGB; OpenCV's
+        pictures are BGR, which nothing in them tells: pass `picture[..., ::-1]`. Depth is float32 of shape (height, width);
         `config.output` says whether it is relative inverse depth or metres. A segmentation model gives the number of the best class for
         each pixel, other models with several channels (height, width, channels), a network with several outputs a dictionary of them,
         and DUSt3R a `View` for each of its two pictures. A network with a prompt takes that second, or a list of them: metres in an array
@@ -61,9 +61,8 @@ class Predictor:
         if len(pictures) != 1:
             raise Refusal(f"this network looks at one picture at a time, and {len(pictures)} were given; pass a list of them.")
         way = Pass(network, size, mirror, focal)
-        is_list = isinstance(pictures[0], list)
-        if is_list:
-            found = _predict_list(way, pictures[0], prompts)
+        if is_list := are_several(pictures[0]):
+            found = _predict_several(way, pictures[0], prompts)
         else:
             shown = way.show(read_picture(pictures[0]), prompts[0] if prompts else None)
             found = [way.restore(shown, *way.run([shown]))]
@@ -73,12 +72,12 @@ class Predictor:
     def predict_views(
         self,
         network: Network,
-        pictures: Sequence[Picture],
+        pictures: Iterable[Picture],
         size: int | None = None,
         extrinsics: Any = None,
         intrinsics: Any = None,
     ) -> Scene:
-        """One scene out of pictures of it, which are paths, PIL images or uint8 arrays; `size` as in `predict`.
+        """One scene out of pictures of it, each as for `predict`; `size` as there.
 
         Networks that can be told cameras take `extrinsics`, from world to camera, and `intrinsics`, in pixels of the pictures as given: an
         array (3 or 4, 4) and an array (3, 3) for each picture.
@@ -88,12 +87,13 @@ class Predictor:
             raise Refusal(
                 "this network looks at each picture by itself, and makes no scene of several; call model.predict with a list of them."
             )
-        if isinstance(pictures, (str, Path, Image.Image)) or len(pictures) < network.fewest_views:
+        views_given = list(pictures) if are_several(pictures) else []
+        if len(views_given) < network.fewest_views:
             raise Refusal(
                 f"this network makes a scene of {network.fewest_views} pictures or more; pass a list of them: model.predict_views([…])."
             )
         image, weight = network.config.image, next(network.parameters())
-        views = framed(network.framing, [read_picture(picture) for picture in pictures], image, size)
+        views = framed(network.framing, [read_picture(picture) for picture in views_given], image, size)
         inputs = [normalised(view.pixels.astype(np.float32), image).to(weight.device, weight.dtype) for view in views]
         cameras = known_cameras(network, views, extrinsics, intrinsics)
         with torch.inference_mode(), network.exactly():
@@ -155,27 +155,27 @@ def _with_prompts(given: Sequence[Any]) -> tuple[Any, list[Metres]]:
             f"this network looks at a picture and at a prompt, a map of measured depth, and {len(given)} were given: call model.predict(picture, prompt), "
             "or pass --prompt."
         )
-    pictures, prompts = given
+    pictures, prompts = (list[Any](one) if are_several(one) else one for one in given)
     if isinstance(pictures, list) != isinstance(prompts, list) or (isinstance(pictures, list) and len(pictures) != len(prompts)):
         raise Refusal("a list of pictures needs a list of as many prompts, and a picture one prompt.")
     return pictures, [read_prompt(prompt) for prompt in (prompts if isinstance(prompts, list) else [prompts])]
 
 
-def _predict_list(way: Pass, pictures: list[Picture], prompts: list[Metres]) -> list[Predictions]:
+def _predict_several(way: Pass, pictures: Iterable[Picture], prompts: list[Metres]) -> list[Predictions]:
     """In their own order; what is read, prepared and brought back to size by several threads shares batches between."""
     found: dict[int, Predictions] = {}
-    steps: Steps[int, Shown, Seen, Predictions] = Steps(
-        prepare=lambda number: way.show(read_picture(pictures[number]), prompts[number] if prompts else None),
+    steps: Steps[tuple[int, Picture], Shown, Seen, Predictions] = Steps(
+        prepare=lambda numbered: way.show(read_picture(numbered[1]), prompts[numbered[0]] if prompts else None),
         alike=lambda shown: shown.alike,
         together=way.together,
         pass_on=way.run,
         finish=lambda _, shown, seen: way.restore(shown, seen),
     )
-    for number, result in flow(range(len(pictures)), steps):
+    for (number, _), result in flow(enumerate(pictures), steps):
         if isinstance(result, Exception):
             raise result
         found[number] = result
-    return [found[number] for number in range(len(pictures))]
+    return [found[number] for number in sorted(found)]
 
 
 def _predict_pair(network: Network, pictures: Sequence[Picture], size: int | None) -> tuple[View, ...]:

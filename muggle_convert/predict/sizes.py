@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 
 from model_defs.config import ImageConfig
 from muggle_convert.errors import Refusal
@@ -49,8 +50,8 @@ def margins(image: ImageConfig, picture: Size) -> Size:
 
 def _wanted(image: ImageConfig, picture: Size, size: int | None) -> Size:
     across = image.size_across or image.size
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise Refusal(f"size is {size!r}; a whole number of pixels is needed, such as {image.size}.")
+    if size is not None:
+        size = _whole(size, image)
     ratio = max(picture) / min(picture)
     if image.widest is not None and ratio > image.widest:
         steps = int((size or image.size) * WIDE / ratio) / image.multiple
@@ -58,6 +59,13 @@ def _wanted(image: ImageConfig, picture: Size, size: int | None) -> Size:
     if size is None:
         return image.size, across
     return size, round(size * across / image.size)
+
+
+def _whole(size: object, image: ImageConfig) -> int:
+    """A number of pixels, also one of NumPy's."""
+    if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
+        raise Refusal(f"size is {size!r}; a whole number of pixels is needed, such as {image.size}.")
+    return int(size)
 
 
 def _common(scales: list[float], fit: str) -> float:
