@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints.element_types import DType
+from muggle_convert.checkpoints.graphs.graph import OnnxGraph
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,16 @@ class Checkpoint:
     """A file, a folder of shards or a training checkpoint, read without running anything it says."""
 
     path: Path
-    container: str  # "torch zip", "legacy torch pickle", "safetensors", "sharded folder"
+    container: str  # "torch zip", "legacy torch pickle", "safetensors", "sharded folder", "ONNX graph"
     tensors: Mapping[str, TensorEntry]  # by name, prefixes already taken off
-    metadata: Mapping[str, str] = field(default_factory=dict)  # the strings of a safetensors header
+    metadata: Mapping[str, str] = field(default_factory=dict)  # the strings of a safetensors header, or of an ONNX file
     sidecar: Mapping[str, Any] = field(default_factory=dict)  # the config.json beside the file
     preprocessor: Mapping[str, Any] = field(default_factory=dict)  # the preprocessor_config.json beside it
     arguments: Mapping[str, Any] = field(default_factory=dict)  # training arguments and hyper-parameters in the file
     unwrapped: tuple[str, ...] = ()  # what was removed, outermost first, each in words
     ignored: tuple[str, ...] = ()  # everything else in the file, each in words
     warnings: tuple[str, ...] = ()  # what is odd but not wrong, each a sentence
+    graph: OnnxGraph | None = None  # of an ONNX file
     known_as: str = ""  # its origin, if that says more than the name of the file
 
     @property

@@ -13,7 +13,7 @@ from muggle_convert.checkpoints.recognise import reader_of
 from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.checkpoints.source_file import SourceFile, reason_of
 from muggle_convert.checkpoints.strict_json import parse_object
-from muggle_convert.checkpoints.unwrap import flat, unwrap
+from muggle_convert.checkpoints.unwrap import Unwrapped, flat, unwrap
 from muggle_convert.errors import Refusal, about
 
 SIDECAR = "config.json"
@@ -30,7 +30,7 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
         raise Refusal(f"cannot open {printable(path)}: {reason_of(problem)}") from None
     contents = _read_shards(source, limits) if source.name.endswith(INDEX) else _read(source, limits)
     try:
-        parts = unwrap(contents.root, state)
+        parts = unwrap(contents.root, state) if contents.graph is None else _of_graph(contents, state)
         _refuse_too_much(list(parts.tensors.values()), limits)
     except Refusal as problem:
         raise Refusal(about(printable(path), str(problem))) from None
@@ -38,8 +38,22 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
     preprocessor, broken_too = _read_sidecar(source.parent / PREPROCESSOR, limits)
     warnings = contents.warnings + broken + broken_too
     return Checkpoint(
-        path, contents.container, metadata=contents.metadata, sidecar=sidecar, preprocessor=preprocessor, warnings=warnings, **vars(parts)
+        path,
+        contents.container,
+        metadata=contents.metadata,
+        sidecar=sidecar,
+        preprocessor=preprocessor,
+        warnings=warnings,
+        graph=contents.graph,
+        **vars(parts),
     )
+
+
+def _of_graph(contents: FileContents, state: str | None) -> Unwrapped:
+    """The tensors of a graph have their own names, and nothing lies around them."""
+    if state is not None:
+        raise Refusal(f"holds one graph and no several states; leave --state {printable(state)} out")
+    return Unwrapped(dict(contents.entries), {}, (), ())
 
 
 def _read(path: Path, limits: Limits) -> FileContents:

@@ -8,6 +8,7 @@ from typing import Any
 
 from muggle_convert.checkpoints.checkpoint import Record, TensorEntry
 from muggle_convert.checkpoints.element_types import DType
+from muggle_convert.checkpoints.graphs.graph import OnnxGraph
 
 Value = Any  # None, bool, int, float, str, bytes, list, tuple, or one of the classes below
 
@@ -86,9 +87,12 @@ class Unsupported:
 
 @dataclass(frozen=True)
 class FileContents:
-    """What one file holds, before it is known which part of it is the model. The root of a safetensors file is a dictionary."""
+    """What one file holds, before it is known which part of it is the model. The root of a safetensors file is a dictionary; a graph has tensors
+    of its own instead."""
 
     container: str
     root: Value
     metadata: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    graph: OnnxGraph | None = None
+    entries: Mapping[str, TensorEntry] = field(default_factory=dict)  # of the graph, by name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from muggle_convert.checkpoints.graphs.onnx_file import read_onnx
 from muggle_convert.checkpoints.limits import Limits
 from muggle_convert.checkpoints.pickle_values import FileContents
 from muggle_convert.checkpoints.safetensors_file import read_safetensors
@@ -13,7 +14,10 @@ from muggle_convert.checkpoints.torch_legacy import OPENING, read_torch_legacy
 from muggle_convert.checkpoints.torch_zip import read_torch_zip
 from muggle_convert.errors import Refusal
 
+Reader = Callable[[SourceFile, Limits], FileContents]
+
 LONGEST_OPENING = 512
+ONNX = re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x28\x32\x3a\x42]")  # a small version, and then one of the fields that come next
 
 STRANGERS: tuple[tuple[str, str], ...] = (
     (r"version https://git-lfs", "is a Git LFS pointer, a placeholder for the real file; fetch that with `git lfs pull`"),
@@ -37,10 +41,6 @@ STRANGERS: tuple[tuple[str, str], ...] = (
     (r"\x93NUMPY", "is a NumPy array; only checkpoints of torch and safetensors files are read"),
     (r".{4}TFL3", "is a TensorFlow Lite model; only checkpoints of torch are read"),
     (
-        r"\x08[\x01-\x20]\x12[\x01-\x40][ -~]",
-        "is an ONNX model, a graph without the original names; convert the checkpoint that it was made from",
-    ),
-    (
         r"\x80[\x02-\x05]",
         "is a Python pickle but not one that torch.save wrote; load it if you trust it and save its state dict with torch.save",
     ),
@@ -48,7 +48,7 @@ STRANGERS: tuple[tuple[str, str], ...] = (
 )
 
 
-def reader_of(file: SourceFile) -> Callable[[SourceFile, Limits], FileContents]:
+def reader_of(file: SourceFile) -> Reader:
     """The reader for this file; a `Refusal` says what else it is."""
     if not file.size:
         raise Refusal("is empty; download it again")
@@ -59,6 +59,8 @@ def reader_of(file: SourceFile) -> Callable[[SourceFile, Limits], FileContents]:
         return read_torch_legacy
     if opening[4:9] == b"\0\0\0\0{":  # before the strangers, as the first bytes of a length can look like any of them
         return read_safetensors
+    if ONNX.match(opening):
+        return read_onnx
     for pattern, words in STRANGERS:
         if re.match(pattern.encode("latin-1"), opening, re.DOTALL):
             raise Refusal(words)
