@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from muggle_convert.converting import convert
     from muggle_convert.exporting import Exported, export
     from muggle_convert.inspecting import inspect
-    from muggle_convert.inspection import Inspection
+    from muggle_convert.inspection import GraphInspection, Inspection
     from muggle_convert.loading import load_any_dpt
     from muggle_convert.many.batches import BatchPredictor, Predicted
     from muggle_convert.predict.predictor import Predictor
@@ -26,6 +26,7 @@ __all__ = [
     "BatchPredictor",
     "DescribedView",
     "Exported",
+    "GraphInspection",
     "Inspection",
     "Limits",
     "Network",
@@ -52,6 +53,7 @@ _HOMES = {  # torch is imported only by those who load
     "DescribedView": "muggle_convert.predict.scene",
     "BatchPredictor": "muggle_convert.many.batches",
     "Exported": "muggle_convert.exporting",
+    "GraphInspection": "muggle_convert.inspection",
     "Inspection": "muggle_convert.inspection",
     "Limits": "muggle_convert.checkpoints",
     "Predicted": "muggle_convert.many.batches",

@@ -17,8 +17,10 @@ from muggle_convert.checkpoints import DType, TensorEntry, printable
 from muggle_convert.checkpoints.tensor_bytes import MappedFiles, gathered, tensor_chunks, verify_checksums
 from muggle_convert.errors import Notice, Refusal, as_told
 from muggle_convert.identify.dropped import check_dropped
+from muggle_convert.identify.graphs import runnable
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED
+from muggle_convert.onnx.running import graph_network
 from muggle_convert.placement import Placement, is_half
 from muggle_convert.plan import Output, plan
 from muggle_convert.predict.known_kernels import recall
@@ -32,7 +34,10 @@ MOST_SAID = 300  # characters of torch's own message, which may name every tenso
 
 
 def load(matched: Match, placement: Placement = Placement()) -> Network:
-    """The network of a match, its weights mapped from the file, and copied once where they belong elsewhere or in another type."""
+    """The network of a match, its weights mapped from the file, and copied once where they belong elsewhere or in another type; a graph takes the
+    place of its parts."""
+    if matched.graph is not None:
+        return with_predict(graph_network(matched.config, matched.graph, runnable(matched.checkpoint), placement).eval())
     check_dropped(matched)
     settled = plan(matched)
     verify_checksums({entry.record for output in settled.outputs for entry, _ in output.made.runs if entry is not None})

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from model_defs.plain_values import to_dict
+from muggle_convert.checkpoints import Checkpoint
 from muggle_convert.checkpoints.fingerprint import promised_fingerprint
+from muggle_convert.checkpoints.graphs.graph import GraphValue, OnnxGraph
 from muggle_convert.families.shared.evidence import as_json_value
 from muggle_convert.identify.licences import Licence, licence_of
 from muggle_convert.identify.match import Match
@@ -61,6 +63,11 @@ class Inspection:
     def licence(self) -> Licence | None:
         return licence_of(self.match)
 
+    @property
+    def graph(self) -> GraphInspection | None:
+        """What the file itself shows of its graph, if it holds one."""
+        return GraphInspection(self.match.checkpoint) if self.match.checkpoint.graph is not None else None
+
     def to_dict(self) -> dict[str, Any]:
         released, exact = self.match.released
         checkpoint = self.match.checkpoint
@@ -86,4 +93,69 @@ class Inspection:
             "source": self.source,
             "licence": self.licence.name if self.licence else None,
             "converted_by": dict(self.match.document.versions) if self.match.document else None,
+            **({"graph": self._graph()} if self.graph is not None else {}),
         }
+
+    def _graph(self) -> dict[str, Any]:
+        """What it shows, and what it says."""
+        described = self.match.graph
+        assert self.graph is not None
+        assert described is not None
+        return {
+            **self.graph.facts(),
+            "precision": described.precision,
+            "has_preprocessing": described.has_preprocessing,
+            "size": list(described.size) if described.size else None,
+            "trials": [{"shape": list(trial.shape), "error": trial.error, "problem": trial.problem} for trial in described.trials],
+        }
+
+
+@dataclass(frozen=True)
+class GraphInspection:
+    """What an ONNX file shows of its graph, whoever wrote it."""
+
+    checkpoint: Checkpoint
+
+    @property
+    def graph(self) -> OnnxGraph:
+        assert self.checkpoint.graph is not None
+        return self.checkpoint.graph
+
+    @cached_property
+    def types(self) -> dict[str, int]:
+        """Types of elements by how many constants have them, the most frequent first."""
+        return dict(Counter(constant.type for constant in self.graph.constants).most_common())
+
+    @property
+    def numbers(self) -> int:
+        """In all constants together."""
+        return sum(math.prod(constant.shape) for constant in self.graph.constants)
+
+    def facts(self) -> dict[str, Any]:
+        graph = self.graph
+        return {
+            "producer": graph.producer,
+            "opsets": {domain or "ai.onnx": version for domain, version in graph.opsets.items()},
+            "inputs": {value.name: _end(value) for value in graph.inputs},
+            "outputs": {value.name: _end(value) for value in graph.outputs},
+            "operators": {f"{domain}:{name}".lstrip(":"): count for (domain, name), count in sorted(graph.operators.items())},
+            "foreign": graph.foreign,
+            "constants": {constant.name: {"type": constant.type, "shape": list(constant.shape)} for constant in graph.constants},
+            "metadata": dict(self.checkpoint.metadata),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        checkpoint = self.checkpoint
+        return {
+            "file": str(checkpoint.path),
+            "size": checkpoint.stored_size,
+            "container": checkpoint.container,
+            "family": None,
+            "graph": self.facts(),
+            "warnings": list(checkpoint.warnings),
+        }
+
+
+def _end(value: GraphValue) -> dict[str, Any]:
+    """An input or an output; a side that may be anything has no number."""
+    return {"type": value.type, "shape": None if value.shape is None else [side if side != "" else None for side in value.shape]}

@@ -23,6 +23,7 @@ def load_any_dpt(
     drops: Sequence[str] = (),
     revision: str | None = None,
     filename: str | None = None,
+    like: str | Path | None = None,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     **overrides: Any,
@@ -31,15 +32,17 @@ def load_any_dpt(
 
         model = load_any_dpt("hybrid.safetensors")
         model = load_any_dpt("latest.pth", family="depth_anything_v2", max_depth=20, state="ema")
+        model = load_any_dpt("hybrid.onnx", device="cuda")
         model = load_any_dpt("dinov2_vits14_nyu_dpt_head.pth", backbone="dinov2_vits14_pretrain.pth")  # a model in two files
 
     The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), or `zoo:NAME`. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
+    An ONNX file becomes a network that ONNX Runtime computes; where it does not say what it is, `like` names a checkpoint of the same model.
     `device` and `dtype` say where the network computes and in which type, such as device="cuda", dtype="float16"; weights go there straight
     from the file. By default that is torch's own device, and the file's own type, or the widest one if it mixes several; on a processor
     without arithmetic for half precision such weights are widened to float32, which a warning says. On a card float32 is exact, unlike
     torch's default; dtype="tf32" rounds products, which is faster. `model_defs.fast.freeze(model)` makes convolutional networks a little
     faster still: their weights are constants from then on.
     """
-    options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, backbone=backbone)
+    options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, backbone=backbone, like=like)
     return load(read(path_or_repo, options), Placement(device, dtype))

@@ -18,6 +18,7 @@ from muggle_convert.identify.read import ReadOptions
 from muggle_convert.writing.converted_file import WriteOptions
 from tests.conftest import ROOT
 
+RUNNING_ONLY = {"like"}  # what is said of graphs, which are run and inspected, and not converted
 DEFAULTS = {field.name: field.default for field in (*fields(ReadOptions), *fields(WriteOptions))}
 
 
@@ -43,11 +44,11 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize("function", [convert, inspect, export, verify, push, load_any_dpt])
 def test_what_a_function_returns_has_a_public_name(function: Callable[..., Any]) -> None:
-    assert signature(function).return_annotation in muggle_convert.__all__
+    assert set(signature(function).return_annotation.split(" | ")) <= set(muggle_convert.__all__)
 
 
 def test_every_option_of_a_conversion_is_a_keyword_of_convert() -> None:
-    assert keywords(convert) == DEFAULTS
+    assert keywords(convert) == {name: default for name, default in DEFAULTS.items() if name not in RUNNING_ONLY}
 
 
 @pytest.mark.parametrize("function", [inspect, export, load_any_dpt])

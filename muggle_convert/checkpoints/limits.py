@@ -14,7 +14,7 @@ class Limits:
     output_bytes: int = 64 << 30  # all tensors together, as they would be written
     pickle_bytes: int = 16 * MIB  # one pickle; a checkpoint of 400 tensors has about 50 kB
     pickle_steps: int = 750_000  # opcodes of one pickle; a checkpoint of 400 tensors has about 12,000
-    graph_fields: int = 750_000  # of an ONNX file; a network of 24 blocks has about 30,000
+    graph_fields: int = 500_000  # of an ONNX file; a network of 24 blocks has about 30,000
     header_bytes: int = 4 * MIB  # the JSON of a safetensors file or an index
     sidecar_bytes: int = 1 * MIB  # the JSON of a config.json or a preprocessor_config.json
     records: int = 50_000  # entries of a zip archive, tensors of a safetensors file

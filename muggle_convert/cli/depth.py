@@ -10,7 +10,7 @@ import click
 
 from muggle_convert.cli.depth_ray import CONTAINERS, RayOptions, predict_there, ray_options, refuse_without_ray
 from muggle_convert.cli.depth_scene import is_scene, write_scene
-from muggle_convert.cli.options import PATH, device_option, dtype_option, reading_options, size_option
+from muggle_convert.cli.options import PATH, device_option, dtype_option, like_option, reading_options, size_option
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
 from muggle_convert.outputs import FORMATS
@@ -29,6 +29,7 @@ FIELD_OF_VIEW = 60.0
 @click.option("-m", "--model", required=True, help="A checkpoint, original or converted: anything that load_any_dpt takes.")
 @click.option("-o", "--out", "target", required=True, type=click.Path(), help="A folder to write to, or a file for a single picture.")
 @reading_options
+@like_option
 @click.option(
     "--format",
     "form",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, device_option, dtype_option, placement, reading_options, size_option
+from muggle_convert.cli.options import PATH, device_option, dtype_option, like_option, placement, reading_options, size_option
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetName
 from muggle_convert.files.target import check_target, make_folder
@@ -30,6 +30,7 @@ DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 @click.option("--images", required=True, type=PATH, help="The folder of pictures.")
 @click.option("--truth", required=True, type=PATH, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
 @reading_options
+@like_option
 @click.option(
     "--dataset", type=click.Choice(get_args(DatasetName)), default="plain", show_default=True,
     help="Says what a step of a .png is (kitti: 1/256 m, nyu: 1 mm), the crop and the cap; plain takes .npy in metres, all of it.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, reading_options
+from muggle_convert.cli.options import PATH, like_option, reading_options
 from muggle_convert.errors import Refusal, as_told
 from muggle_convert.files.target import check_target
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("inspect", short_help="Show what a checkpoint is and how each value is known.")
 @click.argument("checkpoint")
 @reading_options
+@like_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--picture", metavar="OUT.svg", type=PATH, help="Also draw the network: shapes, parameters and FLOPs.")
 @click.option("--size", metavar="ROWSxCOLUMNS", help="The input size for --picture; by default as in training.")
@@ -27,20 +28,23 @@ if TYPE_CHECKING:
 def command(checkpoint: str, reading: dict[str, Any], as_json: bool, picture: Path | None, size: str | None, force: bool) -> None:
     """Say what CHECKPOINT is, how large it is, and how each value of its configuration is known."""
     from muggle_convert.inspecting import inspect
+    from muggle_convert.inspection import Inspection
 
     if size is not None and picture is None:
         raise click.UsageError("--size applies only to --picture; give both or neither.")
     inspection = inspect(checkpoint, **reading)
     if picture is not None:
         check_target(picture, force)
+        if not isinstance(inspection, Inspection):
+            raise Refusal(f"{printable(checkpoint)} does not say what network it is, so that none can be drawn; pass --like CHECKPOINT.")
         _draw(inspection.match, picture, size)
         click.echo(f"drew {printable(picture)}", err=True)
     if as_json:
         click.echo(json.dumps(inspection.to_dict(), indent=1))
     else:
-        from muggle_convert.cli.inspection_tables import show
+        from muggle_convert.cli.inspection_tables import show, show_graph
 
-        show(inspection)
+        show(inspection) if isinstance(inspection, Inspection) else show_graph(inspection)
 
 
 def _draw(match: Match, target: Path, size: str | None) -> None:

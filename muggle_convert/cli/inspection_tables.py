@@ -13,15 +13,19 @@ from rich.text import Text
 from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.terminal import console, plain, print_table
-from muggle_convert.inspection import Inspection
+from muggle_convert.inspection import GraphInspection, Inspection
+from muggle_convert.onnx.description import Graph
 from muggle_convert.outputs import sentence_about
 
+MOST_SHOWN = 40  # of a stranger's texts and tensors
 WIDE = 120  # columns, enough for a reason beside its value
 
 
 def show(inspection: Inspection) -> None:
     terminal = console()
     print_table(terminal, _overview(inspection))
+    if inspection.graph is not None:
+        print_table(terminal, _graph(inspection.graph, inspection.match.graph))
     print_table(terminal, _parts(inspection))
     if terminal.width < WIDE:
         _print_configuration(terminal, inspection)
@@ -31,12 +35,63 @@ def show(inspection: Inspection) -> None:
         terminal.print(line)
 
 
-def _overview(inspection: Inspection) -> Table:
-    match, source = inspection.match, inspection.source
-    name, exact = match.released
+def show_graph(inspection: GraphInspection) -> None:
+    """A graph that does not say what network it is."""
+    terminal, checkpoint, graph = console(), inspection.checkpoint, inspection.graph
+    table = _facts()
+    table.add_row("file", plain(checkpoint.name))
+    table.add_row("model", "not said: muggle-convert did not write this graph; --like CHECKPOINT tells it what it is")
+    table.add_row(
+        "size", f"{inspection.numbers / 1e6:,.1f} million numbers, {graph.stamp.size / 1e6:,.1f} MB, {', '.join(inspection.types)}"
+    )
+    table.add_row("written by", plain(graph.producer or "not said"))
+    for key, value in list(checkpoint.metadata.items())[:MOST_SHOWN]:
+        table.add_row("metadata", plain(f"{printable(key)}: {printable(value)}"))
+    print_table(terminal, table)
+    print_table(terminal, _graph(inspection))
+    constants = Table("tensor", "type", "shape", box=box.SIMPLE_HEAD)
+    for constant in graph.constants[:MOST_SHOWN]:
+        constants.add_row(plain(constant.name), constant.type, plain(list(constant.shape)))
+    print_table(terminal, constants)
+    if len(graph.constants) > MOST_SHOWN:
+        terminal.print(f"and {len(graph.constants) - MOST_SHOWN:,} more tensors, which --json lists")
+
+
+def _graph(inspection: GraphInspection, described: Graph | None = None) -> Table:
+    """What it takes and gives, and what it is made of."""
+    graph, table = inspection.graph, _facts()
+    for what, values in (("takes", graph.inputs), ("gives", graph.outputs)):
+        for value in values[:MOST_SHOWN]:
+            sides = "of any shape" if value.shape is None else "(" + ", ".join(str(side or "any") for side in value.shape) + ")"
+            table.add_row(what, plain(f"{printable(value.name)}: {value.type} {printable(sides)}"))
+    opsets = ", ".join(f"{printable(domain or 'ai.onnx')} {version}" for domain, version in graph.opsets.items())
+    table.add_row("operators", plain(f"{sum(graph.operators.values()):,} of {len(graph.operators)} kinds, of {opsets or 'no set'}"))
+    if graph.foreign:
+        table.add_row("not ONNX's own", plain(", ".join(map(printable, graph.foreign[:MOST_SHOWN]))))
+    if described is not None:
+        tried = ", ".join("x".join(map(str, trial.shape)) for trial in described.trials if trial.error is not None)
+        table.add_row("computes in", described.precision + (", with its preprocessing" if described.has_preprocessing else ""))
+        table.add_row(
+            "tried with", f"{tried or 'nothing'}; largest error {described.largest_error:.1e} standard deviations of the network's"
+        )
+        for trial in described.trials:
+            if trial.error is None:
+                table.add_row("cannot take", plain(f"{'x'.join(map(str, trial.shape))}: {printable(trial.problem or 'not said why')}"))
+    return table
+
+
+def _facts() -> Table:
+    """A column of words and one of what they are."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    return table
+
+
+def _overview(inspection: Inspection) -> Table:
+    match, source = inspection.match, inspection.source
+    name, exact = match.released
+    table = _facts()
     table.add_row("file", plain(match.checkpoint.name))
     table.add_row("model", match.family.title + (f", released as [bold]{name}[/]" if exact else f", nearest to {name}" if name else ""))
     table.add_row("predicts", sentence_about(match.config.output, match.config.head.channels))

@@ -51,6 +51,17 @@ def reading_options(command: Command) -> Command:
     return gathered
 
 
+def like_option(command: Command) -> Command:
+    """One more word on how to read, for commands that run graphs; below `reading_options`."""
+
+    @click.option("--like", metavar="CHECKPOINT", help="A checkpoint of the same model, for an ONNX graph that does not say what it is.")
+    @wraps(command)
+    def gathered(*, like: str | None, reading: dict[str, Any], **more: Any) -> Any:
+        return command(reading={**reading, "like": like}, **more)
+
+    return gathered
+
+
 size_option = click.option(
     "--size", type=click.IntRange(min=1), metavar="PIXELS", help="Predict at another resolution than the one in training."
 )

@@ -20,6 +20,7 @@ from muggle_convert.exporting.shards import safetensors_files
 from muggle_convert.families import FAMILIES
 from muggle_convert.files.target import check_not_source, check_target
 from muggle_convert.identify.dropped import check_dropped
+from muggle_convert.identify.graphs import refuse_graph
 from muggle_convert.identify.kept import model_tensors
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, open_anywhere, read
@@ -76,6 +77,7 @@ def export(
         source,
         replace(of_source, family=family, overrides=overrides, drops=tuple(drops), revision=revision, filename=filename, limits=limits),
     )
+    refuse_graph(matched.checkpoint)
     check_dropped(matched)
     layout, rules = layout_for(matched, to)
     keepers = [read_like(matched, open_anywhere(keeper, original))] if keeper is not None else []

@@ -23,19 +23,13 @@ def read_converted(
 ) -> tuple[Document, Description]:
     """What such a file says of itself, and what it holds, with what flags change on top."""
     document = read_document(checkpoint.metadata[KEY], printable(checkpoint.name))
-    found = BY_NAME.get(document.config.family)
-    if found is None:
-        raise Refusal(f"{printable(checkpoint.name)} holds a {document.config.family!r}; this version knows {', '.join(BY_NAME)}.")
-    if family not in (None, found.name):
-        raise Refusal(
-            f"{printable(checkpoint.name)} was converted as {found.name}, not as {family}; convert the original again to change that."
-        )
+    found = described_family(document, family, printable(checkpoint.name))
     findings = Findings(evidence=dict(document.evidence))
     translation = translate(checkpoint, None, left_out)
     shown = {name: made for name, made in translation.made.items() if not name.startswith(UNUSED)}
     shown |= {alias: shown[owner] for alias, owner in document.aliases.items() if owner in shown}
     reading = reading_of(checkpoint, found, Translation(shown, {}), overrides, None)
-    inventory = _inventory(found, document.config, checkpoint)
+    inventory = inventory_described(found, document.config, checkpoint)
     for alias, owner in document.aliases.items():
         if alias in checkpoint.tensors or alias not in inventory or owner not in checkpoint.tensors:
             raise Refusal(
@@ -47,7 +41,17 @@ def read_converted(
     return document, Description(config, findings.evidence, translation)
 
 
-def _inventory(family: Family[Any], config: DPTConfig, checkpoint: Checkpoint) -> Mapping[str, Shape]:
+def described_family(document: Document, family: str | None, file: str) -> Family[Any]:
+    """The family that a file says it is of, which a flag may repeat."""
+    found = BY_NAME.get(document.config.family)
+    if found is None:
+        raise Refusal(f"{file} holds a {document.config.family!r}; this version knows {', '.join(BY_NAME)}.")
+    if family not in (None, found.name):
+        raise Refusal(f"{file} was converted as {found.name}, not as {family}; convert the original again to change that.")
+    return found
+
+
+def inventory_described(family: Family[Any], config: DPTConfig, checkpoint: Checkpoint) -> Mapping[str, Shape]:
     """The inventory of a configuration that a file brought along, in which a stranger can have written any numbers."""
     refusal = Refusal(f"{printable(checkpoint.name)} describes a network that cannot be; convert the original again.")
     if not isinstance(config.encoder, family.encoder):

@@ -17,11 +17,13 @@ from muggle_convert.families.shared.family import Family
 from muggle_convert.identify.candidates import best_candidate
 from muggle_convert.identify.converted import read_converted
 from muggle_convert.identify.document import KEY, Document
+from muggle_convert.identify.graphs import read_graph_file, refuse_graph
 from muggle_convert.identify.translation import Translation
+from muggle_convert.onnx.description import Graph
 from muggle_convert.rules import Shape
 from muggle_convert.rules.templates import Template
 
-CONVERTED = "converted"  # the layout of the files this program writes
+CONVERTED, GRAPH = "converted", "graph"  # the layouts of the files this program writes
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Match:
     translation: Translation
     document: Document | None = None  # what a converted file says of itself
     left_out: Mapping[str, str] = field(default_factory=dict)  # reason by name, for what the user asked to drop
+    graph: Graph | None = None  # where the network is an ONNX graph
 
     @cached_property
     def inventory(self) -> Mapping[str, Shape]:
@@ -64,15 +67,21 @@ def match(
         raise Refusal(f"there is no family {family!r}; the families are {', '.join(BY_NAME)}.")
     settings = overrides or {}
     _refuse_no_value(settings)
+    if drops:
+        refuse_graph(checkpoint)
     left_out = {name: f"left out as asked ({template})" for template in drops for name in _asked_to_drop(checkpoint, template)}
     document: Document | None = None
-    if KEY in checkpoint.metadata:
+    graph: Graph | None = None
+    if checkpoint.graph is not None:
+        document, graph, found = read_graph_file(checkpoint, family, settings)
+        known, layout = BY_NAME[document.config.family], GRAPH
+    elif KEY in checkpoint.metadata:
         document, found = read_converted(checkpoint, family, settings, left_out)
         known, layout = BY_NAME[document.config.family], CONVERTED
     else:
         candidate, found = best_candidate(checkpoint, family, settings, left_out)
         known, layout = candidate.family, candidate.layout
-    return Match(checkpoint, known, layout, found.config, found.evidence, found.translation, document, left_out)
+    return Match(checkpoint, known, layout, found.config, found.evidence, found.translation, document, left_out, graph)
 
 
 def _refuse_no_value(settings: Mapping[str, Any]) -> None:

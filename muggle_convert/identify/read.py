@@ -11,9 +11,11 @@ from muggle_convert.checkpoints import Checkpoint, Limits
 from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.hub.locate import Located, locate
 from muggle_convert.identify.document import KEY
+from muggle_convert.identify.graphs import is_strange, refuse_graph, strange_graph
 from muggle_convert.identify.halves import with_backbone
-from muggle_convert.identify.match import Match, match
+from muggle_convert.identify.match import GRAPH, Match, match
 from muggle_convert.identify.shared_prefix import without_shared_prefix
+from muggle_convert.identify.translation import Translation
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class ReadOptions:
     filename: str | None = None  # in it
     limits: Limits = Limits()
     backbone: str | Path | None = None  # in a file of its own, for a head that lacks it
+    like: str | Path | None = (
+        None  # a checkpoint of the same model, for a graph that says nothing of itself; family and settings are then said of that
+    )
 
 
 def open_anywhere(source: str | Path, options: ReadOptions = ReadOptions()) -> Checkpoint:
@@ -35,14 +40,27 @@ def open_anywhere(source: str | Path, options: ReadOptions = ReadOptions()) -> C
     opened = _opened(locate(source, options.revision, options.filename), options.state, options.limits)
     if options.backbone is None:
         return opened
+    refuse_graph(opened)
     return with_backbone(opened, _opened(locate(options.backbone), None, options.limits))
 
 
 def _opened(located: Located, state: str | None, limits: Limits) -> Checkpoint:
     opened = replace(open_checkpoint(located.path, state, limits), known_as=located.known_as)
-    return opened if KEY in opened.metadata else without_shared_prefix(opened)
+    return opened if KEY in opened.metadata or opened.graph is not None else without_shared_prefix(opened)
 
 
 def read(source: str | Path, options: ReadOptions = ReadOptions()) -> Match:
     """Open a checkpoint and find out what it is."""
-    return match(open_anywhere(source, options), options.family, options.overrides, options.drops)
+    opened = open_anywhere(source, options)
+    if options.like is None or not is_strange(opened):
+        return match(opened, options.family, options.overrides, options.drops)
+    other = match(open_anywhere(options.like), options.family, options.overrides, options.drops)
+    return replace(
+        other,
+        checkpoint=opened,
+        layout=GRAPH,
+        translation=Translation({}, {}),
+        document=None,
+        left_out={},
+        graph=strange_graph(opened),
+    )

@@ -20,11 +20,12 @@ Recipe = Mapping[str, str]  # each option that changes what is written
 
 
 def weights_of(matched: Match) -> str:
-    """A short hash of weights and settings: equal for a checkpoint and its conversion."""
+    """A short hash of weights and settings: equal for a checkpoint and its conversion, and another one for each graph of it."""
     checkpoint = matched.checkpoint
     stamps = [str(record.stamp) for record in checkpoint.records]  # for files without checksums
     types = sorted({entry.dtype.code for entry in checkpoint.tensors.values() if entry.dtype.is_floating})
-    hashed = json.dumps([matched.fingerprint or stamps, types, to_dict(matched.config)], sort_keys=True)
+    graph = [matched.graph.to_json()] if matched.graph is not None else []
+    hashed = json.dumps([matched.fingerprint or stamps, types, to_dict(matched.config), *graph], sort_keys=True)
     return hashlib.sha256(hashed.encode()).hexdigest()[:12]
 
 

@@ -16,6 +16,7 @@ from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
 from muggle_convert.hub.cache import cached_sha256_of
 from muggle_convert.hub.problems import hub_problems
+from muggle_convert.identify.graphs import refuse_graph
 from muggle_convert.identify.licences import Licence, published_licence, stated_licence
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
@@ -108,6 +109,7 @@ def push(
         _check_token(repository, token)
     with ExitStack() as stack:
         matched = read(source, reading)
+        refuse_graph(matched.checkpoint)
         licence, licence_from = _licence(matched, options)
         if _is_whole(matched):
             (weights,), sha256 = matched.checkpoint.files, None

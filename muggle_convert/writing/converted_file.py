@@ -15,6 +15,7 @@ from muggle_convert.files.casting import FLOAT_TYPES
 from muggle_convert.files.safetensors_header import header
 from muggle_convert.identify.document import KEY, Document, LeftOut
 from muggle_convert.identify.dropped import check_dropped
+from muggle_convert.identify.graphs import refuse_graph
 from muggle_convert.identify.licences import licence_of
 from muggle_convert.identify.match import Match
 from muggle_convert.plan import Plan, plan
@@ -51,6 +52,7 @@ class Report:
 
 def settle(matched: Match, options: WriteOptions) -> Plan:
     """The plan of a conversion, checked as far as possible without writing."""
+    refuse_graph(matched.checkpoint)
     settled = plan(matched, _dtype(options.dtype), options.keep_unused)
     check_dropped(matched)
     return settled

@@ -61,7 +61,7 @@ STRANGERS = {
     "XML error": (lambda: b'<?xml version="1.0"?><Error><Code>AccessDenied', "XML document"),
     "JSON": (lambda: b'{"error": "gated"}', "JSON, not a checkpoint"),
     "empty file": (lambda: b"", "is empty"),
-    "ONNX": (lambda: b"\x08\x07\x12\x07pytorch\x1a\x052.0.0", "ONNX model"),
+    "ONNX": (lambda: b"\x08\x07\x12\x07pytorch\x1a\x052.0.0", "ONNX file and holds no graph"),
     "whole module": (lambda: saved(torch.nn.Linear(2, 2)), "whole pickled object of the class torch.nn.modules.linear.Linear"),
     "whole module under model": (lambda: saved({"model": torch.nn.Linear(2, 2), "epoch": 3}), "whole pickled object"),
     "whole module, legacy": (lambda: saved(torch.nn.Linear(2, 2), _use_new_zipfile_serialization=False), "whole pickled object"),

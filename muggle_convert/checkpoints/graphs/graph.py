@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from muggle_convert.checkpoints.checkpoint import FileStamp
 
 OWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # ONNX's operators, and those that come with ONNX Runtime
 LEADING_OUTSIDE = "EPContext"  # an operator of those that runs a compiled program out of another file
@@ -31,6 +36,8 @@ class Constant:
 class OnnxGraph:
     """The graph, without its edges."""
 
+    path: Path  # of the file, where a folder was named
+    stamp: FileStamp
     producer: str
     opsets: Mapping[str, int]  # by domain
     inputs: tuple[GraphValue, ...]

@@ -57,6 +57,7 @@ class _Reader:
         self.metadata: dict[str, str] = {}
         self.entries: dict[str, TensorEntry] = {}
         self._proto = Protobuf(file, limits.graph_fields)
+        self._file = file
         self._limits = limits
         self._tensors = OnnxTensors(self._proto, file)
         self._texts = 0  # bytes of all metadata
@@ -83,11 +84,19 @@ class _Reader:
             elif part.number == FUNCTION:
                 self._function(part)
         if not graphs or not versions:
-            raise Refusal("it begins like an ONNX file and holds no graph; it is cut off or damaged")
+            raise Refusal("is cut off or damaged: it begins like an ONNX file and holds no graph")
         given = [value for value in found.inputs if value.name not in self._constants]  # old files name all constants as inputs, too
         constants = tuple(self._constants.values())
         return OnnxGraph(
-            found.producer[0], found.opsets, tuple(given), tuple(found.outputs), found.operators, constants, tuple(found.functions)
+            self._file.path,
+            self._file.stamp,
+            found.producer[0],
+            found.opsets,
+            tuple(given),
+            tuple(found.outputs),
+            found.operators,
+            constants,
+            tuple(found.functions),
         )
 
     def _outermost(self, graph: Field) -> None:

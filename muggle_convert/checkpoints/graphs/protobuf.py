@@ -104,6 +104,8 @@ class Protobuf:
         if start < 0 or start + LONGEST_COUNT > len(self._block):
             self._block = self._file.read(position, min(BLOCK, self.size - position))
             self._start, start = position, 0
+        if position < end and self._block[start] < 0x80:  # most are a single byte
+            return self._block[start], position + 1
         bits = self._block[start : start + min(LONGEST_COUNT, end - position)]
         value = 0
         for place, byte in enumerate(bits):
