@@ -78,9 +78,12 @@ def _conclusion(verification: Verification) -> str:
 
     if not verification.is_comparable:
         return "the predictions cannot be compared: one network predicts NaN or infinity, or the original the same value everywhere"
+    file = "graph" if verification.converted.graph is not None else "converted file"
+    if not verification.is_close:
+        return f"the {file} predicts otherwise than this original: more than {verification.bound:g} standard deviations lie between them"
     if not verification.holds:
-        return "the converted file is not this original"
+        return f"the {file} is not this original"
     besides = "; what no tensor tells is listed above" if verification.only_told else ""
     if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):
-        return f"the converted file holds the original, except for the {left_out} left out{besides}"
-    return f"the converted file holds all of the original{besides}"
+        return f"the {file} holds the original, except for the {left_out} left out{besides}"
+    return f"the {file} holds all of the original{besides}"

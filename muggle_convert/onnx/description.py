@@ -23,6 +23,9 @@ GRAPH_KEY = "muggle_convert_graph"
 GRAPH_FORMAT = 1  # raised when a reader of the older number would misunderstand
 
 Precision = Literal["float32", "float16", "int8"]  # of the weights; inputs and outputs are float32 in all of them
+# The largest error that is no sign of another network, in standard deviations of its predictions.
+MOST_ERROR: Mapping[Precision, float] = {"float32": 5e-4, "float16": 5e-2, "int8": 0.5}
+
 Dimensions = tuple[int | str, ...]  # of an input or output: a number, or the name of what may change
 
 PIXEL_VALUES, PREDICTED_DEPTH = "pixel_values", "predicted_depth"  # the first input and output, as the ecosystem calls them
