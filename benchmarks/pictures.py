@@ -27,7 +27,7 @@ from muggle_convert.draw.png import write_png
 from muggle_convert.draw.png16 import coding, write_png16
 from muggle_convert.draw.predictions import distance_legend, panel
 from muggle_convert.draw.scales import Scale, scale_of
-from muggle_convert.many.jobs import Events, Job
+from muggle_convert.many.jobs import ABSENT, Events, Job
 from muggle_convert.many.pipeline import predict_all
 from muggle_convert.outputs import Distance, Prediction
 from muggle_convert.predict import resizing
@@ -107,7 +107,7 @@ def _throughput(predictor: BatchPredictor, name: str, paths: list[Path], folder:
     for form, ending in (("npy", ".npy"), ("png16", ".png")):
 
         def everything(form: str = form, ending: str = ending) -> None:
-            jobs = [Job(path, folder / f"{path.stem}{ending}") for path in paths]
+            jobs = [Job(str(path), str(folder / f"{path.stem}{ending}"), ABSENT, None) for path in paths]
             predict_all(viewer, jobs, SaveOptions(form, 60.0, None), Events(lambda _: None, lambda: None, _refuse_failure))
 
         one, other = in_turn(1 if way.place.type == "cpu" else runs, everything, alone)

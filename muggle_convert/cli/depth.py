@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.cli.depth_ray import CONTAINERS, RayOptions, predict_there, ray_options, refuse_without_ray
-from muggle_convert.cli.depth_scene import is_scene, write_scene
+from muggle_convert.cli.depth_scene import SCENES, is_scene, write_scene
 from muggle_convert.cli.options import PATH, device_option, dtype_option, like_option, reading_options, size_option
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
 from muggle_convert.outputs import FORMATS
 
 if TYPE_CHECKING:
+    from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.identify.match import Match
     from muggle_convert.many.batches import BatchPredictor
+    from muggle_convert.many.jobs import Job
     from muggle_convert.many.recipe import Recipe
     from muggle_convert.predict.metres import Known
 
@@ -60,6 +63,11 @@ FIELD_OF_VIEW = 60.0
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
 @device_option
 @dtype_option
+@click.option(
+    "--shard",
+    metavar="NUMBER/COUNT",
+    help="Predict one of so many parts of the pictures, such as 3/64; their names say which belongs where.",
+)
 @click.option("--force", is_flag=True, help="Predict again and replace existing files.")
 @ray_options
 def command(
@@ -74,17 +82,18 @@ def command(
     confidence: str | None,
     cameras: Path | None,
     fps: float | None,
+    shard: str | None,
     force: bool,
     **more: Any,
 ) -> None:
-    """Predict depth for pictures, folders of pictures and videos.
+    """Predict depth for pictures, folders, quoted patterns ("photos/**/*.jpg"), lists of names (@list.txt, @-) and videos.
 
-    Finished files are kept, so an interrupted run resumes. Pictures that fail are listed at the end. A model that sees scenes
-    turns all pictures into one file of points: -o SCENE.ply or SCENE.glb.
+    Finished files are kept, so an interrupted run resumes, and several runs into one folder share the work. Pictures that fail are listed
+    at the end. A model that sees scenes turns all pictures into one file of points: -o SCENE.ply or SCENE.glb.
     """
     from muggle_convert.cli.depth_progress import Progress
-    from muggle_convert.many.jobs import plan_jobs, with_prompts
-    from muggle_convert.many.recipe import record_recipe, refuse_other_recipe
+    from muggle_convert.many.inputs import written_out
+    from muggle_convert.many.jobs import Shard, plan_jobs, with_prompts
 
     cluster = RayOptions.taken_from(more)
     if cluster.ray is not None:
@@ -93,13 +102,23 @@ def command(
             predictor = _predictor(form, compared, known, fov, focal, more)
             return predictor, _recipe(form, None, predictor.matches, predictor.known or {}, fov, None, focal=focal, **more)
 
-        not_there = {"--prompt": prompt, "--fps": fps, "--confidence": confidence, "--cameras": cameras}
+        not_there = {"--prompt": prompt, "--fps": fps, "--confidence": confidence, "--cameras": cameras, "--shard": shard}
         return predict_there(given, target, form, cluster, force, not_there, described)
     refuse_without_ray(given, target, form, cluster)
-    inputs, out = tuple(map(Path, given)), Path(target)
+    out = Path(target)
+    inputs = tuple(map(Path, written_out(given) if out.suffix.lower() in SCENES else given))
     if is_scene(inputs, out):
         alone = {f"--{name.replace('_', '-')}": more.pop(name) for name in ("side_by_side", "no_legend", "no_mirror")}
-        unused = {"--fov": fov, "--focal": focal, "--fps": fps, "--known": known, "--compare": compared, "--prompt": prompt, **alone}
+        unused = {
+            "--fov": fov,
+            "--focal": focal,
+            "--fps": fps,
+            "--known": known,
+            "--compare": compared,
+            "--prompt": prompt,
+            "--shard": shard,
+            **alone,
+        }
         if form not in (None, "ply") or (form == "ply" and out.suffix.lower() != ".ply"):
             raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form]}; change one of the two.")
         return write_scene(inputs, out, confidence=confidence, cameras=cameras, force=force, unused=unused, **more)
@@ -107,37 +126,69 @@ def command(
     if confidence is not None or cameras is not None:
         option = "--cameras" if confidence is None else "--confidence"
         raise Refusal(f"{option} is for pictures of one scene: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
+    part = Shard.parsed(shard) if shard else None
     predictor = _predictor(form, compared, known, fov, focal, more)
-    jobs = plan_jobs(inputs, out, FORMATS[form])
-    if prompt is not None:
-        jobs = with_prompts(jobs, prompt)
-    if fps and not any(job.is_video for job in jobs):
-        raise Refusal("--fps is for videos, and there is none among the inputs; leave it out.")
-    left = [job for job in jobs if force or not job.target.exists()]
+    jobs = plan_jobs(given, out, FORMATS[form])
     is_folder = jobs[0].target != out
-    if not left and not is_folder:
+    shard_holds = []
+    if part is not None:
+        found, jobs = len(jobs), part.of(jobs, target)
+        shard_holds = [f"the shard holds {len(jobs)} of {found}"]
+    if prompt is not None and jobs:
+        jobs = with_prompts(jobs, prompt)
+    if fps and part is None and not any(job.is_video for job in jobs):
+        raise Refusal("--fps is for videos, and there is none among the inputs; leave it out.")
+    left = [job for job in jobs if force or not job.is_there]
+    if jobs and not left and not is_folder:
         raise Refusal(f"{out} exists; predict it again with --force.")
     try:
         with Progress(len(jobs), len(jobs) - len(left)) as progress:
             recipe = _recipe(form, prompt, predictor.matches, predictor.known or {}, fov, fps, focal=focal, **more)
-            if is_folder:
-                refuse_other_recipe(out, len(jobs) - len(left), recipe)
-            if left:
-                from muggle_convert.many.pipeline import predict_all
-                from muggle_convert.predict.formats import SaveOptions
-
-                viewer = predictor.viewer
-                viewer.check_prompts(prompt is not None)
-                for folder in {job.target.parent for job in left}:
-                    make_folder(folder)
-                if is_folder:
-                    record_recipe(out, recipe)
-                predict_all(viewer, left, SaveOptions(form, predictor.field_of_view, fps), progress.events)
+            _predict(predictor, left, out if is_folder else None, prompt is not None, fps, recipe, progress)
     except KeyboardInterrupt:
         click.echo("muggle-convert: interrupted; finished files are kept, and the same command resumes from there.", err=True)
         sys.exit(130)
-    progress.summarise(out)
-    sys.exit(1 if progress.failures else 0)
+    progress.summarise(out, *shard_holds)
+    sys.exit(1 if progress.failed else 0)
+
+
+def _predict(
+    predictor: BatchPredictor,
+    left: list[Job],
+    folder: Path | None,
+    has_prompts: bool,
+    fps: float | None,
+    recipe: Recipe,
+    progress: Progress,
+) -> None:
+    """What is left to do, in a folder together with whoever else writes there."""
+    from muggle_convert.many.claims import Claims
+    from muggle_convert.many.failures import Failures
+    from muggle_convert.many.recipe import record_recipe, refuse_other_note
+
+    suffix = FORMATS[predictor.form]
+    if folder is not None:
+        refuse_other_note(folder, progress.kept, suffix, lambda name: (folder / name).read_bytes(), recipe)
+    if not left:
+        return
+    from muggle_convert.many.pipeline import predict_all
+    from muggle_convert.predict.formats import SaveOptions
+
+    viewer = predictor.viewer
+    viewer.check_prompts(has_prompts)
+    options = SaveOptions(predictor.form, predictor.field_of_view, fps)
+    if folder is None:
+        predict_all(viewer, left, options, progress.events)
+        return
+    with Claims(folder, suffix, recipe) as claims:
+        record_recipe(folder, suffix, recipe)
+        for path in {os.path.dirname(job.file) for job in left}:
+            make_folder(Path(path))
+        progress.failures = Failures(folder, suffix, left)
+        try:
+            predict_all(viewer, left, options, progress.events, claims)
+        finally:
+            progress.failures.keep(claims)
 
 
 def _predictor(

@@ -111,11 +111,14 @@ def predict_there(
     from muggle_convert.many.cluster.on_ray import Share, connect, predict_on_ray
     from muggle_convert.many.cluster.places import below, read_file, write_file
     from muggle_convert.many.cluster.sources import source_of
-    from muggle_convert.many.recipe import NOTE, note_of, refuse_other_note
+    from muggle_convert.many.inputs import is_list
+    from muggle_convert.many.recipe import note_of, note_of_ending, refuse_other_note
 
     suffix = FORMATS[inside]
     store = _store(out, form, suffix)
-    source = source_of(inputs, out, suffix, options.batch or BATCH, options.column, options.key)
+    source = source_of(
+        [name[1:] if is_list(name) else name for name in inputs], out, suffix, options.batch or BATCH, options.column, options.key
+    )
     if source.videos:
         click.echo(f"{source.videos} videos are left out: --ray is for pictures.", err=True)
     predictor, recipe = predictor_for(inside)
@@ -124,14 +127,11 @@ def predict_there(
     if force:
         store.clear()
     done = set() if force else store.done()
-    try:
-        note = read_file(below(out, NOTE))
-    except OSError:
-        note = b""
-    refuse_other_note(out, len(done), note, recipe)
+    ending = store.ending
+    refuse_other_note(out, len(done), ending, lambda name: read_file(below(out, name)), recipe)
     connect(options.ray or None)
     share = Share.of_cluster(options.share, predictor.device)
-    write_file(below(out, NOTE), note_of(recipe))
+    write_file(below(out, note_of_ending(ending)), note_of(recipe))
     begun, count = time.monotonic(), 0
     failures: list[tuple[str, str]] = []
     left = TimeRemainingColumn(elapsed_when_finished=True)

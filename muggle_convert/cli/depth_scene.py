@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from muggle_convert.predict.cloud import Trust
 
 
+SCENES = (".ply", ".glb")
+
+
 def is_scene(inputs: tuple[Path, ...], out: Path) -> bool:
     """One file of points out of several pictures; a single picture becomes a .ply by itself."""
     suffix = out.suffix.lower()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
+import threading
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -13,6 +16,8 @@ import torch
 from PIL import Image
 
 from muggle_convert import load_any_dpt
+from muggle_convert.many.claims import Claims
+from muggle_convert.many.jobs import ABSENT, Job
 from muggle_convert.predict.video import encoder, open_video
 from tests.conftest import Command
 from tests.goldens import golden, uint8_picture
@@ -51,7 +56,9 @@ def test_a_folder_of_good_and_broken_pictures(depth: Command, model: Path, photo
         f"failed: {photographs / 'half.jpg'}",
         f"failed: {photographs / 'words.png'}",
     ]
-    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [".muggle-convert.json", "garden/tree.png", "house.png"]
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [
+        ".muggle-convert", ".muggle-convert/png.failed.jsonl", ".muggle-convert/png.json", "garden/tree.png", "house.png",
+    ]  # fmt: skip
     assert Image.open(out / "house.png").mode == "RGB"
 
 
@@ -70,6 +77,65 @@ def test_a_second_run_resumes_the_first(depth: Command, model: Path, photographs
 
     assert depth(photographs, "-m", model, "-o", out, "--format", "npy", "--force").returncode == 0
     assert np.load(out / "house.npy").shape == (50, 81)
+
+
+def test_a_second_format_in_the_folder_does_not_keep_the_first_from_resuming(
+    depth: Command, model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "depth"
+    for form in ("npz", "png16", "npz", "png16"):
+        arguments = [photographs / "house.jpg", "-m", model, "-o", out, "--format", form]
+        done = depth(*arguments)
+        assert done.returncode == 0, done.stderr
+    assert "1 of 1 were already there" in done.stdout
+    (out / ".muggle-convert").rename(tmp_path / "notes")  # as versions before had one note
+    (tmp_path / "notes" / "npz.json").rename(out / ".muggle-convert.json")
+    assert depth(photographs / "house.jpg", "-m", model, "-o", out, "--format", "npz").returncode == 0
+
+
+def test_what_failed_is_kept_in_a_file_and_tried_again(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
+    arguments = [photographs, "-m", model, "-o", tmp_path / "depth"]
+    kept = tmp_path / "depth" / ".muggle-convert" / "png.failed.jsonl"
+    assert f"2 failed, listed in {kept}; the same command tries them again" in depth(*arguments).stdout
+    first, second = map(json.loads, kept.read_text().splitlines())
+    assert first["picture"] == str(photographs / "half.jpg") and first["error"].startswith("half.jpg is damaged")
+    assert second["file"] == "words.png"
+
+    (photographs / "half.jpg").write_bytes((photographs / "house.jpg").read_bytes())
+    done = depth(*arguments)
+    assert "1 written" in done.stdout and "2 that failed before were tried again; 1 failed" in done.stdout
+    assert [json.loads(line)["file"] for line in kept.read_text().splitlines()] == ["words.png"]
+
+    (photographs / "words.png").write_bytes((photographs / "garden" / "tree.png").read_bytes())
+    done = depth(*arguments)
+    assert done.returncode == 0 and "1 that failed before was tried again" in done.stdout
+    assert not kept.exists()
+
+
+def test_a_picture_that_another_run_has_is_waited_for(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "depth"
+    arguments = [photographs / "house.jpg", photographs / "garden" / "tree.png", "-m", model, "-o", out, "--format", "npy"]
+    assert depth(*arguments).returncode == 0
+    recipe = json.loads((out / ".muggle-convert" / "npy.json").read_bytes())
+    (out / "house.npy").rename(tmp_path / "house.npy")
+    with Claims(out, ".npy", recipe) as other:
+        other.begin(Job("house.jpg", str(out / "house.npy"), ABSENT, None))
+        thread = threading.Timer(0.5, lambda: [(tmp_path / "house.npy").rename(out / "house.npy"), other.release(str(out / "house.npy"))])
+        thread.start()
+        done = depth(*arguments)
+        thread.join()
+    assert "0 written" in done.stdout and "1 was written by another run meanwhile" in done.stdout
+
+
+def test_a_part_of_a_list_of_pictures(depth: Command, model: Path, photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{photographs}/house.jpg\n{photographs}/garden/tree.png\n")
+    counts = []
+    for number in (1, 2):
+        done = depth(f"@{tmp_path}/list.txt", "-m", model, "-o", tmp_path / "depth", "--shard", f"{number}/2")
+        assert done.returncode == 0, done.stderr
+        counts.append(int(re.search(r"the shard holds (\d) of 2", done.stdout)[1]))
+    assert sum(counts) == 2
+    assert len(list((tmp_path / "depth").rglob("*.png"))) == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from muggle_convert import Refusal
 from muggle_convert.files.atomic import replacing
-from muggle_convert.many.jobs import plan_jobs
+from muggle_convert.many.jobs import Shard, plan_jobs
 from muggle_convert.predict.photographs import read_picture
 
 
@@ -119,3 +119,42 @@ def test_a_target_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path
 def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"the disk took only a part of it"), replacing(tmp_path / "a.npy"):
         raise OSError("307200 requested and 262112 written")
+
+
+def test_nothing_is_looked_up_that_a_listing_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "in", *(f"{number % 5}/{number:04}.png" for number in range(500)))
+    touch(tmp_path / "out", *(f"{number % 5}/{number:04}.npy" for number in range(300)))
+    looked: list[object] = []
+    look = os.stat
+    monkeypatch.setattr(os, "stat", lambda *given, **more: looked.append(given) or look(*given, **more))
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out", ".npy")
+    assert sum(job.is_there for job in jobs) == 300 and len(jobs) == 500
+    assert len(looked) < 10
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_pictures_are_not_written_over_through_links_either(tmp_path: Path, link: str) -> None:
+    touch(tmp_path / "out", "a.png")
+    (tmp_path / "in").mkdir()
+    getattr(tmp_path / "in" / "a.png", link)(tmp_path / "out" / "a.png")
+    for given in (tmp_path / "in", tmp_path / "in" / "a.png"):
+        with pytest.raises(Refusal, match="is one of the pictures themselves"):
+            plan_jobs([given], tmp_path / "out", ".png")
+
+
+def test_shards_are_all_of_it_without_overlap_and_stay_as_a_folder_grows(tmp_path: Path) -> None:
+    touch(tmp_path / "in", *(f"{number}.png" for number in range(100)))
+    out = tmp_path / "out"
+    before = plan_jobs([tmp_path / "in"], out, ".npy")
+    shards = [Shard.parsed(f"{number}/4").of(before, str(out)) for number in (1, 2, 3, 4)]
+    assert sorted(job.file for shard in shards for job in shard) == sorted(job.file for job in before)
+    assert all(10 < len(shard) < 40 for shard in shards)
+    touch(tmp_path / "in", *(f"later-{number}.png" for number in range(100)))
+    after = Shard.parsed("2/4").of(plan_jobs([tmp_path / "in"], out, ".npy"), str(out))
+    assert {job.file for job in shards[1]} == {job.file for job in after if "later" not in job.file}
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "3", "3/", "a/b", "-1/4"])
+def test_a_shard_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="such as --shard 3/64 for the third of 64; the first is 1/64"):
+        Shard.parsed(text)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice, product
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
@@ -80,7 +80,7 @@ class Pictures:
         if not keys:
             raise Refusal(f"there is no picture in {', '.join(map(printable, urls))}; pictures end in {', '.join(sorted(SUFFIXES))}.")
         addresses = [address for key, address in found if PurePosixPath(key).suffix.lower() not in video.SUFFIXES]
-        names = [name.as_posix() for name in names_of([(Path(key), suffix) for key in keys])]
+        names = names_of([(key, suffix) for key in keys])
         if own := next(iter({below(in_full(out), name) for name in names} & set(addresses)), None):
             raise Refusal(f"{printable(own)} is one of the pictures themselves; write to another folder.")
         return cls(tuple(zip(keys, names, addresses, strict=True)), batch, len(found) - len(keys))

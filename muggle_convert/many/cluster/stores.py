@@ -22,6 +22,11 @@ DONE = ".done"  # a folder of lists: which keys each part holds
 
 
 class Store(ABC):
+    @property
+    @abstractmethod
+    def ending(self) -> str:
+        """Of the files that are written."""
+
     @abstractmethod
     def done(self) -> set[str]:
         """A mark for each picture that need not be predicted again."""
@@ -44,6 +49,10 @@ class Files(Store):
 
     folder: str
     suffix: str
+
+    @property
+    def ending(self) -> str:
+        return self.suffix
 
     def done(self) -> set[str]:
         return {name for name in found_in(self.folder) if name.endswith(self.suffix)}

@@ -62,7 +62,7 @@ def files(folder: str | Path) -> dict[str, bytes]:
     """Everything that was written there."""
     system, path = fsspec.core.url_to_fs(str(folder))
     system.invalidate_cache()
-    return {name[len(path) + 1 :]: system.cat_file(name) for name in system.find(path) if not name.endswith(".muggle-convert.json")}
+    return {name[len(path) + 1 :]: system.cat_file(name) for name in system.find(path) if "/.muggle-convert/" not in name}
 
 
 def actors() -> list[int]:
