@@ -44,6 +44,8 @@ class Kind:
     has_classes: bool = False  # the network scores classes, and the prediction is the number of the best one
     is_resized: bool = True  # brought back to the size of the picture; otherwise left as the network returns it
     pipeline: str = "depth-estimation"  # the Hub's name for the task
+    tags: tuple[str, ...] = ()  # for those who search the Hub
+    limits: tuple[str, ...] = ()  # for the model card: what the numbers are not; a sentence may name {bound}
     example: str = 'depth = model.predict("photo.jpg")  # of the picture\'s own size'  # for the model card
 
     @property
@@ -53,6 +55,18 @@ class Kind:
 
 
 METRES = Distance(is_inverse=False, in_metres=True)
+ONE_PICTURE = (
+    "It goes by what things look like. Mirrors, glass, screens, pictures of pictures, plain walls and sky may get any depth, and nothing in the "
+    "prediction says where it is wrong: where somebody could be harmed, measure."
+)
+NO_DISTANCE = (
+    "It is no distance. Scale and shift differ from picture to picture, so numbers of two pictures cannot be compared, and twice the number is not half "
+    "or twice as far."
+)
+SCENE = (
+    "The pictures have to overlap and to show the same things at rest; what moved between them, mirrors and glass become points that are nowhere. "
+    "Confidence is a hint of that, and no measure of error: where somebody could be harmed, measure."
+)
 KINDS: Mapping[str, Kind] = {
     "relative inverse depth": Kind(
         unit="relative inverse depth, without a unit",
@@ -60,6 +74,8 @@ KINDS: Mapping[str, Kind] = {
         paragraph="Relative inverse depth: larger is nearer. There is no unit; for each picture, an unknown scale and an unknown shift lie "
         "between these numbers and one over metres. With two known distances in the picture, `model.to_metres` finds both.",
         distance=Distance(is_inverse=True, in_metres=False),
+        tags=("depth", "relative-depth"),
+        limits=(NO_DISTANCE, ONE_PICTURE),
     ),
     "relative depth": Kind(
         unit="relative depth, without a unit",
@@ -67,6 +83,8 @@ KINDS: Mapping[str, Kind] = {
         paragraph="Relative depth: larger is farther. There is no unit; for each picture, an unknown scale and an unknown shift lie between "
         "these numbers and metres. With two known distances in the picture, `model.to_metres` finds both.",
         distance=Distance(is_inverse=False, in_metres=False),
+        tags=("depth", "relative-depth"),
+        limits=(NO_DISTANCE, ONE_PICTURE),
     ),
     "canonical depth": Kind(
         unit="metres x 300 / focal length",
@@ -75,6 +93,11 @@ KINDS: Mapping[str, Kind] = {
         '`model.predict("photo.jpg", focal=1500)` takes the focal length in pixels of the picture, which is never assumed.',
         distance=Distance(is_inverse=False, in_metres=False),
         at_focal=300.0,
+        tags=("depth", "metric-depth"),
+        limits=(
+            "Without the focal length it is no distance. A picture that was cropped or scaled has another one, in pixels, than the camera's data says.",
+            ONE_PICTURE,
+        ),
     ),
     "metric depth": Kind(
         unit="metres",
@@ -82,6 +105,13 @@ KINDS: Mapping[str, Kind] = {
         paragraph="Depth in metres{range}, as trained; how accurate it is depends on how similar your camera and scenes are to those of the "
         "training.",
         distance=METRES,
+        tags=("depth", "metric-depth"),
+        limits=(
+            "Metres are guessed from what things look like: another lens, a zoom, a crop, or scenes unlike those of the training change all of them "
+            "together, without a sign.",
+            "Whatever is farther than {bound} m is predicted nearer.",
+            ONE_PICTURE,
+        ),
     ),
     "classes": Kind(
         unit="classes",
@@ -89,6 +119,7 @@ KINDS: Mapping[str, Kind] = {
         paragraph="Scores of {channels} classes for each pixel; the class with the highest score is the prediction.",
         formats=("png", "npy", "npz", "png16"),
         has_classes=True,
+        limits=("Every pixel gets one of the classes, also where it shows none of them.",),
         pipeline="image-segmentation",
         example='classes = model.predict("photo.jpg")  # of the picture\'s own size',
     ),
@@ -97,12 +128,17 @@ KINDS: Mapping[str, Kind] = {
         sentence="{channels} channels for each pixel",
         paragraph="{channels} channels for each pixel, as the fine-tune was trained to give.",
         formats=("npy", "npz"),
+        limits=("What each channel means is known to whoever trained it, and not to the file.",),
     ),
     "points": Kind(
         unit="points, without a unit",
         sentence="points of views in the frame of the first, without a unit, and a confidence for each",
         paragraph="A point in space for each pixel of every view, in the frame of the first view's camera and without a unit, and a "
         "confidence of 1 or more.",
+        limits=(
+            "There is no unit: how large the scene is cannot be read from it, and differs from one set of pictures to another.",
+            SCENE,
+        ),
         formats=(),  # all pictures become one file, which `predict.cloud` writes
         is_resized=False,
         pipeline="image-to-3d",
@@ -113,6 +149,10 @@ KINDS: Mapping[str, Kind] = {
         sentence="points of two views in the frame of the first, in metres, and a confidence for each",
         paragraph="A point in space for each pixel of both views, in the frame of the first view's camera and in metres, and a confidence of 1 or "
         "more.",
+        limits=(
+            "Metres are guessed from what things look like: other lenses or scenes unlike those of the training change all of them together, without a sign.",
+            SCENE,
+        ),
         formats=(),
         is_resized=False,
         pipeline="image-to-3d",
@@ -143,6 +183,12 @@ def sentence_about(output: OutputConfig, channels: int) -> str:
 
 def paragraph_about(output: OutputConfig, channels: int) -> str:
     return _filled(kind_of(output).paragraph, output, channels)
+
+
+def limits_of(output: OutputConfig) -> list[str]:
+    """What the numbers are not."""
+    bound = farthest(output)
+    return [limit.format(bound=f"{bound:g}") for limit in kind_of(output).limits if bound < float("inf") or "{bound}" not in limit]
 
 
 def _filled(template: str, output: OutputConfig, channels: int) -> str:

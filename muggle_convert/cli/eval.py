@@ -11,7 +11,7 @@ import click
 from muggle_convert.checkpoints import printable
 from muggle_convert.cli.options import PATH, device_option, dtype_option, like_option, placement, reading_options, size_option
 from muggle_convert.errors import Refusal
-from muggle_convert.evaluation.choices import Align, AlignOver, Crop, DatasetName
+from muggle_convert.evaluation.choices import UNNAMED, Align, AlignOver, Crop, DatasetName
 from muggle_convert.files.target import check_target, make_folder
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
     "--dataset", type=click.Choice(get_args(DatasetName)), default="plain", show_default=True,
     help="Says what a step of a .png is (kitti: 1/256 m, nyu: 1 mm), the crop and the cap; plain takes .npy in metres, all of it.",
 )  # fmt: skip
+@click.option(
+    "--data",
+    metavar="NAME",
+    help="What the data is called, for the table and the card, such as 'NYU Depth v2, test split'; a format is no name.",
+)
 @click.option("--crop", type=click.Choice(get_args(Crop)), help="Where pixels count; by default kitti: garg, nyu: eigen.")
 @click.option("--kb-crop", is_flag=True, help="Show the model KITTI's lowest 352 rows and middle 1216 columns.")
 @click.option(
@@ -65,6 +70,7 @@ def command(
     truth: Path,
     reading: dict[str, Any],
     dataset: DatasetName,
+    data: str | None,
     crop: Crop | None,
     kb_crop: bool,
     align: Align | None,
@@ -110,10 +116,14 @@ def command(
         )
         for model, matched, how, folder in zip(models, matches, aligners, folders, strict=True)
     ]
-    found = Results(dataset, known.title, len(pairs), rules.crop, kb_crop, rules.cap, align_over, rows)
+    found = Results(dataset, data or UNNAMED[dataset], len(pairs), rules.crop, kb_crop, rules.cap, align_over, rows, data)
     if results is not None:
         with replacing(results) as part:
             part.write_text(found.to_json(), "utf-8")
+        if data is None:
+            click.echo(
+                f"muggle-convert: the results call the data {found.called}, as nothing says what is in it; --data NAME does.", err=True
+            )
     if as_json:
         click.echo(found.to_json(), nl=False)
     else:

@@ -37,7 +37,7 @@ def rules_of(results: Results) -> str:
     cap = f"up to {results.cap:g} m" if results.cap else "at any distance"
     kitti = ", shown KITTI's 352 x 1216" if results.kb_crop else ""
     aligned = f", aligned per {results.align_over}" if any(row.align != "none" for row in results.rows) else ""
-    return f"{counted(results.images, 'image', 'images')} of {results.title}{kitti}, crop {results.crop}, {cap}{aligned}"
+    return f"{counted(results.images, 'image', 'images')} of {printable(results.called)}{kitti}, crop {results.crop}, {cap}{aligned}"
 
 
 def counted(number: int, one: str, many: str) -> str:

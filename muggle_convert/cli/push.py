@@ -23,6 +23,14 @@ from muggle_convert.cli.options import PATH, reading_options
 @click.option("--token", metavar="TOKEN", help="A token to write with; by default the one of `hf auth login`.")
 @click.option("--overwrite-card", is_flag=True, help="Replace the README.md that is there.")
 @click.option("--results", type=PATH, metavar="FILE", help="Put what `eval --results FILE` wrote on the card.")
+@click.option(
+    "--picture",
+    type=PATH,
+    metavar="PHOTO",
+    help="Show this photograph on the card, if you may publish it, and what the model predicts for it.",
+)
+@click.option("--base-model", metavar="USER/REPO", help="The repository that the weights came from, where they do not tell.")
+@click.option("--trained-on", metavar="NAME", multiple=True, help="A data set it was trained on, as the Hub calls it; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Show the card and the files, and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only where it went.")

@@ -20,19 +20,18 @@ Truth = npt.NDArray[np.float32]  # (height, width) in metres; zero where nothing
 
 @dataclass(frozen=True)
 class Dataset:
-    """The conventions of a data set."""
+    """The conventions of a data set, which others' files may follow."""
 
     name: DatasetName
-    title: str
     steps: float | None  # per metre, in a 16-bit PNG
     crop: Crop
     cap: float | None  # metres; larger distances do not count
 
 
 DATASETS: Mapping[DatasetName, Dataset] = {
-    "kitti": Dataset("kitti", "KITTI", 256.0, "garg", 80.0),
-    "nyu": Dataset("nyu", "NYU Depth v2", 1000.0, "eigen", 10.0),
-    "plain": Dataset("plain", "own pictures", None, "none", None),
+    "kitti": Dataset("kitti", 256.0, "garg", 80.0),
+    "nyu": Dataset("nyu", 1000.0, "eigen", 10.0),
+    "plain": Dataset("plain", None, "none", None),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from muggle_convert.checkpoints import printable, shown
 from muggle_convert.checkpoints.regular_file import read_small
 from muggle_convert.errors import Refusal
+from muggle_convert.evaluation.choices import UNNAMED
 from muggle_convert.evaluation.metrics import NAMES, Numbers
 
 FORMAT = "muggle-convert evaluation"
@@ -40,14 +41,20 @@ class Row:
 class Results:
     """All models on one data set, under the same rules."""
 
-    dataset: str
-    title: str
+    dataset: str  # whose format it has
+    title: str  # what it is called here
     images: int
     crop: str
     kb_crop: bool
     cap: float | None
     align_over: str
     rows: Sequence[Row]
+    data: str | None = None  # what somebody said it is
+
+    @property
+    def called(self) -> str:
+        """Never after its format alone, which says nothing of what is in it."""
+        return self.data or UNNAMED.get(self.dataset, UNNAMED["plain"])
 
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, indent=1) + "\n"
@@ -62,6 +69,8 @@ def read_results(path: Path) -> Results:
         rows = tuple(_row(row) for row in data.pop("rows"))
         results = Results(**data, rows=rows)
         _check(results, ("dataset", "title", "crop", "align_over"), str)
+        if results.data is not None:
+            _check(results, ("data",), str)
         if type(results.images) is not int or type(results.kb_crop) is not bool or type(results.cap) not in (float, int, type(None)):
             raise ValueError("images, kb_crop or cap is no number of images, no yes or no, or no number of metres")
         return results

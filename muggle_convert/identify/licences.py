@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from muggle_convert.hub.zoo import entries
+from muggle_convert.hub.zoo import Entry, entries
 from muggle_convert.identify.match import Match
 
 
@@ -36,15 +37,19 @@ def stated_licence(matched: Match) -> Licence | None:
 
 
 def published_licence(matched: Match) -> Licence | None:
-    """That of the zoo's entry with these very weights, or with this name and configuration: a name alone proves nothing, and one in
-    somebody's repository less than that."""
+    entry = next((entry for entry in published_as(matched) if entry.licence != "unknown"), None)
+    return Licence(entry.licence, f"the zoo's entry {entry.name}") if entry else None
+
+
+def published_as(matched: Match) -> Iterator[Entry]:
+    """The zoo's entries with these very weights, or with this name and configuration: a name alone proves nothing, and one in somebody's repository
+    less than that."""
     document, checkpoint = matched.document, matched.checkpoint
     fingerprint = matched.fingerprint
     called = Path(document.source["file"] if document else checkpoint.name).stem
     is_like_published = matched.released[1] and "/" not in checkpoint.known_as
     for entry in entries():
-        is_same = entry.fingerprint is not None and entry.fingerprint == fingerprint
         is_named = is_like_published and entry.name == called and entry.family == matched.family.name
-        if (is_same or is_named) and entry.licence != "unknown":
-            return Licence(entry.licence, f"the zoo's entry {entry.name}")
-    return None
+        is_same = entry.fingerprint is not None and entry.fingerprint == fingerprint
+        if is_same or is_named:
+            yield entry

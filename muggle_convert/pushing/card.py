@@ -1,79 +1,111 @@
-"""A model's page on the Hub: what it is, how to use it, what its numbers mean, and where it came from."""
+"""A model's page on the Hub, in the order in which somebody reads who never heard of it: what it is, how to use it, what its numbers mean and what
+they do not, how good they are, whose they are; how each value is known comes last, folded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Sequence
 
 from model_defs.plain_values import leaves
-from muggle_convert.checkpoints.safe_text import LONGEST_REASON, code, markdown
+from muggle_convert.checkpoints.safe_text import LONGEST_REASON, markdown
 from muggle_convert.evaluation.results import Results
 from muggle_convert.inspection import Inspection
-from muggle_convert.outputs import kind_of, paragraph_about, sentence_about
+from muggle_convert.outputs import kind_of, limits_of, paragraph_about, sentence_about
 from muggle_convert.pushing.evaluated import evaluation_table, model_index
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What the card says and the file does not."""
-
-    repository: str
-    licence: str
-    licence_from: str
-    base_model: str | None
-    sha256: str  # of model.safetensors
+from muggle_convert.pushing.origin import Provenance, licence, origin
+from muggle_convert.pushing.usage import HOME, usage
 
 
 def card(inspection: Inspection, provenance: Provenance, evaluation: Results | None = None) -> str:
     """README.md, front matter included."""
     match = inspection.match
-    name, exact = match.released
     title = provenance.repository.rpartition("/")[2]
     output, channels = match.config.output, match.config.head.channels
     parts = [
         _front_matter(inspection, provenance, model_index(title, evaluation) if evaluation else ""),
         f"# {title}\n",
-        f"{match.family.title}{f' ({name})' if exact else ''}, converted with [muggle-convert]({HOME}). It predicts {sentence_about(output, channels)}.\n",
-        "## Use\n",
-        _usage(inspection, provenance.repository),
+        _introduction(inspection, provenance),
+        "## How to use it\n",
+        usage(match, provenance.repository),
         "## What the numbers mean\n",
         paragraph_about(output, channels) + "\n",
-        *(["## Evaluation\n", evaluation_table(evaluation)] if evaluation else []),
-        "## Configuration\n",
-        _configuration(inspection),
-        "## Where it came from\n",
-        _origin(inspection, provenance),
-        "## Licence\n",
-        _licence(provenance),
+        "## Limitations\n",
+        _listed([*limits_of(output), *_of_its_input(inspection), *provenance.trained_on_words]),
+        "## Numbers\n",
+        evaluation_table(evaluation) if evaluation else _not_measured(match.family.citations, provenance.repository),
+        "## Licence, and where it came from\n",
+        licence(provenance),
+        origin(inspection, provenance),
         "## Citation\n",
         "".join(f"```bibtex\n{citation}\n```\n\n" for citation in match.family.citations),
+        _configuration(inspection),
     ]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
-HOME = "https://github.com/muggle-convert/muggle-convert"
-
-
 def _front_matter(inspection: Inspection, provenance: Provenance, index: str) -> str:
+    kind = kind_of(inspection.match.config.output)
     lines = {
         "library_name": "muggle-convert",
-        "pipeline_tag": kind_of(inspection.match.config.output).pipeline,
+        "pipeline_tag": kind.pipeline,
         "license": provenance.licence,
         **({"base_model": provenance.base_model} if provenance.base_model else {}),
+        **({"base_model_relation": "finetune"} if provenance.base_model and inspection.source.get("training") else {}),
     }
-    tags = [inspection.match.family.name.replace("_", "-"), "dpt", "safetensors"]
-    listed = "".join(f"- {tag}\n" for tag in tags)
-    return "---\n" + "".join(f"{key}: {value}\n" for key, value in lines.items()) + f"tags:\n{listed}{index}---\n"
+    lists = {
+        "datasets": provenance.trained_on,
+        "tags": [inspection.match.family.name.replace("_", "-"), *kind.tags, "dpt", "safetensors"],
+    }
+    listed = "".join(f"{key}:\n" + "".join(f"- {_yaml(value)}\n" for value in values) for key, values in lists.items() if values)
+    return "---\n" + "".join(f"{key}: {value}\n" for key, value in lines.items()) + f"{listed}{index}---\n"
 
 
-def _usage(inspection: Inspection, repository: str) -> str:
-    config = inspection.match.config
-    return f'''```python
-from muggle_convert import load_any_dpt  # pip install git+{HOME}
+def _yaml(value: str) -> str:
+    return value if re.fullmatch(r"[A-Za-z][\w./-]*", value, re.ASCII) else json.dumps(value)  # JSON is YAML
 
-model = load_any_dpt("{repository}")
-{kind_of(config.output).example}; the network sees it at {config.image.size} pixels
-```
-'''
+
+def _introduction(inspection: Inspection, provenance: Provenance) -> str:
+    match = inspection.match
+    name, exact = match.released
+    called = f"{match.family.title}{f' in the configuration of {name}' if exact else ''}"
+    trained = ", trained further" if inspection.source.get("training") else ""
+    text = (
+        f"{called}{trained}: one safetensors file with readable names. It predicts {sentence_about(match.config.output, match.config.head.channels)}. "
+        f"{_rounded(inspection.parameters)} parameters in {_types(inspection.dtypes)}; converted with [muggle-convert]({HOME}).\n"
+    )
+    if provenance.picture is None:
+        return text
+    return f"{text}\n![A picture, and beside it what this model predicts for it]({provenance.picture})\n\n*A picture, and what this very file predicts for it.*\n"
+
+
+def _rounded(parameters: int) -> str:
+    return f"{parameters / 1e6:.1f} million" if parameters >= 1e6 else f"{parameters:,}"
+
+
+def _types(dtypes: Sequence[str] | dict[str, int]) -> str:
+    names = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
+    return " and ".join(names.get(dtype, dtype) for dtype in dtypes)
+
+
+def _of_its_input(inspection: Inspection) -> list[str]:
+    size = inspection.match.config.image.size
+    return [
+        f"The network sees a picture at about {size} pixels, whatever its own size; what is finer than that is not in the prediction. `size=` asks "
+        "for more, which costs time and is further from what it was trained on."
+    ]
+
+
+def _not_measured(citations: Sequence[str], repository: str) -> str:
+    paper = " What the authors of the network measured, of their own weights, is in the paper below." if citations else ""
+    return (
+        f"Nothing was measured for this page.{paper} On your own pictures and distances:\n\n"
+        "```\nmuggle-convert eval {repository} --images DIR --truth DIR\n```\n"
+    )
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    return "".join(f"- {sentence}\n" for sentence in sentences)
 
 
 def _configuration(inspection: Inspection) -> str:
@@ -81,37 +113,11 @@ def _configuration(inspection: Inspection) -> str:
     for path, value in leaves(inspection.match.config).items():
         if value is not None and path in inspection.match.evidence:
             shown = ", ".join(map(markdown, value)) if isinstance(value, tuple) else markdown(value)
-            rows.append(f"| `{path}` | {shown} | {markdown(inspection.match.evidence[path], LONGEST_REASON)} |\n")
-    return "| value | is | known from |\n|---|---|---|\n" + "".join(rows)
+            rows.append(f"| `{path}` | {shown} | {markdown(_known(str(inspection.match.evidence[path])), LONGEST_REASON)} |\n")
+    head = "| value | is | known from |\n|---|---|---|\n"
+    return f"<details>\n<summary>Configuration: {len(rows)} values, and how each is known</summary>\n\n{head}{''.join(rows)}\n</details>\n"
 
 
-def _origin(inspection: Inspection, provenance: Provenance) -> str:
-    source = inspection.source
-    document = inspection.match.document
-    rows = {
-        "source file": f"{code(source['file'])}, {source['size']:,} bytes, {markdown(document.layout if document else inspection.match.layout)} layout",
-        "then trained": markdown(source.get("training", "")),
-        "fingerprint of the source": code(origin) if (origin := source.get("trained_from", source.get("fingerprint"))) else "",
-        "SHA-256 of the source": code(source["sha256"]) if source.get("sha256") else "",
-        "SHA-256 of `model.safetensors`": f"`{provenance.sha256}`",
-        "converted by": ", ".join(
-            f"{markdown(program)} {markdown(version)}" for program, version in (document.versions if document else {}).items()
-        ),
-        "parameters": f"{inspection.parameters:,} in {', '.join(inspection.dtypes)}",
-    }
-    table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
-    if source.get("training"):
-        return f"| | |\n|---|---|\n{table}\nThe source was converted and then trained further, so these weights are no longer those of the source.\n"
-    return (
-        f"| | |\n|---|---|\n{table}\n"
-        "Every tensor of the source was accounted for before a byte was written: renamed, split or joined by reversible rules, or left "
-        "out for a stated reason. Checksums were verified while copying. Anyone with the source can check every tensor, bit for bit:\n\n"
-        "```\nmuggle-convert verify SOURCE model.safetensors\n```\n"
-    )
-
-
-def _licence(provenance: Provenance) -> str:
-    terms = f"`{provenance.licence}`, known from {provenance.licence_from}."
-    if "-nc" in provenance.licence:
-        terms += " **These weights may not be used commercially.** Converting them does not change that."
-    return terms + "\n"
+def _known(evidence: str) -> str:
+    """Without the advice that whoever converts gets: which option would have said it."""
+    return re.sub(r"; --set .*", "", evidence, flags=re.DOTALL)

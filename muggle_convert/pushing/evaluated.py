@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,9 +32,18 @@ def model_index(name: str, results: Results) -> str:
     """The lines of the front matter from which the Hub reads evaluation results."""
     (row,) = results.rows
     metrics = [{"type": key, "name": title, "value": round(row.numbers[key], 6)} for key, (title, _) in NAMES.items()]
-    dataset = {"type": printable(results.dataset), "name": printable(results.title), "args": _rules(results, row)}
+    dataset = {"type": _identifier(results), "name": printable(results.called), "args": _rules(results, row)}
     entry = {"name": name, "results": [{"task": {"type": "depth-estimation"}, "dataset": dataset, "metrics": metrics}]}
     return f"model-index:\n- {json.dumps(entry)}\n"  # JSON is YAML
+
+
+def _identifier(results: Results) -> str:
+    """As the Hub has them: the name of a repository with data where it is one, otherwise one word."""
+    if results.data is None:
+        return "unnamed-folder"
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", results.data, re.ASCII):
+        return results.data
+    return re.sub(r"[^a-z0-9]+", "-", results.data.lower()).strip("-") or "unnamed"
 
 
 def evaluation_table(results: Results) -> str:
@@ -43,7 +53,7 @@ def evaluation_table(results: Results) -> str:
     lines = ["| " + " | ".join(cells) + " |", "|" + "---|" * len(cells), "| " + " | ".join(numbers) + " |"]
     said = "; ".join(f"{key.replace('_', ' ')}: {markdown(value)}" for key, value in _rules(results, row).items())
     return (
-        "\n".join(lines) + f"\n\nOn {results.images} images of {markdown(results.title)} ({said}), measured with `muggle-convert eval`.\n"
+        "\n".join(lines) + f"\n\nOn {results.images} images of {markdown(results.called)} ({said}), measured with `muggle-convert eval`.\n"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -17,17 +18,19 @@ from muggle_convert.hub import zoo
 from muggle_convert.hub.cache import cached_sha256_of
 from muggle_convert.hub.problems import hub_problems
 from muggle_convert.identify.graphs import refuse_graph
-from muggle_convert.identify.licences import Licence, published_licence, stated_licence
+from muggle_convert.identify.licences import Licence, published_as, published_licence, stated_licence
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.inspection import Inspection
 from muggle_convert.plan import plan
-from muggle_convert.pushing.card import Provenance, card
+from muggle_convert.pushing.card import card
 from muggle_convert.pushing.evaluated import own_results
 from muggle_convert.pushing.hub_licences import check_identifier, licence_of_card
+from muggle_convert.pushing.origin import Provenance
+from muggle_convert.pushing.picture import drawn_beside
 from muggle_convert.writing.converted_file import WriteOptions, settle, write
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+WEIGHTS, CONFIG, CARD, PICTURE = "model.safetensors", "config.json", "README.md", "depth.png"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class PushOptions:
     licence: str | None = None
     overwrite_card: bool = False
     results: Path | None = None  # what `muggle-convert eval --results` wrote
+    picture: Path | None = None  # a photograph to show the model on
+    trained_on: tuple[str, ...] = ()
     dry_run: bool = False
 
 
@@ -93,6 +98,9 @@ def push(
     token: str | None = None,
     overwrite_card: bool = False,
     results: Path | None = None,
+    picture: Path | None = None,
+    base_model: str | None = None,
+    trained_on: Sequence[str] = (),
     dry_run: bool = False,
 ) -> Pushed:
     """Put a checkpoint on the Hub, converted first if it is not yet.
@@ -100,16 +108,22 @@ def push(
         push("hybrid.safetensors", "user/hybrid", licence="mit", private=True)
 
     `backbone`, `family`, `overrides`, `state` and `drops` say how it is read, as for `convert`. The other keywords are named as in `hf upload`:
-    `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote.
+    `revision` is the branch to push to, `results` what `muggle-convert eval --results` wrote, `picture` a photograph that may be published: the card
+    shows it and what this model predicts for it. `base_model` is the repository that the weights came from, where they do not tell, and `trained_on`
+    names data sets.
     """
     reading = ReadOptions(family, overrides, state, tuple(drops), backbone=backbone)
-    options = PushOptions(private, revision, create_pr, commit_message, token, licence, overwrite_card, results, dry_run)
+    where = PushOptions(private, revision, create_pr, commit_message, token, licence, overwrite_card)
+    options = replace(where, results=results, picture=picture, trained_on=tuple(trained_on), dry_run=dry_run)
     _check_name(repository)
     if not dry_run:
         _check_token(repository, token)
+    if base_model is not None:
+        _check_name(base_model)
     with ExitStack() as stack:
         matched = read(source, reading)
         refuse_graph(matched.checkpoint)
+        came_from = base_model or _base_model(matched, repository)
         licence, licence_from = _licence(matched, options)
         if _is_whole(matched):
             (weights,), sha256 = matched.checkpoint.files, None
@@ -118,7 +132,10 @@ def push(
             writing = WriteOptions(licence=licence, sync=False)
             sha256 = write(settle(matched, writing), weights, writing, hash_target=True).sha256
             matched = read(weights)
-        return _push(weights, sha256 or cached_sha256_of(weights), matched, repository, options, licence, licence_from)
+        sha256 = sha256 or cached_sha256_of(weights)
+        drawn = drawn_beside(Path(picture), weights) if picture is not None else None
+        provenance = Provenance(repository, licence, licence_from, came_from, sha256, options.trained_on, PICTURE if drawn else None)
+        return _push(weights, matched, provenance, options, drawn)
 
 
 def _check_token(repository: str, token: str | None) -> None:
@@ -146,8 +163,20 @@ def _check_name(repository: str) -> None:
             raise HFValidationError
 
 
-def _push(weights: Path, sha256: str, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str) -> Pushed:
-    uploads = _uploads(weights, sha256, matched, repository, options, licence, licence_from)
+def _base_model(matched: Match, repository: str) -> str | None:
+    """The repository that the weights are from, or were trained from: the one they were loaded from, the one their file says it was converted
+    from, or that of the published checkpoint that they are."""
+    said = (matched.checkpoint.known_as, str(matched.document.source["file"]) if matched.document else "")
+    loaded = (found[1] for name in said if (found := re.fullmatch(r"([\w.-]+/[\w.-]+)/[^/].*", name, re.ASCII)))
+    origin = matched.document.source.get("trained_from") if matched.document else None
+    trained = (entry for entry in zoo.entries() if origin and entry.fingerprint == origin)
+    published = (entry.repository for entry in (*published_as(matched), *trained) if entry.repository)
+    return next((name for name in (*loaded, *published) if name != repository), None)
+
+
+def _push(weights: Path, matched: Match, provenance: Provenance, options: PushOptions, drawn: bytes | None) -> Pushed:
+    repository, licence, licence_from = provenance.repository, provenance.licence, provenance.licence_from
+    uploads = _uploads(weights, matched, provenance, options, drawn)
     text = uploads[-1].content
     assert isinstance(text, bytes)
     there = {} if options.dry_run else _remote(repository, options)
@@ -165,23 +194,23 @@ def _push(weights: Path, sha256: str, matched: Match, repository: str, options: 
 _HEAD = "\0head"  # not a possible file name: the commit that the list of files belongs to
 
 
-def _uploads(
-    weights: Path, sha256: str, matched: Match, repository: str, options: PushOptions, licence: str, licence_from: str
-) -> tuple[Upload, ...]:
+def _uploads(weights: Path, matched: Match, provenance: Provenance, options: PushOptions, drawn: bytes | None) -> tuple[Upload, ...]:
     assert matched.document is not None
-    document = replace(matched.document, licence=licence)
-    released, exact = matched.released
-    known = {entry.name: entry for entry in zoo.entries()}.get(released if exact else "")
-    provenance = Provenance(repository, licence, licence_from, known.repository if known else None, sha256)
+    document = replace(matched.document, licence=provenance.licence)
     inspection = Inspection(plan(matched))
     evaluation = own_results(options.results, inspection) if options.results else None
     text = card(inspection, provenance, evaluation).encode()
     config = (json.dumps(document.to_dict(), indent=2, sort_keys=True) + "\n").encode()
     return (
-        Upload(WEIGHTS, weights, weights.stat().st_size, sha256),
-        Upload(CONFIG, config, len(config), hashlib.sha256(config).hexdigest()),
-        Upload(CARD, text, len(text), hashlib.sha256(text).hexdigest()),
+        Upload(WEIGHTS, weights, weights.stat().st_size, provenance.sha256),
+        _upload(CONFIG, config),
+        *([_upload(PICTURE, drawn)] if drawn else []),
+        _upload(CARD, text),
     )
+
+
+def _upload(name: str, content: bytes) -> Upload:
+    return Upload(name, content, len(content), hashlib.sha256(content).hexdigest())
 
 
 def _licence(matched: Match, options: PushOptions) -> tuple[str, str]:

@@ -63,7 +63,7 @@ def test_a_model_has_one_row_and_its_worst_images_are_named(folder: Path, model:
     done = evaluate(model, *options(folder), "--worst", 2)
     assert done.returncode == 0, done.stderr
     assert all(title in done.stdout for title, _ in NAMES.values())
-    assert "3 images of own pictures, crop none, at any distance, aligned per image" in done.stdout
+    assert "3 images of a folder of pictures, crop none, at any distance, aligned per image" in done.stdout
     named = done.stdout[done.stdout.index("worst of") :]
     assert named.index("c: AbsRel") < named.index("street/b: AbsRel") and "street/a" not in named
 
@@ -196,6 +196,32 @@ def test_push_puts_the_results_on_the_card(folder: Path, model: Path, evaluate: 
     assert "model-index:" in front and '"type": "abs_rel"' in front
     row = read_results(results).rows[0]
     assert f"| {row.numbers['d1']:.4f} |" in card and "scale-shift per image" in card
+    assert (
+        "On 3 images of a folder of pictures (" in card and '"dataset": {"type": "unnamed-folder", "name": "a folder of pictures"' in front
+    )
+
+
+@pytest.mark.parametrize(
+    ("called", "sentence", "kind"),
+    [
+        ([], "a folder in NYU's format", "unnamed-folder"),
+        (["--data", "NYU Depth v2, test"], "NYU Depth v2, test", "nyu-depth-v2-test"),
+        (["--data", "me/rooms"], "me/rooms", "me/rooms"),
+    ],
+)
+def test_a_format_is_not_the_name_of_the_data(
+    folder: Path, model: Path, evaluate: Command, called: list[str], sentence: str, kind: str
+) -> None:
+    for path in (folder / "truth").rglob("*.npy"):
+        Image.fromarray(np.clip(np.load(path) * 1000, 0, 65535).astype(np.uint16)).save(path.with_suffix(".png"))
+        path.unlink()
+    results = folder / "results.json"
+    done = evaluate(model, *options(folder), "--dataset", "nyu", "--crop", "none", "--results", results, *called)
+    assert done.returncode == 0, done.stderr
+    assert f"3 images of {sentence}, crop none" in done.stdout
+    assert ("--data NAME does" in done.stderr) == (not called)
+    card = push(model, "somebody/model", dry_run=True, licence="apache-2.0", results=results).card
+    assert f"On 3 images of {sentence} (" in card and f'"dataset": {{"type": "{kind}", "name": "{sentence}"' in card
 
 
 def test_results_that_could_not_be_written_are_refused_before_anything_is_predicted(folder: Path, model: Path, evaluate: Command) -> None:

@@ -79,14 +79,24 @@ def test_no_word_of_a_description_becomes_a_part_of_the_card(muggle_convert: Com
     fingerprint = FILE.document["source"]["fingerprint"]
     numbers = dict.fromkeys(NAMES, 0.5)
     row = {"model": EVIL, "family": EVIL, "fingerprint": fingerprint, "dtype": "F16", "align": EVIL, "numbers": numbers, "images": {}}
-    about = {"dataset": EVIL, "title": EVIL, "images": 3, "crop": EVIL, "kb_crop": False, "cap": None, "align_over": EVIL, "rows": [row]}
+    about = {
+        "dataset": EVIL,
+        "title": EVIL,
+        "images": 3,
+        "crop": EVIL,
+        "kb_crop": False,
+        "cap": None,
+        "align_over": EVIL,
+        "rows": [row],
+        "data": EVIL,
+    }
     (tmp_path / "results.json").write_text(json.dumps({"format": "muggle-convert evaluation", "version": 1, **about}))
     done = muggle_convert("push", evil, "me/model", "--dry-run", "--results", tmp_path / "results.json")
     assert done.returncode == 0, done.stderr
     card = done.stdout
     assert is_harmless(card)
     assert re.findall(r"^#+ .*", card, re.MULTILINE) == [
-        "# model", "## Use", "## What the numbers mean", "## Evaluation", "## Configuration", "## Where it came from", "## Licence", "## Citation"
+        "# model", "## How to use it", "## What the numbers mean", "## Limitations", "## Numbers", "## Licence, and where it came from", "## Citation"
     ]  # fmt: skip
     prose = re.sub(r"`[^`\n]*`|^- \{.*$", "", card, flags=re.MULTILINE)
     for markup in ("](http://evil", "<img", "http://evil", "**\n"):
@@ -142,7 +152,7 @@ def test_a_zoo_table_with_words_that_cannot_be_shown_is_refused(muggle_convert: 
     assert done.returncode == 0 and "[/b]" in done.stdout and "\x1b]8" not in done.stdout
 
 
-@pytest.mark.parametrize("change", [{"cap": "x"}, {"images": "3"}, {"title": 3}, {"rows": [{}]}, {"crop": None}])
+@pytest.mark.parametrize("change", [{"cap": "x"}, {"images": "3"}, {"title": 3}, {"data": 3}, {"rows": [{}]}, {"crop": None}])
 def test_results_that_are_not_what_they_should_be_are_refused(muggle_convert: Command, tmp_path: Path, change: dict[str, Any]) -> None:
     about = {
         "dataset": "kitti",

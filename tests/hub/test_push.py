@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from tests.goldens import RELEASED, Golden
 from tests.hub.conftest import CASE
 from tests.hub.server import Fault, Hub, Repository
@@ -45,6 +47,56 @@ def test_the_card_says_what_a_reader_wants_to_know(hub: Hub, run: Command, conve
         "| `encoder.width` | 64 | shape: pretrained.cls_token is [1, 1, 64] |",
     ):
         assert expected in card
+
+
+def test_a_card_is_read_from_what_it_is_to_how_each_value_is_known(run: Command, converted: Path) -> None:
+    card = run("push", converted, "me/model", *MIT, "--dry-run").stdout
+    order = [
+        "# model\n", "\nDepth-Anything V2", "## How to use it", "## What the numbers mean", "## Limitations", "It is no distance.", "## Numbers",
+        "Nothing was measured for this page", "## Licence, and where it came from", "`mit`, according to", "| source file |", "## Citation",
+        "<details>\n<summary>Configuration: 36 values", "| `encoder.width` |", "</details>",
+    ]  # fmt: skip
+    places = [card.index(words) for words in order]
+    assert places == sorted(places)
+    assert "![" not in card  # without a photograph there is no picture
+
+
+def test_a_card_has_no_advice_for_whoever_converts(run: Command, tmp_path: Path) -> None:
+    """Which option would have said it is of no use to a reader."""
+    source = CASE.save(tmp_path, "latest.pth")
+    assert "--set max_depth" in run("inspect", source, "--family", "depth_anything_v2").stdout
+    card = run("push", source, "me/model", *MIT, "--family", "depth_anything_v2", "--dry-run").stdout
+    assert "assumed: nothing says that it is metric |" in card and "--set" not in card
+
+
+def test_a_photograph_is_shown_with_what_the_pushed_file_predicts_for_it(hub: Hub, run: Command, converted: Path) -> None:
+    done = run("push", converted, "me/model", *MIT, "--picture", ROOT / "fixtures" / "images" / "photograph_like.jpg")
+    assert done.returncode == 0, done.stderr
+    (_, (_, files)) = hub.repositories["me/model"].branches["main"]
+    picture = Image.open(BytesIO(files["depth.png"]))
+    assert picture.format == "PNG" and picture.width > 1.8 * picture.height
+    assert b"](depth.png)" in files["README.md"]
+
+
+def test_a_picture_that_is_none_is_refused_before_anything_is_sent(hub: Hub, run: Command, converted: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_text("words")
+    done = run("push", converted, "me/model", *MIT, "--picture", tmp_path / "photo.jpg")
+    assert done.returncode == 1 and "photo.jpg is not a picture" in done.stderr and hub.repositories == {}
+
+
+def test_what_it_was_made_from_and_trained_on_is_said_where_it_is_known(hub: Hub, run: Command, tmp_path: Path) -> None:
+    hub.repositories["you/tuned"] = Repository()
+    hub.repositories["you/tuned"].commit("main", {"depth_anything_v2_tuned.pth": CASE.save(tmp_path, "a.pth").read_bytes()})
+    card = run("push", "you/tuned", "me/model", *MIT, "--dry-run", "--trained-on", "me/rooms", "--trained-on", "NYU: v2").stdout
+    assert '\nbase_model: you/tuned\ndatasets:\n- me/rooms\n- "NYU: v2"\ntags:' in card
+    assert "| made from | [you/tuned](https://huggingface.co/you/tuned) |" in card
+    assert "It was trained on me/rooms, NYU: v2; on what looks otherwise it knows less." in card
+    assert "\nbase_model: he/his\n" in run("push", "you/tuned", "me/model", *MIT, "--dry-run", "--base-model", "he/his").stdout
+    assert "looks like user/name" in run("push", "you/tuned", "me/model", *MIT, "--dry-run", "--base-model", "a: b/c").stderr
+
+
+def test_weights_of_nobody_known_have_no_base_model(run: Command, converted: Path) -> None:
+    assert "base_model" not in run("push", converted, "me/model", *MIT, "--dry-run").stdout
 
 
 def test_pushing_again_sends_nothing(hub: Hub, run: Command, converted: Path) -> None:

@@ -15,7 +15,8 @@ from muggle_convert import Refusal, convert, export, inspect, load_any_dpt
 from muggle_convert.cli.inspection_tables import show
 from muggle_convert.families.shared.evidence import Evidence
 from muggle_convert.identify.read import read
-from muggle_convert.pushing.card import Provenance, card
+from muggle_convert.pushing.card import card
+from muggle_convert.pushing.origin import Provenance
 from tests.goldens import golden
 from tests.same import assert_same
 
