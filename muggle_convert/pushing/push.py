@@ -45,7 +45,6 @@ class PushOptions:
     licence: str | None = None
     overwrite_card: bool = False
     results: Path | None = None  # what `muggle-convert eval --results` wrote
-    picture: Path | None = None  # a photograph to show the model on
     trained_on: tuple[str, ...] = ()
     dry_run: bool = False
 
@@ -114,7 +113,7 @@ def push(
     """
     reading = ReadOptions(family, overrides, state, tuple(drops), backbone=backbone)
     where = PushOptions(private, revision, create_pr, commit_message, token, licence, overwrite_card)
-    options = replace(where, results=results, picture=picture, trained_on=tuple(trained_on), dry_run=dry_run)
+    options = replace(where, results=results, trained_on=tuple(trained_on), dry_run=dry_run)
     _check_name(repository)
     if not dry_run:
         _check_token(repository, token)
