@@ -10,6 +10,7 @@ from typing import Any
 from muggle_convert.checkpoints import Limits, printable
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import check_not_source, check_target
+from muggle_convert.identify.assumptions import tell_assumptions
 from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.plan import Plan
 from muggle_convert.writing.converted_file import Report, WriteOptions, settle, write
@@ -57,6 +58,7 @@ def convert(
     check_target(target, options.force)
     matched = read(source, reading)
     check_not_source(matched.checkpoint, target)
+    tell_assumptions(matched)
     return write(settle(matched, options), target, options)
 
 

@@ -29,6 +29,10 @@ class Notice(UserWarning):
     """One sentence on what was decided for the user, who may decide otherwise."""
 
 
+class Assumption(Notice):
+    """The same on what a checkpoint is, where nothing tells it."""
+
+
 _SAID_OF_IT = re.compile(r"(?P<possessive>its )|(it )?(?=(is|has|holds|takes|names|does)\b)")
 
 

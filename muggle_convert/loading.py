@@ -10,6 +10,7 @@ import torch
 
 from model_defs.network import Network
 from muggle_convert.building import load
+from muggle_convert.identify.assumptions import tell_assumptions
 from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.placement import Placement
 
@@ -45,4 +46,6 @@ def load_any_dpt(
     faster still: their weights are constants from then on.
     """
     options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, backbone=backbone, like=like)
-    return load(read(path_or_repo, options), Placement(device, dtype))
+    matched = read(path_or_repo, options)
+    tell_assumptions(matched)
+    return load(matched, Placement(device, dtype))

@@ -100,6 +100,8 @@ class Checkpoint:
     ignored: tuple[str, ...] = ()  # everything else in the file, each in words
     warnings: tuple[str, ...] = ()  # what is odd but not wrong, each a sentence
     graph: OnnxGraph | None = None  # of an ONNX file
+    left_out: Mapping[str, str] = field(default_factory=dict)  # tensors that are not the model's, each with the reason in words
+    prefix: str = ""  # what was taken off the beginning of all names that are not left out
     known_as: str = ""  # its origin, if that says more than the name of the file
 
     @property

@@ -13,14 +13,16 @@ from muggle_convert.checkpoints.recognise import reader_of
 from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.checkpoints.source_file import SourceFile, reason_of
 from muggle_convert.checkpoints.strict_json import parse_object
-from muggle_convert.checkpoints.unwrap import Unwrapped, flat, unwrap
+from muggle_convert.checkpoints.unwrap import LeaveOut, Unwrapped, flat, unwrap
 from muggle_convert.errors import Refusal, about
 
 SIDECAR = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 
 
-def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Checkpoint:
+def open_checkpoint(
+    path: str | Path, state: str | None = None, limits: Limits = DEFAULT_LIMITS, leave_out: LeaveOut = lambda name: None
+) -> Checkpoint:
     """Open a file, folder or index. `state` names the entry to take if it holds several models. No byte of a tensor is read
     and nothing in the file is run."""
     path = Path(path)
@@ -30,7 +32,7 @@ def open_checkpoint(path: str | Path, state: str | None = None, limits: Limits =
         raise Refusal(f"cannot open {printable(path)}: {reason_of(problem)}") from None
     contents = _read_shards(source, limits) if source.name.endswith(INDEX) else _read(source, limits)
     try:
-        parts = unwrap(contents.root, state) if contents.graph is None else _of_graph(contents, state)
+        parts = unwrap(contents.root, state, leave_out) if contents.graph is None else _of_graph(contents, state)
         _refuse_too_much(list(parts.tensors.values()), limits)
     except Refusal as problem:
         raise Refusal(about(printable(path), str(problem))) from None

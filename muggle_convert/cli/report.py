@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from model_defs.plain_values import leaves
 from muggle_convert.checkpoints import printable
-from muggle_convert.families.shared.evidence import Source, as_json_value
+from muggle_convert.families.shared.evidence import as_json_value
+from muggle_convert.identify.assumptions import assumptions
 from muggle_convert.identify.match import Match
 from muggle_convert.plan import Plan
 from muggle_convert.writing.converted_file import Report
@@ -73,10 +73,8 @@ def _headline(matched: Match) -> None:
     click.echo(f"{printable(matched.checkpoint.name)}: {matched.family.title}{like}")
     for what in matched.checkpoint.unwrapped:
         click.echo(f"  {what}")
-    values = leaves(matched.config)
-    for path, evidence in matched.evidence.items():
-        if evidence.source is Source.ASSUMED:
-            click.echo(f"  assumed: {printable(path)} = {printable(values.get(path))} ({printable(evidence.detail)})")
+    for assumed in assumptions(matched):
+        click.echo(f"  assumed: {assumed}")
 
 
 def _summary(settled: Plan) -> str:

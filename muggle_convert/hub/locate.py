@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
+from muggle_convert.hub.addresses import as_address, on_the_hub, refusal_of
 from muggle_convert.hub.cache import cache_folder
 from muggle_convert.hub.problems import hub_problems, is_of_transport
 
@@ -33,10 +34,12 @@ class Located:
 
 
 def locate(model: str | Path, revision: str | None = None, filename: str | None = None) -> Located:
-    """An existing path, `zoo:NAME`, or a repository on the Hub, which is downloaded into its cache if necessary."""
+    """An existing path, `zoo:NAME`, or a repository on the Hub or an address in it, which is downloaded into its cache if necessary."""
     name, path = str(model), Path(model)
     if name.startswith(ZOO):
         return from_zoo(name.removeprefix(ZOO))
+    if (address := as_address(name)) is not None:
+        return from_address(address, revision, filename)
     try:
         is_here = path.exists() or path.is_symlink()
     except (OSError, ValueError):
@@ -62,6 +65,24 @@ def from_hub(repository: str, revision: str | None = None, filename: str | None 
     if not (folder / chosen).exists():
         raise Refusal(f"{repository} is in the cache without {chosen} and the Hub cannot be reached; connect, or give a file.")
     return Located(folder / chosen, f"{repository}/{chosen}")
+
+
+def from_address(address: str, revision: str | None, filename: str | None) -> Located:
+    """What is on the Hub, or in the zoo, where sizes and hashes are known; nothing is read from any other address."""
+    from muggle_convert.hub.zoo import entries
+
+    for published in entries():
+        if published.url == address:
+            return Located(cached(published), published.file_name)
+    meant = on_the_hub(address)
+    if meant is None:
+        raise refusal_of(address)
+    for keyword, said, asked in (("revision", meant.revision, revision), ("filename", meant.filename, filename)):
+        if said is not None and asked not in (None, said):
+            raise Refusal(
+                f"{printable(address)} has the {keyword} {printable(said)}, and {printable(asked)} was asked for; give one of them."
+            )
+    return from_hub(meant.repository, meant.revision or revision, meant.filename or filename)
 
 
 def from_zoo(name: str) -> Located:

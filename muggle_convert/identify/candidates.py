@@ -16,6 +16,7 @@ from muggle_convert.hub.zoo import published_name
 from muggle_convert.identify.accounting import Description, account, apply_settings, reading_of
 from muggle_convert.identify.not_yet import refusal_by_name
 from muggle_convert.identify.translation import translate
+from muggle_convert.identify.unsupported import is_register
 from muggle_convert.rules import RuleSet
 
 
@@ -124,6 +125,11 @@ def _unknown(checkpoint: Checkpoint, names: list[str], candidates: list[Candidat
     left = unknown[nearest, layout]
     if not left:
         return Refusal(f"{found}all of its {len(names)} tensors; leave --family out.")
+    if (register := next(filter(is_register, left), None)) is not None:
+        return Refusal(
+            f"{printable(checkpoint.name)} has registers in its backbone ({printable(register)}), as dinov2_with_registers has, which no "
+            "network here has in this place; transformers reads it if a config.json stands beside it."
+        )
     advice = "convert a checkpoint of one of the supported families"
     if len(left) < len(names) / 2:
         other = f" and without --family {wanted}" if wanted not in (None, nearest) else ""

@@ -46,6 +46,7 @@ def _joined(head: Checkpoint, backbone: Checkpoint, prefix: str) -> Checkpoint:
     return replace(
         head,
         tensors=tensors,
+        left_out={**{prefix + name: reason for name, reason in backbone.left_out.items()}, **head.left_out},
         unwrapped=(*head.unwrapped, f"joined with the backbone {printable(backbone.name)}", *backbone.unwrapped),
         ignored=(*head.ignored, *backbone.ignored),
         warnings=(*head.warnings, *backbone.warnings),

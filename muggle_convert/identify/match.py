@@ -17,11 +17,11 @@ from muggle_convert.families.shared.family import Family
 from muggle_convert.identify.candidates import best_candidate
 from muggle_convert.identify.converted import read_converted
 from muggle_convert.identify.document import KEY, Document
-from muggle_convert.identify.graphs import read_graph_file, refuse_graph
+from muggle_convert.identify.graphs import read_graph_file
 from muggle_convert.identify.translation import Translation
+from muggle_convert.identify.unsupported import refuse_unsupported
 from muggle_convert.onnx.description import Graph
 from muggle_convert.rules import Shape
-from muggle_convert.rules.templates import Template
 
 CONVERTED, GRAPH = "converted", "graph"  # the layouts of the files this program writes
 
@@ -60,16 +60,14 @@ def match(
     checkpoint: Checkpoint,
     family: str | None = None,
     overrides: Mapping[str, Any] | None = None,
-    drops: tuple[str, ...] = (),
 ) -> Match:
     """What a checkpoint is; refused where it is unknown, ambiguous or contradicts itself."""
     if family is not None and family not in BY_NAME:
         raise Refusal(f"there is no family {family!r}; the families are {', '.join(BY_NAME)}.")
     settings = overrides or {}
     _refuse_no_value(settings)
-    if drops:
-        refuse_graph(checkpoint)
-    left_out = {name: f"left out as asked ({template})" for template in drops for name in _asked_to_drop(checkpoint, template)}
+    refuse_unsupported(checkpoint)
+    left_out = checkpoint.left_out
     document: Document | None = None
     graph: Graph | None = None
     if checkpoint.graph is not None:
@@ -97,16 +95,3 @@ def _refuse_no_value(settings: Mapping[str, Any]) -> None:
         else:
             if problems:
                 raise Refusal(f"the setting {printable(key)} (--set) has no such value: {problems[0]}")
-
-
-def _asked_to_drop(checkpoint: Checkpoint, text: str) -> list[str]:
-    try:
-        template = Template(text)
-    except ValueError as problem:
-        raise Refusal(f"--drop {printable(problem)}.") from None
-    names = [name for name in checkpoint.tensors if template.match(name) is not None]
-    if not names:
-        raise Refusal(
-            f"{printable(checkpoint.name)} holds no tensor that --drop {printable(text)!r} could mean; give a whole name, with {{n}} for numbers."
-        )
-    return names

@@ -10,11 +10,12 @@ from typing import Any
 from muggle_convert.checkpoints import Checkpoint, Limits
 from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.hub.locate import Located, locate
+from muggle_convert.identify.asked import Drops
 from muggle_convert.identify.document import KEY
 from muggle_convert.identify.graphs import is_strange, refuse_graph, strange_graph
 from muggle_convert.identify.halves import with_backbone
 from muggle_convert.identify.match import GRAPH, Match, match
-from muggle_convert.identify.shared_prefix import without_shared_prefix
+from muggle_convert.identify.prefixes import without_bulk_prefix, without_shared_prefix
 from muggle_convert.identify.translation import Translation
 
 
@@ -37,24 +38,29 @@ class ReadOptions:
 
 def open_anywhere(source: str | Path, options: ReadOptions = ReadOptions()) -> Checkpoint:
     """Open a checkpoint, which may also be on the Hub or in the zoo, and join it with its backbone where that is apart."""
-    opened = _opened(locate(source, options.revision, options.filename), options.state, options.limits)
+    drops = Drops(options.drops)
+    opened = _opened(locate(source, options.revision, options.filename), options.state, options.limits, drops)
     if options.backbone is None:
         return opened
     refuse_graph(opened)
-    return with_backbone(opened, _opened(locate(options.backbone), None, options.limits))
+    return with_backbone(opened, _opened(locate(options.backbone), None, options.limits, drops))
 
 
-def _opened(located: Located, state: str | None, limits: Limits) -> Checkpoint:
-    opened = replace(open_checkpoint(located.path, state, limits), known_as=located.known_as)
-    return opened if KEY in opened.metadata or opened.graph is not None else without_shared_prefix(opened)
+def _opened(located: Located, state: str | None, limits: Limits, drops: Drops) -> Checkpoint:
+    opened = replace(open_checkpoint(located.path, state, limits, drops.reason), known_as=located.known_as)
+    if KEY in opened.metadata or opened.graph is not None:
+        return opened
+    for shorten in (without_shared_prefix, without_bulk_prefix):
+        opened = shorten(drops.leave_out(opened))
+    return opened
 
 
 def read(source: str | Path, options: ReadOptions = ReadOptions()) -> Match:
     """Open a checkpoint and find out what it is."""
     opened = open_anywhere(source, options)
     if options.like is None or not is_strange(opened):
-        return match(opened, options.family, options.overrides, options.drops)
-    other = match(open_anywhere(options.like), options.family, options.overrides, options.drops)
+        return _matched(opened, options)
+    other = _matched(open_anywhere(options.like, ReadOptions(drops=options.drops)), options)
     return replace(
         other,
         checkpoint=opened,
@@ -64,3 +70,12 @@ def read(source: str | Path, options: ReadOptions = ReadOptions()) -> Match:
         left_out={},
         graph=strange_graph(opened),
     )
+
+
+def _matched(opened: Checkpoint, options: ReadOptions) -> Match:
+    if options.drops:
+        refuse_graph(opened)
+    drops = Drops(options.drops)
+    wanted = drops.leave_out(opened)
+    drops.refuse_idle(wanted)
+    return match(wanted, options.family, options.overrides)

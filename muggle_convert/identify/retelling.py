@@ -17,9 +17,7 @@ from muggle_convert.families.shared.evidence import Evidence, Source
 from muggle_convert.identify.document import Document
 from muggle_convert.identify.licences import published_licence
 from muggle_convert.identify.match import Match, match
-from muggle_convert.rules.templates import Template, TemplateError
 
-ASKED = "left out as asked"  # how the reason of a tensor begins that a user dropped
 MEASURED = (Source.SHAPE, Source.BUFFER)
 
 
@@ -49,7 +47,7 @@ def retell(checkpoint: Checkpoint, converted: Match) -> Retold:
     assert document is not None
     told = _Told(checkpoint, converted, document)
     try:
-        original = match(told.renamed, told.family, told.settings, told.drops)
+        original = match(told.renamed, told.family, told.settings)
     except Refusal as refusal:
         reason = f"the original cannot be read like that ({str(refusal).removesuffix('.')})"
         return Retold(None, (Remark("what it describes", converted.family.name, reason),), ())
@@ -85,11 +83,6 @@ class _Told:
             self.paths[path] = str(evidence)
         named = any(evidence.source is Source.FILE_NAME for evidence in document.evidence.values())
         self.renamed = replace(checkpoint, known_as=self.recorded) if named and self.is_renamed else checkpoint
-        self.drops = tuple(
-            name
-            for name, left in document.dropped.items()
-            if left.reason.startswith(ASKED) and name in checkpoint.tensors and _is_plain(name)
-        )
 
     def names(self) -> Iterator[Remark]:
         if self.is_renamed:
@@ -104,13 +97,6 @@ def _key_of(evidence: Evidence, checkpoint: Checkpoint) -> str:
         return evidence.detail.partition("=")[0]
     key, inside, _ = evidence.detail.partition(" in config.json")
     return key if evidence.source is Source.METADATA and inside and not checkpoint.sidecar else ""
-
-
-def _is_plain(name: str) -> bool:
-    try:
-        return not Template(name).fields
-    except TemplateError:
-        return False
 
 
 def _configuration(original: Match, converted: Match, told: _Told) -> Iterator[tuple[Remark, bool]]:

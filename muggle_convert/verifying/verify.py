@@ -7,6 +7,7 @@ from pathlib import Path
 
 from muggle_convert.checkpoints import Checkpoint, printable, shown
 from muggle_convert.errors import Refusal
+from muggle_convert.identify.asked import asked_before
 from muggle_convert.identify.document import KEY
 from muggle_convert.identify.match import Match, match
 from muggle_convert.identify.read import ReadOptions, open_anywhere, read
@@ -29,7 +30,7 @@ def verify(
     With `predict`, also compare what the two networks predict. An ONNX graph is always run, at the sizes that it was tried with when it was made.
     """
     theirs = read(converted, ReadOptions(like=original))
-    first = open_anywhere(original, ReadOptions(state=state, backbone=backbone))
+    first = open_anywhere(original, ReadOptions(state=state, backbone=backbone, drops=asked_before(theirs.document)))
     if theirs.graph is not None:
         return _verify_graph(first, theirs)
     if theirs.document is None:

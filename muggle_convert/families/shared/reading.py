@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable
+from muggle_convert.checkpoints import Checkpoint, TensorEntry, printable, shown
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.config_json import said_by
 from muggle_convert.families.shared.evidence import Contradiction, Evidence, Findings, Source, Told, Value
@@ -166,7 +166,17 @@ class Reading(Findings):
         for spelling in (key, key.replace("_", "-")):
             if (value := self.checkpoint.arguments.get(spelling)) is not None:
                 return Told(value, Evidence(Source.ARGUMENTS, f"{spelling}={value}"))
-        return named
+        return named or self._told_deeper(key)
+
+    def _told_deeper(self, key: str) -> Told[Any] | None:
+        """What training arguments say of the model in groups of their own, as OmegaConf's do: refused where they say two things."""
+        said = {path: value for path, value in self.checkpoint.arguments.items() if path.rpartition(".")[2].replace("-", "_") == key}
+        if len(set(map(str, said.values()))) > 1:
+            (one, other), way = list(said)[:2], f"--set {key}=VALUE"
+            raise Refusal(
+                f"{self.file} was trained with {printable(one)}={shown(said[one])} and {printable(other)}={shown(said[other])}: pass {way}."
+            )
+        return next((Told(value, Evidence(Source.ARGUMENTS, f"{path}={value}")) for path, value in said.items()), None)
 
     def told(self, key: str, setting: Setting) -> Told[Any] | None:
         """What a flag or a config.json says, read, where training arguments of that name would mean something else."""
