@@ -17,8 +17,10 @@ from benchmarks.measure import in_turn, run
 from benchmarks.originals import muggled_dpt, original
 from benchmarks.table import Row
 from model_defs.fast import freeze
+from model_defs.network import Network
 from tests.goldens import RELEASED, Golden
 
+WARMING = 3  # times that a size is seen before it is prepared
 Predict = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -42,6 +44,8 @@ def forward(arguments: argparse.Namespace) -> Iterator[Row]:
 
 def _prepared(model: nn.Module, arguments: argparse.Namespace) -> Predict:
     model = model.to(arguments.device, getattr(torch, arguments.dtype))
+    if arguments.optimize:  # each by its own means
+        return model.optimize() if isinstance(model, Network) else torch.compile(model, mode="reduce-overhead", dynamic=False)
     if not arguments.compile:  # nothing here writes weights; of a peer, whose modules have no kernels, this keeps nothing
         freeze(model)
     return torch.compile(model) if arguments.compile else model
@@ -59,13 +63,15 @@ def _beside(
         except Exception as problem:
             print(f"{name} fails on {case.name} at {size}: {problem}", file=sys.stderr)
             return None
+        for _ in range(WARMING):
+            _finished(mine(rounded)), _finished(theirs(rounded))
         error, peer_error = (float((model(rounded).float() - expected).abs().max() / expected.std()) for model in (mine, theirs))
         first, second = in_turn(arguments.runs, lambda: _finished(mine(rounded)), lambda: _finished(theirs(rounded)))
         memory, peer_memory = _peaks(case, name, (mine, theirs), rounded, arguments)
     remark = f"off by {error:.1e} and {peer_error:.1e} standard deviations of this project's float32"
     if arguments.batch > 1 or arguments.device != "cpu":
         remark += f"; {arguments.batch / first.seconds:.1f} and {arguments.batch / second.seconds:.1f} images a second"
-    what = "forward, compiled" if arguments.compile else "forward"
+    what = "forward, compiled" if arguments.compile else "forward, optimized" if arguments.optimize else "forward"
     return Row(f"{case.name}, {size}", f"{what}, {arguments.dtype}", first.seconds, name, second.seconds, memory, peer_memory, remark)
 
 

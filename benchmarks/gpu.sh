@@ -19,6 +19,7 @@ if [ "$device" = cuda ]; then nvidia-smi --query-gpu=driver_version,memory.total
 if [ "$device" = cpu ]; then
     measure accuracy --narrow vit_4_channels levit_128s
     measure forward swin2_tiny --peer transformers --runs 1
+    measure forward swin2_tiny --peer transformers --runs 1 --optimize
     exit
 fi
 
@@ -29,5 +30,9 @@ measure accuracy --narrow
 echo "### Forward"; echo
 measure forward vitl vits hybrid_384 --dtype float16 --batch 16 --size 518 --peer transformers --runs 5
 measure forward vitl vits --dtype float16 --batch 1 --size 518 --peer transformers --runs 5
-measure forward vitl vits --dtype float16 --batch 1 --size 518 --peer transformers --runs 5 --compile
+measure forward vitl vits --dtype float16 --batch 1 --size 518 --peer transformers --runs 5 --optimize
 measure forward vitl --dtype float32 --batch 16 --size 518 --peer transformers --runs 3
+
+echo "### Folders"; echo
+measure pictures v2.vits --dtype float16 --runs 3
+measure pictures vitl --dtype float16 --runs 3

@@ -35,6 +35,9 @@ def main() -> None:
         "--dtype", choices=["float32", "float16", "bfloat16"], default="float32", help="forward: of weights and images (float32)"
     )
     parser.add_argument("--compile", action="store_true", help="forward: everybody through torch.compile")
+    parser.add_argument(
+        "--optimize", action="store_true", help="forward: this project through model.optimize(), peers through torch.compile"
+    )
     parser.add_argument("--batch", type=int, default=1, help="forward: images at once (1)")
     parser.add_argument("--size", type=int, nargs="*", default=[], help="forward: pixels of square images, instead of the case's own sizes")
     parser.add_argument("--narrow", action="store_true", help="accuracy: of the narrow reference cases, beside the originals' predictions")

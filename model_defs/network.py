@@ -27,6 +27,8 @@ class Predictor(Protocol):
 
     def to_metres(self, network: Any, *predictions: Any, **options: Any) -> Any: ...
 
+    def optimize(self, network: Any, *sizes: tuple[int, int], batch: int = 1) -> Any: ...
+
 
 class Network(nn.Module):
     """A torch module whose parts stand in the order they run.
@@ -44,6 +46,7 @@ class Network(nn.Module):
     usual_trust: str = "3"  # the confidence from which on points of a scene are shown, or the share in percent that is left out
     takes_cameras: bool = False  # whether `scene` may be told extrinsics and intrinsics
     predictor: Predictor | None = None
+    trials: Sequence[Any] = ()  # of ways to run, of a network that `optimize` made
     exact: bool = True  # False: on a card, products of float32 may be rounded as torch's settings allow
 
     def __init__(self, config: DPTConfig, *, multiple: int | None = None, **parts: nn.Module) -> None:
@@ -168,6 +171,18 @@ class Network(nn.Module):
             ...
         """
         return self._loaded_predictor().stream_video(self, *frames, **options)
+
+    def optimize(self, *sizes: tuple[int, int], batch: int = 1) -> Network:
+        """The same network, prepared for many images of few sizes: each runs the way that is fastest here.
+
+            quick = model.optimize((518, 518), (518, 686), batch=16)  # of what the network sees; other sizes when they come again
+            print(*quick.trials, sep="\n")  # what was tried, how long it took, and how far it is off
+
+        On a processor its weights become constants in the order in which they are read; on a card its steps become a CUDA graph, compiled
+        or not. A way that is slower than this network, or differs by more than its type does, is not taken. This network stays as it
+        is. Both hold the same weights, of which the new one may not notice changes.
+        """
+        return self._loaded_predictor().optimize(self, *sizes, batch=batch)
 
     def to_metres(self, *predictions: Any, **options: Any) -> Any:
         """A prediction in metres: as it is from a metric model, from a relative one by two or more known distances.

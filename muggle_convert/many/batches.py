@@ -66,6 +66,7 @@ class BatchPredictor:
     legend: bool = True
     field_of_view: float = 60.0
     focal: float | None = None  # pixels of the pictures; makes metres of depth that depends on it
+    optimize: bool = False  # sizes that come again run the way that is fastest here, at the cost of trying once for each
     threads: int | None = None  # that read, and as many that write; by default as many as there are processors for the process
 
     def __post_init__(self) -> None:
@@ -123,8 +124,11 @@ class BatchPredictor:
 
         Image.MAX_IMAGE_PIXELS = None  # read_picture has its own limit, and refuses where Pillow would warn
         models = tuple(load(match, Placement(self.device or best_device(), self.dtype)) for match in self.matches)
-        for network in models:
-            freeze(network)
+        if self.optimize:
+            models = tuple(network.optimize() for network in models)
+        else:
+            for network in models:
+                freeze(network)
         names = tuple(Path(name).name for name in (self.model, self.compare) if name)
         viewer = Viewer(models, names, self.size, self.known, self.side_by_side, self.legend, self.mirror, self.focal)
         viewer.check(self.form)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from model_defs.fast.optimizing import optimized
 from model_defs.network import Network
 from model_defs.networks.video_depth_anything import FilmDPT
 from muggle_convert.errors import Refusal
@@ -126,6 +127,10 @@ class Predictor:
                 f"this network takes {' and '.join(network.inputs)} together, and not a film, whose frames have nothing beside them."
             )
         return (main_map(self.predict(network, frame, size=size, **options)) for frame in frames)
+
+    def optimize(self, network: AnyNetwork, *sizes: tuple[int, int], batch: int = 1) -> AnyNetwork:
+        """The same network, prepared for many images of few sizes."""
+        return optimized(network, sizes, batch)
 
     def to_metres(self, network: Network, prediction: Prediction, known: Known | None = None) -> Prediction:
         """A prediction in metres: unchanged from a metric model, fitted to two or more known distances {(x, y): metres} from a relative one."""
