@@ -63,6 +63,7 @@ FIELD_OF_VIEW = 60.0
 @click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames per second to take from a video; by default all.")
 @device_option
 @dtype_option
+@click.option("--optimize", is_flag=True, help="Sizes that come again run the way that is found to be fastest here; for many pictures.")
 @click.option(
     "--shard",
     metavar="NUMBER/COUNT",
@@ -108,7 +109,7 @@ def command(
     out = Path(target)
     inputs = tuple(map(Path, written_out(given) if out.suffix.lower() in SCENES else given))
     if is_scene(inputs, out):
-        alone = {f"--{name.replace('_', '-')}": more.pop(name) for name in ("side_by_side", "no_legend", "no_mirror")}
+        alone = {f"--{name.replace('_', '-')}": more.pop(name) for name in ("side_by_side", "no_legend", "no_mirror", "optimize")}
         unused = {
             "--fov": fov,
             "--focal": focal,
@@ -149,6 +150,9 @@ def command(
         click.echo("muggle-convert: interrupted; finished files are kept, and the same command resumes from there.", err=True)
         sys.exit(130)
     progress.summarise(out, *shard_holds)
+    if predictor.optimize and left:
+        for trial in (trial for network in predictor.viewer.models for trial in network.trials if trial.is_taken):
+            click.echo(trial, err=True)
     sys.exit(1 if progress.failed else 0)
 
 
@@ -216,6 +220,7 @@ def _predictor(
         not more["no_legend"],
         fov or FIELD_OF_VIEW,
         focal,
+        more["optimize"],
     )
 
 

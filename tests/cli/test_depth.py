@@ -198,6 +198,14 @@ def test_the_numbers_are_those_of_predict(depth: Command, model: Path, photograp
     assert np.allclose(np.load(tmp_path / "depth.npy"), expected, atol=1e-5)
 
 
+def test_what_is_fastest_is_found_out_and_told_where_that_is_asked_for(depth: Command, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in range(4):
+        Image.new("RGB", (70, 56), (60 * name, 90, 90)).save(tmp_path / "photos" / f"{name}.png")
+    result = depth(tmp_path / "photos", "-m", model, "-o", tmp_path / "out", "--format", "npy", "--optimize")
+    assert result.returncode == 0 and result.stderr.endswith(", taken\n") and " ms, off by " in result.stderr
+
+
 def test_one_of_several_sets_of_weights_is_chosen_and_foreign_tensors_are_dropped(
     depth: Command, photographs: Path, tmp_path: Path
 ) -> None:
