@@ -20,6 +20,7 @@ FORMATS: Mapping[str, str] = {
     "png16": ".png",
     "exr": ".exr",
     "ply": ".ply",
+    "html": ".html",
 }  # and their file extensions
 
 

@@ -17,7 +17,7 @@ from muggle_convert.checkpoints.safe_text import printable
 from muggle_convert.errors import Notice, Refusal
 from muggle_convert.version import VERSION
 
-COMMANDS = ("convert", "inspect", "verify", "export", "depth", "eval", "push", "zoo")
+COMMANDS = ("convert", "inspect", "verify", "export", "depth", "view", "eval", "push", "zoo")
 
 
 class LazyGroup(DefaultGroup):  # type: ignore[misc]  # the package has no types

@@ -53,7 +53,7 @@ FIELD_OF_VIEW = 60.0
 @click.option(
     "--focal", type=click.FloatRange(0, min_open=True), help="The camera's focal length in pixels of the picture; makes metres with it."
 )
-@click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply; by default {FIELD_OF_VIEW:g}.")
+@click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply and html; by default {FIELD_OF_VIEW:g}.")
 @click.option(
     "--confidence",
     metavar="NUMBER|SHARE%",
@@ -202,8 +202,8 @@ def _predictor(
 
     if form != "png" and (more["side_by_side"] or more["no_legend"]):
         raise Refusal(f"--side-by-side and --no-legend are for pictures in colours, and {form} holds only the prediction; leave them out.")
-    if form != "ply" and fov:
-        raise Refusal(f"--fov is for points in space, and {form} holds none; leave it out, or write ply.")
+    if form not in ("ply", "html") and fov:
+        raise Refusal(f"--fov is for points in space, and {form} holds none; leave it out, or write ply or html.")
     if len(compared) > 1:
         raise Refusal(f"--compare takes one model to compare with, and {len(compared)} were given.")
     return BatchPredictor(

@@ -5,6 +5,7 @@ OKLab is Björn Ottosson's space, https://bottosson.github.io/posts/oklab
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -19,11 +20,12 @@ _TO_LIGHT = np.array(
     [[4.0767416621, -3.3077115913, 0.23096993], [-1.2684380046, 2.6097574011, -0.34131940], [-0.0041960863, -0.7034186147, 1.70761470]]
 )
 _STEPS = np.linspace(0, 1, 1024)
+_LIGHTNESS = 0.17 + 0.78 * _STEPS
 
 
 def near_and_far(values: Values) -> Colours:
     """Values from 0, far and dark, to 1, near and bright."""
-    return _look_up(_near_and_far(), values)
+    return _look_up(MAPS["dusk"](), values)
 
 
 def difference(values: Values) -> Colours:
@@ -47,8 +49,27 @@ def _look_up(table: Colours, values: Values) -> Colours:
 
 
 @cache
-def _near_and_far() -> Colours:
-    return _oklch(0.17 + 0.78 * _STEPS, 0.05 + 0.15 * np.sin(np.pi * _STEPS**0.9) ** 0.8, 285 + 180 * _STEPS)
+def _dusk() -> Colours:
+    return _oklch(_LIGHTNESS, 0.05 + 0.15 * np.sin(np.pi * _STEPS**0.9) ** 0.8, 285 + 180 * _STEPS)
+
+
+@cache
+def _sea() -> Colours:
+    return _oklch(_LIGHTNESS, 0.04 + 0.09 * np.sin(np.pi * _STEPS), 280 - 120 * _STEPS)
+
+
+@cache
+def _ember() -> Colours:
+    return _oklch(_LIGHTNESS, 0.03 + 0.15 * np.sin(np.pi * _STEPS**0.8), 10 + 90 * _STEPS)
+
+
+@cache
+def _grey() -> Colours:
+    return _oklch(_LIGHTNESS, np.zeros(1), np.zeros(1))
+
+
+# By name, from far and dark to near and bright; the first is the one that pictures are drawn in.
+MAPS: Mapping[str, Callable[[], Colours]] = {"dusk": _dusk, "sea": _sea, "ember": _ember, "grey": _grey}
 
 
 @cache

@@ -19,10 +19,12 @@ from muggle_convert.draw.png16 import coding, write_png16
 from muggle_convert.errors import Refusal
 from muggle_convert.files.atomic import replacing
 from muggle_convert.outputs import kind_of
+from muggle_convert.page.one_file import write_page
+from muggle_convert.predict.sights import sight_of
 from muggle_convert.predict.video import Video, encoder, even
 from muggle_convert.predict.viewer import Viewed, Viewer
 
-PICTURED = ("ply",)  # formats that hold the colours of the picture too
+PICTURED = ("ply", "html")  # formats that hold the colours of the picture too
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,17 @@ def encode(viewer: Viewer, viewed: Viewed, file: BinaryIO, form: str, field_of_v
             write_exr(file, viewed.prediction, kind_of(viewed.output).unit)
         case "ply" if (scale := viewer.scale(viewed)) is not None and viewed.picture is not None:
             write_ply(file, viewed.picture, viewed.prediction, scale, field_of_view)
+        case "html":
+            write_page(file, sight_of(viewer, viewed, field_of_view))
         case _:
             write_png(file, np.asarray(viewer.draw(viewed)))
 
 
 def stored_as(form: str, viewed: Viewed) -> tuple[float, float] | None:
-    """Offset and step from the numbers in such a file to the prediction; None where it holds no numbers but colours or points."""
+    """Offset and step from the numbers in such a file to the prediction; None where it holds no numbers but colours, points or a page."""
     if form == "png16":
         return coding(viewed.prediction, viewed.output)
-    return None if form in ("png", "ply") else (0.0, 1.0)
+    return None if form in ("png", "ply", "html") else (0.0, 1.0)
 
 
 def write_video(viewer: Viewer, video: Video, target: Path, on_frame: Callable[[], None]) -> None:

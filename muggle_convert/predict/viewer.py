@@ -70,8 +70,8 @@ class Viewer:
                 raise Refusal("--focal turns the depth of one model into metres; leave out --known, which does so too, and --compare.")
         if not self.mirror and not any(model.config.image.mirrored for model in self.models):
             raise Refusal(f"{name} predicts every picture once, so there is no second pass to leave out; leave --no-mirror out.")
-        if len(self.models) > 1 and form != "png":
-            raise Refusal("a comparison is a picture; write it with --format png.")
+        if len(self.models) > 1 and form not in ("png", "html"):
+            raise Refusal("a comparison is a picture or a page; write it with --format png or html.")
 
     def check_prompts(self, are_there: bool) -> None:
         """Refuse at once where every picture lacks a prompt, or has one that nobody looks at."""

@@ -298,7 +298,7 @@ def test_an_unknown_file_format_is_refused_with_a_list_of_the_known_ones(
     done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "points.xyz", *options)
     assert done.returncode == 1
     assert (
-        "ends in .xyz, and files are written as .png, .npy, .npz, .exr, .ply, .mp4; if it is meant as a folder, make it first"
+        "ends in .xyz, and files are written as .png, .npy, .npz, .exr, .ply, .html, .mp4; if it is meant as a folder, make it first"
         in done.stderr
     )
     assert not (tmp_path / "points.xyz").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from muggle_convert.draw import colours
 
@@ -15,8 +16,9 @@ def lightness(painted: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(luminance > 0.008856, 116 * np.cbrt(luminance) - 16, 903.3 * luminance))
 
 
-def test_nearer_is_lighter_in_even_steps() -> None:
-    shades = lightness(colours.near_and_far(np.linspace(0, 1, 12)))
+@pytest.mark.parametrize("name", colours.MAPS)
+def test_nearer_is_lighter_in_even_steps(name: str) -> None:
+    shades = lightness(colours.MAPS[name]()[:: 1023 // 11])
     steps = np.diff(shades)
     assert steps.min() > 4
     assert steps.max() < 12
