@@ -7,9 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from muggle_convert.checkpoints import Limits, printable
-from muggle_convert.errors import Refusal
-from muggle_convert.files.target import check_not_source, check_target
+from muggle_convert.checkpoints import Limits
+from muggle_convert.files.target import check_not_source, check_safetensors_target
 from muggle_convert.identify.assumptions import tell_assumptions
 from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.plan import Plan
@@ -48,14 +47,7 @@ def convert(
     reading = ReadOptions(family, overrides, state, tuple(drops), revision, filename, limits, backbone)
     options = WriteOptions(dtype, keep_unused, licence, strict_finite, sha256, sync, force)
     target = Path(target)
-    if str(target) == "-":
-        raise Refusal("a safetensors file is not written from beginning to end and so cannot go to standard output; name a file.")
-    if target.suffix != ".safetensors":
-        raise Refusal(
-            f"{printable(target)} does not end in .safetensors, by which other programs recognise such files; "
-            f"name it {printable(target.stem or 'model')}.safetensors."
-        )
-    check_target(target, options.force)
+    check_safetensors_target(target, options.force)
     matched = read(source, reading)
     check_not_source(matched.checkpoint, target)
     tell_assumptions(matched)

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from model_defs.network import Network
 from model_defs.plain_values import leaves
-from muggle_convert.building import TORCH_TYPES
 from muggle_convert.checkpoints import Checkpoint
 from muggle_convert.checkpoints.fingerprint import fingerprint
 from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.checkpoints.tensor_bytes import read_tensor
 from muggle_convert.families.shared.evidence import Evidence
 from muggle_convert.files.atomic import replacing
+from muggle_convert.identify.as_torch import TORCH_TYPES
 from muggle_convert.identify.document import KEY, Document
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.translation import UNUSED

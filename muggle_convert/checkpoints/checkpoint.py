@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class FileStamp:
 
 @dataclass(frozen=True)
 class Record:
-    """One run of bytes in a file that tensors are cut from: a storage in a zip, the data section of a safetensors file."""
+    """One run of bytes that tensors are cut from: a storage in a zip, the data section of a safetensors file, or what is in memory."""
 
     file: Path
     name: str  # as messages call it, such as "archive/data/3"
@@ -40,6 +40,7 @@ class Record:
     deflated: bool = False
     byteorder: str = "little"
     stamp: FileStamp | None = None  # of the file when it was opened, to reveal later changes
+    memory: Callable[[], memoryview] | None = None  # gives the bytes themselves where they are in no file
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ class TensorEntry(NamedTensor):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file, a folder of shards or a training checkpoint, read without running anything it says."""
+    """A file, a folder of shards, a training checkpoint or a dictionary of tensors, read without running anything it says."""
 
     path: Path
-    container: str  # "torch zip", "legacy torch pickle", "safetensors", "sharded folder", "ONNX graph"
+    container: str  # "torch zip", "legacy torch pickle", "safetensors", "sharded folder", "ONNX graph", "dictionary"
     tensors: Mapping[str, TensorEntry]  # by name, prefixes already taken off
     metadata: Mapping[str, str] = field(default_factory=dict)  # the strings of a safetensors header, or of an ONNX file
     sidecar: Mapping[str, Any] = field(default_factory=dict)  # the config.json beside the file
@@ -120,4 +121,4 @@ class Checkpoint:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return tuple(dict.fromkeys(entry.record.file for entry in self.tensors.values()))
+        return tuple(dict.fromkeys(entry.record.file for entry in self.tensors.values() if entry.record.memory is None))

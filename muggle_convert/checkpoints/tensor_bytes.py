@@ -29,6 +29,10 @@ WORD = 8  # bytes of the largest element; tensors of a record begin at elements,
 def record_chunks(record: Record, chunk_size: int = CHUNK) -> Iterator[memoryview]:
     """All bytes of a record in order, in chunks of whole words except for the last. Each chunk is valid until the next one is
     requested. After the last one, either checksum and file have proved unchanged or a `Refusal` has been raised."""
+    if record.memory is not None:
+        whole = record.memory()[record.offset : record.offset + record.size]
+        yield from (whole[done : done + chunk_size] for done in range(0, record.size, chunk_size))
+        return
     with SourceFile(record.file, record.stamp) as file:
         yield from chunks_within(file, record, chunk_size)
 
@@ -211,8 +215,8 @@ def _rows(elements: numpy.ndarray, chunk_size: int) -> Iterator[bytes]:
 
 
 class MappedFiles:
-    """The bytes of records that are stored uncompressed, as memory that can be written to without touching the file: mapped, so that a
-    model needs no copy."""
+    """The bytes of records that are stored uncompressed, as memory that can be written to without touching what they came from: mapped, so that
+    a model needs no copy of a file."""
 
     def __init__(self) -> None:
         self._maps: dict[Path, mmap.mmap] = {}
@@ -220,6 +224,8 @@ class MappedFiles:
     def record(self, record: Record) -> memoryview:
         if record.size == 0:
             return memoryview(b"")
+        if record.memory is not None:
+            return memoryview(bytearray(record.memory()))
         if record.file not in self._maps:
             with SourceFile(record.file, record.stamp) as file:
                 self._maps[record.file] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)

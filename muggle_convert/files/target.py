@@ -24,6 +24,18 @@ def check_target(path: Path, force: bool) -> None:
     check_folder_of(path)
 
 
+def check_safetensors_target(path: Path, force: bool) -> None:
+    """The same for a converted file, which other programs recognise by its name."""
+    if str(path) == "-":
+        raise Refusal("a safetensors file is not written from beginning to end and so cannot go to standard output; name a file.")
+    if path.suffix != ".safetensors":
+        raise Refusal(
+            f"{printable(path)} does not end in .safetensors, by which other programs recognise such files; "
+            f"name it {printable(path.stem or 'model')}.safetensors."
+        )
+    check_target(path, force)
+
+
 def check_folder_of(path: Path) -> None:
     """Refuse a file whose folder is missing: the path may be a typing mistake for one that exists."""
     if not path.parent.is_dir():

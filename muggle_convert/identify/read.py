@@ -9,7 +9,7 @@ from typing import Any
 
 from muggle_convert.checkpoints import Checkpoint, Limits
 from muggle_convert.checkpoints.opening import open_checkpoint
-from muggle_convert.hub.locate import Located, locate
+from muggle_convert.hub.locate import locate
 from muggle_convert.identify.asked import Drops
 from muggle_convert.identify.document import KEY
 from muggle_convert.identify.graphs import is_strange, refuse_graph, strange_graph
@@ -30,24 +30,28 @@ class ReadOptions:
     revision: str | None = None  # of a repository on the Hub
     filename: str | None = None  # in it
     limits: Limits = Limits()
-    backbone: str | Path | None = None  # in a file of its own, for a head that lacks it
+    backbone: str | Path | Checkpoint | None = None  # in a file of its own, for a head that lacks it
     like: str | Path | None = (
         None  # a checkpoint of the same model, for a graph that says nothing of itself; family and settings are then said of that
     )
 
 
-def open_anywhere(source: str | Path, options: ReadOptions = ReadOptions()) -> Checkpoint:
-    """Open a checkpoint, which may also be on the Hub or in the zoo, and join it with its backbone where that is apart."""
+def open_anywhere(source: str | Path | Checkpoint, options: ReadOptions = ReadOptions()) -> Checkpoint:
+    """Open a checkpoint, unless it is open already, which may also be on the Hub or in the zoo, and join it with its backbone where that is apart."""
     drops = Drops(options.drops)
-    opened = _opened(locate(source, options.revision, options.filename), options.state, options.limits, drops)
+    opened = _opened(source, options, drops)
     if options.backbone is None:
         return opened
     refuse_graph(opened)
-    return with_backbone(opened, _opened(locate(options.backbone), None, options.limits, drops))
+    return with_backbone(opened, _opened(options.backbone, ReadOptions(limits=options.limits), drops))
 
 
-def _opened(located: Located, state: str | None, limits: Limits, drops: Drops) -> Checkpoint:
-    opened = replace(open_checkpoint(located.path, state, limits, drops.reason), known_as=located.known_as)
+def _opened(source: str | Path | Checkpoint, options: ReadOptions, drops: Drops) -> Checkpoint:
+    if isinstance(source, Checkpoint):
+        opened = source
+    else:
+        located = locate(source, options.revision, options.filename)
+        opened = replace(open_checkpoint(located.path, options.state, options.limits, drops.reason), known_as=located.known_as)
     if KEY in opened.metadata or opened.graph is not None:
         return opened
     for shorten in (without_shared_prefix, without_bulk_prefix):
@@ -55,7 +59,11 @@ def _opened(located: Located, state: str | None, limits: Limits, drops: Drops) -
     return opened
 
 
-def read(source: str | Path, options: ReadOptions = ReadOptions()) -> Match:
+
+
+
+
+def read(source: str | Path | Checkpoint, options: ReadOptions = ReadOptions()) -> Match:
     """Open a checkpoint and find out what it is."""
     opened = open_anywhere(source, options)
     if options.like is None or not is_strange(opened):

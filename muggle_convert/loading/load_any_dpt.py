@@ -1,9 +1,9 @@
-"""From a file to a network that predicts."""
+"""From a checkpoint to a network that predicts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -12,14 +12,15 @@ from model_defs.network import Network
 from muggle_convert.building import load
 from muggle_convert.identify.assumptions import tell_assumptions
 from muggle_convert.identify.read import ReadOptions, read
+from muggle_convert.loading.given import Given, readable
 from muggle_convert.placement import Placement
 
 
 def load_any_dpt(
-    path_or_repo: str | Path,
+    path_or_repo: Given,
     family: str | None = None,
     *,
-    backbone: str | Path | None = None,
+    backbone: Given | None = None,
     state: str | None = None,
     drops: Sequence[str] = (),
     revision: str | None = None,
@@ -35,8 +36,10 @@ def load_any_dpt(
         model = load_any_dpt("latest.pth", family="depth_anything_v2", max_depth=20, state="ema")
         model = load_any_dpt("hybrid.onnx", device="cuda")
         model = load_any_dpt("dinov2_vits14_nyu_dpt_head.pth", backbone="dinov2_vits14_pretrain.pth")  # a model in two files
+        model = load_any_dpt(torch.load("latest.pth"), family="depth_anything_v2")  # what is in memory already, and has no name that tells
 
-    The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), or `zoo:NAME`. `family`, `state` and
+    The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), `zoo:NAME`, an open file,
+    the bytes of one, or a dictionary of tensors, which may lie in it as deep as in a file and are copied. All give the same model. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
     An ONNX file becomes a network that ONNX Runtime computes; where it does not say what it is, `like` names a checkpoint of the same model.
     `device` and `dtype` say where the network computes and in which type, such as device="cuda", dtype="float16"; weights go there straight
@@ -45,7 +48,10 @@ def load_any_dpt(
     torch's default; dtype="tf32" rounds products, which is faster. `model_defs.fast.freeze(model)` makes convolutional networks a little
     faster still: their weights are constants from then on.
     """
-    options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, backbone=backbone, like=like)
-    matched = read(path_or_repo, options)
-    tell_assumptions(matched)
-    return load(matched, Placement(device, dtype))
+    with ExitStack() as stack:
+        source = stack.enter_context(readable(path_or_repo, state, drops))
+        half = stack.enter_context(readable(backbone, drops=drops)) if backbone is not None else None
+        options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, backbone=half, like=like)
+        matched = read(source, options)
+        tell_assumptions(matched)
+        return load(matched, Placement(device, dtype))
