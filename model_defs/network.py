@@ -30,6 +30,12 @@ class Predictor(Protocol):
     def optimize(self, network: Any, *sizes: tuple[int, int], batch: int = 1) -> Any: ...
 
 
+class Origin(Protocol):
+    """What a network was loaded from."""
+
+    def save(self, *network_and_target: Any, **options: Any) -> Any: ...
+
+
 class Network(nn.Module):
     """A torch module whose parts stand in the order they run.
 
@@ -47,6 +53,7 @@ class Network(nn.Module):
     takes_cameras: bool = False  # whether `scene` may be told extrinsics and intrinsics
     predictor: Predictor | None = None
     trials: Sequence[Any] = ()  # of ways to run, of a network that `optimize` made
+    origin: Origin | None = None
     exact: bool = True  # False: on a card, products of float32 may be rounded as torch's settings allow
 
     def __init__(self, config: DPTConfig, *, multiple: int | None = None, **parts: nn.Module) -> None:
@@ -192,6 +199,19 @@ class Network(nn.Module):
         They are metres by pixel (x, y), counted from the top left corner.
         """
         return self._loaded_predictor().to_metres(self, *predictions, **options)
+
+    def save(self, target: Any, **options: Any) -> Any:
+        """Write the network as it is now to a converted file, and report on that as `convert` does.
+
+            model.save("tuned.safetensors", training="40 epochs on our warehouse")
+
+        The file says what it came from: byte for byte what `convert` writes of it, or, where weights are no longer what they were, a file of its own
+        fingerprint that says so, in the words of `training`. Weights are written in the type they are in, or in `dtype`. `licence` and `force` are
+        those of `convert`.
+        """
+        if self.origin is None:
+            raise TypeError("nothing is known of where this network came from; one that `muggle_convert.load_any_dpt` returns can be saved")
+        return self.origin.save(self, target, **options)
 
     def _loaded_predictor(self) -> Predictor:
         if self.predictor is None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from model_defs.network import Network
 from muggle_convert.building import load
+from muggle_convert.checkpoints import Checkpoint
 from muggle_convert.identify.assumptions import tell_assumptions
 from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.loading.given import Given, readable
 from muggle_convert.placement import Placement
+from muggle_convert.writing.networks import origin_of
 
 
 def load_any_dpt(
@@ -46,7 +49,7 @@ def load_any_dpt(
     from the file. By default that is torch's own device, and the file's own type, or the widest one if it mixes several; on a processor
     without arithmetic for half precision such weights are widened to float32, which a warning says. On a card float32 is exact, unlike
     torch's default; dtype="tf32" rounds products, which is faster. `model_defs.fast.freeze(model)` makes convolutional networks a little
-    faster still: their weights are constants from then on.
+    faster still: their weights are constants from then on. `model.save("tuned.safetensors")` keeps what it has become.
     """
     with ExitStack() as stack:
         source = stack.enter_context(readable(path_or_repo, state, drops))
@@ -54,4 +57,8 @@ def load_any_dpt(
         options = ReadOptions(family, overrides, state, tuple(drops), revision, filename, backbone=half, like=like)
         matched = read(source, options)
         tell_assumptions(matched)
-        return load(matched, Placement(device, dtype))
+        network = load(matched, Placement(device, dtype))
+        if matched.graph is None:
+            is_lasting = not (isinstance(source, Checkpoint) or isinstance(half, Checkpoint))
+            network.origin = origin_of(matched, network, is_lasting)
+        return network
