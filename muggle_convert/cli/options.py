@@ -52,9 +52,13 @@ def reading_options(command: Command) -> Command:
 
 
 def like_option(command: Command) -> Command:
-    """One more word on how to read, for commands that run graphs; below `reading_options`."""
+    """One more word on how to read, for commands that run networks or show them; below `reading_options`."""
 
-    @click.option("--like", metavar="CHECKPOINT", help="A checkpoint of the same model, for an ONNX graph that does not say what it is.")
+    @click.option(
+        "--like",
+        metavar="CHECKPOINT",
+        help="A checkpoint of the same model, for an ONNX graph or a saved state_dict() that does not say what it is.",
+    )
     @wraps(command)
     def gathered(*, like: str | None, reading: dict[str, Any], **more: Any) -> Any:
         return command(reading={**reading, "like": like}, **more)

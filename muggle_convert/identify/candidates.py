@@ -14,6 +14,7 @@ from muggle_convert.families.shared.evidence import Contradiction, Evidence, Sou
 from muggle_convert.families.shared.family import Family
 from muggle_convert.hub.zoo import published_name
 from muggle_convert.identify.accounting import Description, account, apply_settings, reading_of
+from muggle_convert.identify.bare import refusal_of_bare
 from muggle_convert.identify.not_yet import refusal_by_name
 from muggle_convert.identify.translation import translate
 from muggle_convert.identify.unsupported import is_register
@@ -116,6 +117,8 @@ def _ruled_out(attempts: list[Attempt], family: Family[Any]) -> Evidence:
 def _unknown(checkpoint: Checkpoint, names: list[str], candidates: list[Candidate], wanted: str | None) -> Refusal:
     if not names:
         return Refusal(f"{printable(checkpoint.name)} holds no tensors; a checkpoint with weights is needed.")
+    if (bare := refusal_of_bare(checkpoint)) is not None:
+        return bare
     if wanted is None and (named := refusal_by_name(checkpoint)) is not None:
         return named
     unknown = {(one.family.name, one.layout): [name for name in names if not one.rules.of_original(name)] for one in candidates}

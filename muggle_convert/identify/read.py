@@ -11,11 +11,13 @@ from muggle_convert.checkpoints import Checkpoint, Limits
 from muggle_convert.checkpoints.opening import open_checkpoint
 from muggle_convert.hub.locate import locate
 from muggle_convert.identify.asked import Drops
+from muggle_convert.identify.bare import families_of
 from muggle_convert.identify.document import KEY
 from muggle_convert.identify.graphs import is_strange, refuse_graph, strange_graph
 from muggle_convert.identify.halves import with_backbone
 from muggle_convert.identify.match import GRAPH, Match, match
 from muggle_convert.identify.prefixes import without_bulk_prefix, without_shared_prefix
+from muggle_convert.identify.reading_like import described_like
 from muggle_convert.identify.translation import Translation
 
 
@@ -31,9 +33,7 @@ class ReadOptions:
     filename: str | None = None  # in it
     limits: Limits = Limits()
     backbone: str | Path | Checkpoint | None = None  # in a file of its own, for a head that lacks it
-    like: str | Path | None = (
-        None  # a checkpoint of the same model, for a graph that says nothing of itself; family and settings are then said of that
-    )
+    like: str | Path | None = None  # a checkpoint of the same model, for what says nothing of itself; family and settings are said of that
 
 
 def open_anywhere(source: str | Path | Checkpoint, options: ReadOptions = ReadOptions()) -> Checkpoint:
@@ -64,9 +64,11 @@ def _opened(source: str | Path | Checkpoint, options: ReadOptions, drops: Drops)
 def read(source: str | Path | Checkpoint, options: ReadOptions = ReadOptions()) -> Match:
     """Open a checkpoint and find out what it is."""
     opened = open_anywhere(source, options)
-    if options.like is None or not is_strange(opened):
+    if options.like is None or not (is_strange(opened) or families_of(opened)):
         return _matched(opened, options)
     other = _matched(open_anywhere(options.like, ReadOptions(drops=options.drops)), options)
+    if opened.graph is None:
+        return match(described_like(opened, other))
     return replace(
         other,
         checkpoint=opened,

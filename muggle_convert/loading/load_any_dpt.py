@@ -44,7 +44,8 @@ def load_any_dpt(
     The source is a file, a folder, a repository on the Hugging Face Hub (with its `revision` and a `filename` in it), `zoo:NAME`, an open file,
     the bytes of one, or a dictionary of tensors, which may lie in it as deep as in a file and are copied. All give the same model. `family`, `state` and
     `drops` are the options `--family`, `--state` and `--drop` of the command line; all other keywords are settings, such as `max_depth=20`.
-    An ONNX file becomes a network that ONNX Runtime computes; where it does not say what it is, `like` names a checkpoint of the same model.
+    An ONNX file becomes a network that ONNX Runtime computes; where it does not say what it is, `like` names a checkpoint of the same model,
+    and so it does for a plain `model.state_dict()` of a network from here.
     `device` and `dtype` say where the network computes and in which type, such as device="cuda", dtype="float16"; weights go there straight
     from the file. By default that is torch's own device, and the file's own type, or the widest one if it mixes several; on a processor
     without arithmetic for half precision such weights are widened to float32, which a warning says. On a card float32 is exact, unlike
