@@ -111,3 +111,8 @@ def test_weights_without_a_name_are_asked_about() -> None:
 def test_whatever_else_is_given_gets_one_sentence(given: Any, sentence: str) -> None:
     with pytest.raises(Refusal, match=sentence):
         load_any_dpt(given)
+
+
+def test_what_does_not_belong_is_left_out_of_a_dictionary_as_of_a_file() -> None:
+    weights = {**CASE.state_dict(), "auxiliary.0.weight": torch.ones(3)}
+    assert CASE.error(load_any_dpt(weights, family=FAMILY, drops=["auxiliary.{n}.weight"])) <= TOLERANCE

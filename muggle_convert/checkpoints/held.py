@@ -15,7 +15,7 @@ import torch
 from muggle_convert.checkpoints.checkpoint import Checkpoint, FileStamp, Record
 from muggle_convert.checkpoints.pickle_values import Global, Inert, Pairs, Storage, Tensor, Unsupported, Value
 from muggle_convert.checkpoints.torch_globals import DTYPES, PLAIN_CLASSES
-from muggle_convert.checkpoints.unwrap import unwrap
+from muggle_convert.checkpoints.unwrap import LeaveOut, unwrap
 from muggle_convert.errors import Refusal, about
 
 KNOWN_TYPES = {getattr(torch, name): dtype for name, dtype in DTYPES.items() if hasattr(torch, name)}
@@ -23,13 +23,19 @@ DEEPEST = 32  # containers in each other
 CALLED = "the dictionary of tensors"
 
 
-def held(given: Mapping[Any, Any], state: str | None = None, called: str = CALLED, metadata: Mapping[str, str] | None = None) -> Checkpoint:
+def held(
+    given: Mapping[Any, Any],
+    state: str | None = None,
+    leave_out: LeaveOut = lambda name: None,
+    called: str = CALLED,
+    metadata: Mapping[str, str] | None = None,
+) -> Checkpoint:
     """As if it were in a file. Nothing is copied until a tensor is read, from whatever device it is on."""
     collecting = _Collecting()
     root = collecting.value(given, DEEPEST)
     collecting.find_records(Path(called))
     try:
-        parts = unwrap(root, state)
+        parts = unwrap(root, state, leave_out)
     except Refusal as problem:
         raise Refusal(about(called, str(problem))) from None
     return Checkpoint(Path(called), "dictionary", metadata=metadata or {}, **vars(parts))

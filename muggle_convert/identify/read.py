@@ -59,8 +59,6 @@ def _opened(source: str | Path | Checkpoint, options: ReadOptions, drops: Drops)
     return opened
 
 
-
-
 def read(source: str | Path | Checkpoint, options: ReadOptions = ReadOptions()) -> Match:
     """Open a checkpoint and find out what it is."""
     opened = open_anywhere(source, options)
