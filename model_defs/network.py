@@ -145,7 +145,7 @@ class Network(nn.Module):
         could be either is refused. Colours are in the order red, green, blue. OpenCV has them the other way round, which nothing in a picture
         tells: pass `cv2.imread(path)[..., ::-1]`.
 
-        `config.output` says what the numbers are. A segmentation model gives the number of the best class for each pixel, other models with several channels (height, width, channels).
+        Predictions are arrays, which a notebook shows as pictures. `config.output` says what the numbers are. A segmentation model gives the number of the best class for each pixel, other models with several channels (height, width, channels).
         """
         return self._loaded_predictor().predict(self, *pictures, **options)
 

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from model_defs.plain_values import to_dict
 from muggle_convert.checkpoints import Checkpoint
+from muggle_convert.checkpoints.brief import Brief
 from muggle_convert.checkpoints.fingerprint import promised_fingerprint
 from muggle_convert.checkpoints.graphs.graph import GraphValue, OnnxGraph
 from muggle_convert.families.shared.evidence import as_json_value
 from muggle_convert.identify.licences import Licence, licence_of
 from muggle_convert.identify.match import Match
+from muggle_convert.outputs import sentence_about
 from muggle_convert.plan import Plan
 
 PARTS = ("patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "head")  # in the order of the paper
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, repr=False)
+class Inspection(Brief):
     """A match and the fate of its tensors, ready to be shown."""
 
     plan: Plan
@@ -68,6 +71,18 @@ class Inspection:
         """What the file itself shows of its graph, if it holds one."""
         return GraphInspection(self.match.checkpoint) if self.match.checkpoint.graph is not None else None
 
+    def told(self) -> Mapping[str, object]:
+        name, exact = self.match.released
+        output, checkpoint = self.match.config.output, self.match.checkpoint
+        return {
+            "file": checkpoint.name,
+            "model": self.match.family.title + (f", released as {name}" if exact else f", nearest to {name}" if name else ""),
+            "predicts": sentence_about(output, self.match.config.head.channels),
+            "size": f"{self.parameters / 1e6:,.1f} million parameters, {checkpoint.stored_size / 1e6:,.1f} MB, {', '.join(self.dtypes)}",
+            "layout": f"{self.match.layout}, in a {checkpoint.container}",
+            "licence": self.licence.name if self.licence else "not stated",
+        }
+
     def to_dict(self) -> dict[str, Any]:
         released, exact = self.match.released
         checkpoint = self.match.checkpoint
@@ -110,8 +125,8 @@ class Inspection:
         }
 
 
-@dataclass(frozen=True)
-class GraphInspection:
+@dataclass(frozen=True, repr=False)
+class GraphInspection(Brief):
     """What an ONNX file shows of its graph, whoever wrote it."""
 
     checkpoint: Checkpoint
@@ -130,6 +145,12 @@ class GraphInspection:
     def numbers(self) -> int:
         """In all constants together."""
         return sum(math.prod(constant.shape) for constant in self.graph.constants)
+
+    def told(self) -> Mapping[str, object]:
+        ends = {"takes": self.graph.inputs, "gives": self.graph.outputs}
+        return {"file": self.checkpoint.name, "size": f"{self.numbers:,} numbers in constants"} | {
+            verb: ", ".join(f"{value.name} of {value.type}" for value in values) for verb, values in ends.items()
+        }
 
     def facts(self) -> dict[str, Any]:
         graph = self.graph

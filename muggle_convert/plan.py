@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from muggle_convert.checkpoints import DType, NamedTensor, TensorEntry, printable
+from muggle_convert.checkpoints.brief import Brief
 from muggle_convert.errors import Refusal
 from muggle_convert.identify.dropped import is_exact
 from muggle_convert.identify.match import Match
@@ -37,14 +38,18 @@ class Dropped:
         return self.fate.value if self.fate is Fate.DUPLICATE else self.reason
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Brief):
     """Every tensor of the source is renamed, joined or split, an alias, or dropped."""
 
     match: Match
     outputs: tuple[Output, ...]  # in the order of the file
     aliases: dict[str, str]  # names of the model that share another one's tensor
     dropped: tuple[Dropped, ...]
+
+    def told(self) -> Mapping[str, object]:
+        counts = {fate: number for fate, number in self.counts().items() if number}
+        return {"file": self.match.checkpoint.name, "tensors": ", ".join(f"{number} {fate}" for fate, number in counts.items())}
 
     def counts(self) -> dict[str, int]:
         """How many tensors met which fate; they add up to `source`, except for `written`."""

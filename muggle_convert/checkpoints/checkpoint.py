@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from muggle_convert.checkpoints.brief import Brief
 from muggle_convert.checkpoints.element_types import DType
 from muggle_convert.checkpoints.graphs.graph import OnnxGraph
 
@@ -86,8 +87,8 @@ class TensorEntry(NamedTensor):
         return self.record, self.offset, self.shape, self.stride, self.dtype
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+@dataclass(frozen=True, repr=False)
+class Checkpoint(Brief):
     """A file, a folder of shards, a training checkpoint or a dictionary of tensors, read without running anything it says."""
 
     path: Path
@@ -104,6 +105,9 @@ class Checkpoint:
     left_out: Mapping[str, str] = field(default_factory=dict)  # tensors that are not the model's, each with the reason in words
     prefix: str = ""  # what was taken off the beginning of all names that are not left out
     known_as: str = ""  # its origin, if that says more than the name of the file
+
+    def told(self) -> Mapping[str, object]:
+        return {"file": self.name, "container": self.container, "holds": f"{len(self.tensors):,} tensors"}
 
     @property
     def name(self) -> str:

@@ -1,8 +1,10 @@
-"""Text from a file, made safe to show: `printable` on a terminal, `markdown` and `code` on a card. JSON and SVG have their own escapes."""
+"""Text from a file, made safe to show: `printable` on a terminal, `markdown` and `code` on a card, `html` in a notebook. JSON and SVG have their
+own escapes."""
 
 from __future__ import annotations
 
 import re
+from html import escape
 
 LONGEST = 200
 MOST_ITEMS = 8
@@ -30,6 +32,11 @@ def markdown(text: object, longest: int = LONGEST) -> str:
 def code(text: object) -> str:
     """The same as code in Markdown, which has no escapes of its own."""
     return "`" + printable(text).replace("`", "'").replace("|", "¦") + "`"
+
+
+def html(text: object) -> str:
+    """The same inside an element or a quoted attribute."""
+    return escape(printable(text), quote=True)
 
 
 def shown(value: object) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints import Limits, printable
+from muggle_convert.checkpoints.brief import Brief
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.exported_tensor import ExportedTensor
 from muggle_convert.exporting.file_formats import FileOut, text_file, torch_file, write_files
@@ -30,13 +31,16 @@ from muggle_convert.rules import Packing, RuleSet
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
 
 
-@dataclass(frozen=True)
-class Exported:
+@dataclass(frozen=True, repr=False)
+class Exported(Brief):
     """What was written, and in which layout."""
 
     layout: str
     files: tuple[Path, ...]
     restored: Restored
+
+    def told(self) -> Mapping[str, object]:
+        return {"wrote": ", ".join(map(str, self.files)), "layout": self.layout, "tensors": f"{len(self.restored.contents):,}"}
 
 
 def export(

@@ -11,7 +11,7 @@ BILINEAR, CUBIC = 2, 3  # as Pillow numbers its filters
 
 def preprocessor_config(config: DPTConfig, square: int | None) -> dict[str, Any]:
     """transformers keeps the aspect ratio by the side that has to change least, whatever the original does, and not at all if its class
-    takes only squares."""
+    takes only squares. Of its kernels none is the original's, which looks at four pixels at any scale; its cubic one is among the closest."""
     image = config.image
     is_aligned = image.resize == "bilinear aligned"  # by the class that resizes with corners on each other, and puts a margin around
     return {

@@ -9,6 +9,7 @@ from typing import Any
 
 from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import Checkpoint, printable
+from muggle_convert.checkpoints.brief import Brief
 from muggle_convert.checkpoints.fingerprint import promised_fingerprint
 from muggle_convert.errors import Refusal
 from muggle_convert.families import BY_NAME, FAMILIES
@@ -26,8 +27,8 @@ from muggle_convert.rules import Shape
 CONVERTED, GRAPH = "converted", "graph"  # the layouts of the files this program writes
 
 
-@dataclass(frozen=True)
-class Match:
+@dataclass(frozen=True, repr=False)
+class Match(Brief):
     """What a checkpoint is, and how its tensors are called in the model."""
 
     checkpoint: Checkpoint
@@ -39,6 +40,9 @@ class Match:
     document: Document | None = None  # what a converted file says of itself
     left_out: Mapping[str, str] = field(default_factory=dict)  # reason by name, for what the user asked to drop
     graph: Graph | None = None  # where the network is an ONNX graph
+
+    def told(self) -> Mapping[str, object]:
+        return {"file": self.checkpoint.name, "family": self.family.name, "layout": self.layout}
 
     @cached_property
     def inventory(self) -> Mapping[str, Shape]:

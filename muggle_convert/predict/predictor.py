@@ -13,7 +13,7 @@ from model_defs.fast.optimizing import optimized
 from model_defs.network import Network
 from model_defs.networks.video_depth_anything import FilmDPT
 from muggle_convert.errors import Refusal
-from muggle_convert.outputs import Prediction
+from muggle_convert.outputs import Prediction, fitted_to_metres
 from muggle_convert.predict import metres
 from muggle_convert.predict.films import depth_of_film
 from muggle_convert.predict.flow import Steps, flow
@@ -24,6 +24,7 @@ from muggle_convert.predict.passes import Pass, Predictions, Seen, Shown, restor
 from muggle_convert.predict.photographs import Picture, are_several, read_picture
 from muggle_convert.predict.prompts import read_prompt
 from muggle_convert.predict.scene import DescribedView, Scene, SceneView, View, known_cameras
+from muggle_convert.predict.shown import ShownPrediction
 from muggle_convert.predict.tensors import named_maps, normalised
 from muggle_convert.predict.video import open_video
 
@@ -67,6 +68,9 @@ class Predictor:
         else:
             shown = way.show(read_picture(pictures[0]), prompts[0] if prompts else None)
             found = [way.restore(shown, *way.run([shown]))]
+        output = fitted_to_metres(network.config.output) if focal is not None else network.config.output
+        for maps in found:
+            maps[network.outputs[0]] = ShownPrediction.of(maps[network.outputs[0]], output)
         predictions = [next(iter(maps.values())) if len(maps) == 1 else maps for maps in found]
         return predictions if is_list else predictions[0]
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from muggle_convert.checkpoints.brief import Brief
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.retelling import Remark
 
@@ -43,8 +44,8 @@ class Verdict:
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Brief):
     """The verdict on every tensor."""
 
     original: Match
@@ -55,6 +56,17 @@ class Verification:
     only_told: tuple[Remark, ...]  # what it says and no tensor can tell
     predictions: Mapping[str, float] | None = None  # largest difference by size of the input, in standard deviations
     bound: float = math.inf  # of those differences, where a graph computes what a network would
+
+    def told(self) -> Mapping[str, object]:
+        predictions = {f"predictions at {size}": f"{found:.2e} deviations" for size, found in (self.predictions or {}).items()}
+        return {
+            "verdict": "holds" if self.holds else "does not hold",
+            "original": self.original.checkpoint.name,
+            "converted": self.converted.checkpoint.name,
+            "tensors": ", ".join(f"{count} {fared.value}" for fared, count in self.counts.items()),
+            **{f"different, {remark.what}": f"{remark.said}: {remark.about}" for remark in self.different},
+            **predictions,
+        }
 
     @property
     def holds(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muggle_convert.checkpoints import DType, printable
+from muggle_convert.checkpoints.brief import Brief
 from muggle_convert.checkpoints.fingerprint import fingerprint, promised_fingerprint, sha256_of
 from muggle_convert.errors import Refusal
 from muggle_convert.files.atomic import Target
@@ -38,8 +39,8 @@ class WriteOptions:
     force: bool = False
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Brief):
     """What was done."""
 
     plan: Plan
@@ -48,6 +49,11 @@ class Report:
     warnings: tuple[str, ...]
     largest_cast_error: float | None
     sha256: str | None  # of the target, if requested and if its header did not depend on the last byte
+
+    def told(self) -> Mapping[str, object]:
+        said = {"warnings": " ".join(self.warnings)} if self.warnings else {}
+        made = {"wrote": self.target, "family": self.document.config.family, **self.plan.told()}
+        return {**made, "fingerprint of the source": self.document.source["fingerprint"], **said}
 
 
 def settle(matched: Match, options: WriteOptions) -> Plan:
