@@ -14,8 +14,8 @@ LEFT = 120.0
 
 def draw() -> str:
     drawing = Drawing(1120, 640, "Depth that is steady over a film")
-    _draw_place(drawing, 36, 92)
-    _draw_windows(drawing, 346)
+    _draw_place(drawing, 36, 108)
+    _draw_windows(drawing, 350)
     return drawing.svg()
 
 
@@ -28,10 +28,10 @@ def _draw_place(drawing: Drawing, x: float, y: float) -> None:
         left, side = x + 176 * number, 130.0
         _draw_map(drawing, left, y, side, number)
         places.append((left + side * 4.5 / 8, y + side * 3.5 / 8))
-        drawing.text(left + side / 2, y + side + 20, f"frame {number}" if number < 5 else "frame 31", size=12, anchor="middle", fill=PALE)
+        drawing.text(left + side / 2, y - 8, f"frame {number}" if number < 5 else "frame 31", size=12, anchor="middle", fill=PALE)
         if number == 4:
             drawing.text(left + side + 23, y + side / 2 + 5, "…", size=18, anchor="middle")
-    centre, height = places[2], y + 130 + 52
+    centre, height = places[2], y + 130 + 34
     for across, down in places:
         drawing.line((across, down), (across, height), stroke=TIME, width=1.4)
     drawing.line((places[0][0], height), (places[-1][0], height), stroke=TIME, width=1.4)

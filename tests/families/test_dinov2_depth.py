@@ -182,9 +182,3 @@ def test_colours_from_0_to_255_in_a_preprocessor_are_the_same_colours(folder: Pa
     (tmp_path / "dpt-dinov2-small-nyu" / "preprocessor_config.json").write_text(json.dumps(said))
     image = inspect(tmp_path / "dpt-dinov2-small-nyu").match.config.image
     assert image.mean == pytest.approx((0.485, 0.456, 0.406)) and image.std == pytest.approx((0.229, 0.224, 0.225))
-
-
-def test_a_linear_head_has_no_decoder_to_draw_and_says_so(tmp_path: Path, muggle_convert: Command) -> None:
-    head, backbone = LINEAR.save_halves(tmp_path)
-    done = muggle_convert("inspect", head, "--backbone", backbone, "--picture", tmp_path / "drawing.svg")
-    assert done.returncode == 1 and "there is no decoder to draw" in done.stderr and not (tmp_path / "drawing.svg").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from muggle_convert.draw.diagrams.layout import BOX, ENCODER, FUSION, HEADING, LEFT, REASSEMBLE, RIGHT, ROW, SLIM, TOP, WIDTH
@@ -36,13 +37,25 @@ class NetworkDrawing(Drawing):
         self.across(y, ENCODER + SLIM, REASSEMBLE)
         self.text((ENCODER + SLIM + REASSEMBLE) / 2, y + BOX / 2 - 8, spelled(shape), size=11.5, anchor="middle", fill=PALE)
 
-    def decoder(self, parts: Mapping[str, Part], levels: Sequence[str]) -> None:
+    def stack(self, name: str, taps: Sequence[int], what: str, parts: Mapping[str, Part], is_repeated: bool = False) -> None:
+        """A part of many blocks as a column of boxes, divided at its taps."""
+        self.column_heading(ENCODER, SLIM, name, parts[name])
+        for level, label in enumerate(between(taps, what)):
+            y = TOP + ROW * level
+            self.box(ENCODER, y, SLIM, BOX, tint(name), COLOURS[name], dashed=is_repeated)
+            self.text(ENCODER + SLIM / 2, y + 47, label, size=13, anchor="middle", bold=True)
+            if level:
+                self.steps(ENCODER + SLIM / 2, (y - ROW, y))
+            self.tap(y, parts[name].outputs[level])
+
+    def decoder(self, parts: Mapping[str, Part], levels: Sequence[str], fusion: str = "fusion", is_repeated: bool = False) -> None:
+        """`is_repeated` where the same reassembly is drawn once more, before another fusion."""
         self.column_heading(REASSEMBLE, WIDTH, "reassemble", parts["reassemble"])
-        self.column_heading(FUSION, WIDTH, "fusion", parts["fusion"])
+        self.column_heading(FUSION, WIDTH, fusion, parts[fusion])
         for level, name in enumerate(levels):
             y = TOP + ROW * level
-            self.part(REASSEMBLE, y, name, parts, label=name.partition(".")[2])
-            self.part(FUSION, y, f"fusion.blocks.{level}", parts, label=f"blocks.{level}")
+            self.part(REASSEMBLE, y, name, parts, label=name.partition(".")[2], is_repeated=is_repeated)
+            self.part(FUSION, y, f"{fusion}.blocks.{level}", parts, label=f"blocks.{level}")
             self.across(y, REASSEMBLE + WIDTH, FUSION)
             if level:
                 self.steps(FUSION + WIDTH / 2, (y, y - ROW))
@@ -58,10 +71,11 @@ class NetworkDrawing(Drawing):
 
     def part(self, x: float, y: float, name: str, parts: Mapping[str, Part], label: str = "", is_repeated: bool = False) -> None:
         """The box of a part; `is_repeated` where the same weights are drawn once more."""
-        room = name.partition(".")[0]
+        room = name.partition(".")[0].removeprefix("ray_")
         self.box(x, y, WIDTH, BOX, tint(room), COLOURS.get(room, OTHER), dashed=is_repeated)
         self.text(x + 12, y + 24, label or name, size=14, bold=True)
-        self.text(x + 12, y + 46, f"→ {spelled(parts[name].outputs[0])}", size=13)
+        for shape in parts[name].outputs[:1]:
+            self.text(x + 12, y + 46, f"→ {spelled(shape)}", size=13)
         self.text(x + 12, y + 69, "the same, counted above" if is_repeated else _numbers(parts[name]), size=11.5, fill=PALE)
 
     def picture(self, x: float, y: float, name: str, shape: Shape, colours: tuple[str, str, str]) -> None:
@@ -124,6 +138,17 @@ class NetworkDrawing(Drawing):
             for line, label in enumerate(shares):
                 self.text(x + 22, top + 32 + 17 * line, f"{shares[label][number]:.1%} of {label}", size=12, fill=PALE)
         self.text(LEFT, y + 196, FOOTNOTE, size=11.5, fill=PALE)
+
+
+def between(taps: Sequence[int], what: str) -> list[str]:
+    """What lies between the blocks that are tapped, such as blocks 3 to 5."""
+    firsts = (0, *(tap + 1 for tap in taps))
+    return [f"{what} {tap}" if first == tap else f"{what}s {first} to {tap}" for first, tap in zip(firsts, taps, strict=False)]
+
+
+def together(parts: Sequence[Part]) -> Part:
+    """Several as one, of which the first hands on."""
+    return replace(parts[0], parameters=sum(part.parameters for part in parts), flops=sum(part.flops for part in parts))
 
 
 def tint(name: str) -> str:

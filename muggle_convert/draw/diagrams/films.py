@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing
+from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, together
 from muggle_convert.draw.diagrams.layout import BOX, FUSION, REASSEMBLE, ROW, TOP, WIDTH
 from muggle_convert.draw.diagrams.measure import Part
 from muggle_convert.draw.diagrams.svg import PALE
@@ -22,8 +22,8 @@ def as_drawn(parts: Mapping[str, Part]) -> dict[str, Part]:
     motion, blocks = (_below(whole, parts) for whole in ("motion", "fusion.blocks"))
     found = dict(parts)
     for scale in ("reassemble.spatial_noscale", "reassemble.spatial_downx2"):
-        found[scale] = replace(_sum(_below(scale, parts)), outputs=parts[f"{scale}.fuse_proj"].outputs)
-    return {**found, "reassemble": _sum(_below("reassemble", found)), "fusion": _sum(blocks), "motion": _sum(motion)}
+        found[scale] = replace(together(_below(scale, parts)), outputs=parts[f"{scale}.fuse_proj"].outputs)
+    return {**found, "reassemble": together(_below("reassemble", found)), "fusion": together(blocks), "motion": together(motion)}
 
 
 def draw_motion(drawing: NetworkDrawing, bottom: float) -> None:
@@ -43,7 +43,3 @@ def _draw_mark(drawing: NetworkDrawing, x: float, y: float) -> None:
 
 def _below(whole: str, parts: Mapping[str, Part]) -> list[Part]:
     return [part for name, part in parts.items() if name.rpartition(".")[0] == whole]
-
-
-def _sum(parts: list[Part]) -> Part:
-    return replace(parts[0], parameters=sum(part.parameters for part in parts), flops=sum(part.flops for part in parts))

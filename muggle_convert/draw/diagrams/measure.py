@@ -22,7 +22,7 @@ class Part:
 
     parameters: int
     flops: int  # of convolutions and matrix products, two per multiply-add
-    outputs: tuple[Shape, ...]  # without the batch
+    outputs: tuple[Shape, ...]  # without the batch; none of a part that runs only when asked for
 
 
 def measure(config: DPTConfig, rows: int, columns: int) -> Mapping[str, Part]:
@@ -39,9 +39,11 @@ def measure(config: DPTConfig, rows: int, columns: int) -> Mapping[str, Part]:
     counts: Mapping[str, Mapping[Any, int]] = counter.get_flop_counts()
     root = type(network).__name__
     return {
-        name: Part(sum(map(Tensor.numel, module.parameters())), sum(counts.get(f"{root}.{name}".rstrip("."), {}).values()), outputs[name])
+        name: Part(
+            sum(map(Tensor.numel, module.parameters())), sum(counts.get(f"{root}.{name}".rstrip("."), {}).values()), outputs.get(name, ())
+        )
         for name, module in network.named_modules()
-        if name in outputs
+        if name in outputs or name in dict(network.named_children())
     }
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_defs.config import CroCoConfig, DINOv2ViewsConfig, DPTConfig, VGGTConfig
-from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, tint
+from muggle_convert.draw.diagrams.any_view import draw_any_view
+from muggle_convert.draw.diagrams.beside import draw_paths, draw_product, draw_prompt, draw_sky
+from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, between, tint
 from muggle_convert.draw.diagrams.films import are_of_a_film, as_drawn, draw_motion
 from muggle_convert.draw.diagrams.layout import BOX, ENCODER, HEADING, LEFT, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.scene import draw_scene
 from muggle_convert.draw.diagrams.views import draw_views
-from muggle_convert.errors import Refusal
+
+ROWS = 4  # where there is no decoder to tell
 
 
 def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, columns: int, title: str) -> str:
@@ -21,27 +24,42 @@ def draw_network(config: DPTConfig, parts: Mapping[str, Part], rows: int, column
         return draw_views(config.encoder, parts, (config.image.channels, rows, columns), title)
     if isinstance(config.encoder, VGGTConfig):
         return draw_scene(config.encoder, parts, (config.image.channels, rows, columns), title)
-    if "reassemble" not in parts:
-        raise Refusal("a linear head reads the encoder's tokens without reassembly and fusion, so that there is no decoder to draw.")
+    if isinstance(config.encoder, DINOv2ViewsConfig):
+        return draw_any_view(config.encoder, parts, (config.image.channels, rows, columns), title)
     is_film = are_of_a_film(parts)
     parts = as_drawn(parts) if is_film else parts
     levels = [name for name in parts if name.startswith("reassemble.") and name.count(".") == 1]
-    bottom = TOP + ROW * len(levels)
+    count = len(levels) or ROWS
+    bottom = TOP + ROW * count
     drawing = NetworkDrawing(RIGHT + WIDTH + 30, bottom + 246, title)
     prompted = ", and a prompt that every fusion block sees" if config.head.kind == "prompted depth" else ""
-    seen = "two views" if isinstance(config.encoder, DINOv2ViewsConfig) else "two frames" if is_film else "a picture"
-    drawing.heading(parts[""], f"{seen} of {rows} × {columns} pixels{prompted}")
-    _draw_inputs(drawing, parts, (config.image.channels, rows, columns), len(levels))
-    _draw_encoder(drawing, config, parts, len(levels))
-    drawing.decoder(parts, levels)
+    drawing.heading(parts[""], f"{'two frames' if is_film else 'a picture'} of {rows} × {columns} pixels{prompted}")
+    _draw_inputs(drawing, parts, (config.image.channels, rows, columns), count)
+    _draw_encoder(drawing, config, parts, count)
+    if levels:
+        _draw_decoder(drawing, config, parts, levels, (rows, columns))
+    else:
+        draw_product(drawing, parts, count, parts[""].outputs[0])
     if is_film:
         draw_motion(drawing, bottom)
-    aside = ("tapnorm", "ray_fusion", "camera_encoder", "metric")  # of a network of several views: what no room is left for
-    known = (*aside, "", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "motion")
-    heads = [name for name in parts if "." not in name and name not in known]  # and what stands before or after the head
-    drawing.outputs(heads, spread(len(heads) + 1, len(levels)), parts, "prediction", parts[""].outputs[0])
     drawing.shares(parts, bottom + 28)
     return drawing.svg()
+
+
+def _draw_decoder(drawing: NetworkDrawing, config: DPTConfig, parts: Mapping[str, Part], levels: Sequence[str], size: Shape) -> None:
+    """From what is tapped to the prediction, with what only some networks have."""
+    drawing.decoder(parts, levels)
+    known = ("", "patch_embed", "posenc", "imgencoder", "reassemble", "fusion", "motion")
+    heads = [name for name in parts if "." not in name and name not in known]  # and what stands before or after the head
+    places = spread(len(heads) + 1, len(levels))
+    predicted, *others = parts[""].outputs
+    drawing.outputs(heads, places, parts, "prediction", predicted)
+    if config.head.kind == "depth and sky":
+        draw_sky(drawing, places[0], others[0])
+    if "bins" in parts:
+        draw_paths(drawing, len(levels), places[heads.index("bins")])
+    if config.head.kind == "prompted depth":
+        draw_prompt(drawing, len(levels), (1, *size))
 
 
 def _draw_inputs(drawing: NetworkDrawing, parts: Mapping[str, Part], image: Shape, levels: int) -> None:
@@ -80,6 +98,4 @@ def _steps(encoder: Any) -> list[tuple[str, ...]]:
     if not hasattr(encoder, "taps"):
         return [(f"stage {number}", f"{depth} blocks") for number, depth in enumerate(encoder.depths)]
     what = "stage" if encoder.kind == "efficientnet_lite" else "block"
-    firsts = [0, *(tap + 1 for tap in encoder.taps)]
-    runs = zip(firsts[:-1], encoder.taps, strict=True)
-    return stages + [(f"{what}s {first} to {last}" if first < last else f"{what} {last}",) for first, last in runs]
+    return stages + [(label,) for label in between(encoder.taps, what)]

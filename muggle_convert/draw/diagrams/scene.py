@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from model_defs.config import VGGTConfig
-from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, tint
+from muggle_convert.draw.diagrams.elements import NetworkDrawing
 from muggle_convert.draw.diagrams.layout import BOX, ENCODER, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.svg import PALE
-from muggle_convert.draw.diagrams.views import APART, draw_behind, together
+from muggle_convert.draw.diagrams.views import APART, all_decoders, draw_behind
 
 ALONE = ("patch_embed", "posenc", "imgencoder")  # what sees every view alone
 
@@ -25,24 +25,10 @@ def draw_scene(encoder: VGGTConfig, parts: Mapping[str, Part], image: Shape, tit
     for number, name in enumerate(maps):
         with drawing.moved(0, number * height):
             drawing.inputs(ALONE, spread(len(ALONE) + 1, levels)[::-1], parts, "each view", image, is_repeated=number > 0)
-            _draw_pairs(drawing, encoder, parts, is_repeated=number > 0)
+            drawing.stack("aggregator", encoder.taps, "pair", parts, is_repeated=number > 0)
             draw_behind(drawing, parts, f"maps.{name}.", name, levels)
     drawing.steps(ENCODER + SLIM / 2, (cameras - 30 - ROW, cameras))
     drawing.part(ENCODER, cameras, "cameras", parts)
     drawing.text(ENCODER + WIDTH + 12, cameras + BOX / 2, "from the camera tokens of the last pair", size=12, fill=PALE)
-    drawing.shares(together(parts, "maps", maps), cameras + ROW + 28)
+    drawing.shares(all_decoders(parts, "maps", maps), cameras + ROW + 28)
     return drawing.svg()
-
-
-def _draw_pairs(drawing: NetworkDrawing, encoder: VGGTConfig, parts: Mapping[str, Part], is_repeated: bool) -> None:
-    """One column, divided at its taps."""
-    drawing.column_heading(ENCODER, SLIM, "aggregator", parts["aggregator"])
-    firsts = (0, *(tap + 1 for tap in encoder.taps))
-    for level, (first, tap) in enumerate(zip(firsts, encoder.taps, strict=False)):
-        y = TOP + ROW * level
-        drawing.box(ENCODER, y, SLIM, BOX, tint("aggregator"), COLOURS["aggregator"], dashed=is_repeated)
-        label = f"pair {tap}" if first == tap else f"pairs {first} to {tap}"
-        drawing.text(ENCODER + SLIM / 2, y + 47, label, size=13, anchor="middle", bold=True)
-        if level:
-            drawing.steps(ENCODER + SLIM / 2, (y - ROW, y))
-        drawing.tap(y, parts["aggregator"].outputs[level])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from model_defs.config import CroCoConfig
-from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, spelled, tint
+from muggle_convert.draw.diagrams.elements import COLOURS, NetworkDrawing, spelled, tint, together
 from muggle_convert.draw.diagrams.layout import BOX, ENCODER, RIGHT, ROW, SLIM, TOP, WIDTH, spread
 from muggle_convert.draw.diagrams.measure import Part, Shape
 from muggle_convert.draw.diagrams.svg import PALE
@@ -31,7 +30,7 @@ def draw_views(encoder: CroCoConfig, parts: Mapping[str, Part], image: Shape, ti
             _draw_blocks(drawing, encoder, parts, view, tapped)
             draw_behind(drawing, parts, f"views.{view}.", "points", levels)
     _draw_exchange(drawing, height)
-    drawing.shares(together(parts, "views", ("first", "second")), TOP + 2 * height - APART + 28)
+    drawing.shares(all_decoders(parts, "views", ("first", "second")), TOP + 2 * height - APART + 28)
     return drawing.svg()
 
 
@@ -40,7 +39,7 @@ def _draw_blocks(drawing: NetworkDrawing, encoder: CroCoConfig, parts: Mapping[s
     stack = view if encoder.two_decoders else "first"
     blocks = [part for name, part in parts.items() if name.startswith(f"decoder.{stack}.") and name.count(".") == 2]
     name = f"decoder.{stack}" if encoder.two_decoders else "decoder, for both"
-    drawing.column_heading(ENCODER, SLIM, name, _sum(blocks))
+    drawing.column_heading(ENCODER, SLIM, name, together(blocks))
     firsts = (0, *encoder.taps[:-1])
     for level, (first, tap, shape) in enumerate(zip(firsts, encoder.taps, tapped, strict=True)):
         y, part = TOP + ROW * level, "imgencoder" if tap == 0 else "decoder"
@@ -72,12 +71,8 @@ def _draw_exchange(drawing: NetworkDrawing, height: float) -> None:
     drawing.text(ENCODER, TOP + height - APART + 4, "every block also attends to the other view", size=12, fill=PALE)
 
 
-def together(parts: Mapping[str, Part], several: str, decoders: Sequence[str]) -> dict[str, Part]:
+def all_decoders(parts: Mapping[str, Part], several: str, decoders: Sequence[str]) -> dict[str, Part]:
     """The parts in the paper's order, those of all decoders added up."""
     whole = {name: part for name, part in parts.items() if "." not in name and name != several}
     behind = [name for name in BEHIND if f"{several}.{decoders[0]}.{name}" in parts]
-    return {**whole, **{name: _sum([parts[f"{several}.{decoder}.{name}"] for decoder in decoders]) for name in behind}}
-
-
-def _sum(parts: Sequence[Part]) -> Part:
-    return replace(parts[0], parameters=sum(part.parameters for part in parts), flops=sum(part.flops for part in parts))
+    return {**whole, **{name: together([parts[f"{several}.{decoder}.{name}"] for decoder in decoders]) for name in behind}}

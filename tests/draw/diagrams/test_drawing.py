@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -20,8 +21,9 @@ from tests.goldens import golden, goldens
 SVG = "{http://www.w3.org/2000/svg}"
 TWO_VIEWS = ["dust3r_small", "dust3r_one_decoder", "mast3r_small"]
 OF_THEIR_OWN = ["promptda_vits_small", "da3mono_small", "dinov2_dpt_nyu_small"]
-ANY_VIEWS = ["VGGT, other registers"]
-DRAWN = [*SMALL, *TWO_VIEWS, *OF_THEIR_OWN, *ANY_VIEWS]
+ANY_VIEWS = ["VGGT, other registers", "Depth Anything 3, any view", "Depth Anything 3, nested"]
+LINEAR = ["DINOv2's linear head", "DINOv2's linear head on four taps"]
+DRAWN = [*SMALL, *TWO_VIEWS, *OF_THEIR_OWN, *ANY_VIEWS, *LINEAR]
 
 
 @cache
@@ -52,8 +54,9 @@ def test_every_family_is_among_the_drawings() -> None:
 def test_every_family_has_a_drawing_with_all_its_parts(name: str) -> None:
     shown = words(drawn(name))
     assert "A <network> & more" in shown
-    assert {"patch_embed", "imgencoder", "reassemble", "fusion", "head", "spatial_upx4", "blocks.0"} <= set(shown)
-    assert any(line.startswith("points, " if name in (*TWO_VIEWS, *ANY_VIEWS) else "prediction, ") for line in shown)
+    decoder = set() if name in LINEAR else {"reassemble", "fusion", "spatial_upx4", "blocks.0"}
+    assert {"patch_embed", "imgencoder", "head", *decoder} <= set(shown)
+    assert any(line.startswith(("prediction, ", "points, ", "depth, ")) for line in shown)
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -69,6 +72,40 @@ def test_nothing_is_drawn_beyond_the_edge_and_no_bar_has_a_gap(name: str) -> Non
     for top in {box[1] for box in bar}:
         row = [box for box in bar if box[1] == top]
         assert all(right[0] == pytest.approx(left[0] + left[2], abs=0.2) for left, right in pairwise(row))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_words_run_into_each_other(name: str) -> None:
+    lines = sorted(placed(drawn(name)), key=lambda line: (line[1], line[0]))
+    for (_, height, right, words), (next_left, next_height, _, next_words) in pairwise(lines):
+        assert height != next_height or right < next_left, f"{words!r} and {next_words!r}"
+
+
+def placed(picture: ElementTree.Element, down: float = 0.0) -> Iterator[tuple[float, float, float, str]]:
+    """Left end, height and right end of every line, at half its size for a letter, and the line."""
+    for element in picture:
+        if element.tag == f"{SVG}g":
+            yield from placed(element, down + float(element.attrib["transform"].split()[-1].rstrip(")")))
+        elif element.tag == f"{SVG}text":
+            words, size = element.text or "", float(element.attrib["font-size"])
+            width = 0.5 * size * len(words)
+            left = float(element.attrib["x"]) - {"start": 0.0, "middle": width / 2, "end": width}[element.attrib["text-anchor"]]
+            yield left, float(element.attrib["y"]) + down, left + width, words
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("da3mono_small", {"sky, 140 × 196"}),
+        ("Depth Anything 3, any view", {"ray_fusion", "ray_head", "camera_encoder", "camera_decoder", "rays, 2 × 24 × 32 × 6"}),
+        ("Depth Anything 3, nested", {"metric", "a network for one picture beside this one: metres, and the sky"}),
+        ("zoedepth", {"every path moves the centres of the bins"}),
+        ("promptda_vits_small", {"sees the prompt, 1 × 84 × 112"}),
+        ("DINOv2's linear head", {"scores, 7 × 3 × 4", "blocks 0 to 11"}),
+    ],
+)
+def test_what_only_some_networks_have_is_drawn_too(name: str, beside: set[str]) -> None:
+    assert beside <= set(words(drawn(name)))
 
 
 @pytest.mark.parametrize("name", TWO_VIEWS)
