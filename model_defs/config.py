@@ -447,8 +447,8 @@ class ImageConfig:
     channels: int
     size: int  # pixels the rule below works towards
     keep_aspect: bool
-    # Both sides at least `size`, both at most, the side that changes least, both at most and never enlarged, the longer side exactly, or the width.
-    fit: Literal["at least", "at most", "closest", "no larger", "longest", "across"]
+    # Both sides at least `size` (and then up to whole multiples), both at most, the side that changes least, both at most and never enlarged, the longer side exactly, or the width.
+    fit: Literal["at least", "at least, up", "at most", "closest", "no larger", "longest", "across"]
     multiple: int  # of which both sides have to be
     mean: tuple[float, ...]
     std: tuple[float, ...]

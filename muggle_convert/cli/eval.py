@@ -29,6 +29,12 @@ DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--images", required=True, type=PATH, help="The folder of pictures.")
 @click.option("--truth", required=True, type=PATH, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
+@click.option(
+    "--prompts",
+    type=PATH,
+    metavar="DIR",
+    help="The folder of maps of measured depth that Prompt-Depth-Anything is shown, .npy in metres or .png in millimetres.",
+)
 @reading_options
 @like_option
 @click.option(
@@ -68,6 +74,7 @@ def command(
     models: tuple[str, ...],
     images: Path,
     truth: Path,
+    prompts: Path | None,
     reading: dict[str, Any],
     dataset: DatasetName,
     data: str | None,
@@ -100,8 +107,9 @@ def command(
             raise Refusal(f"{printable(folder)} holds drawings already; pass --force to replace them, or name another folder.")
     known = DATASETS[dataset]
     rules = Rules(dataset, crop or known.crop, kb_crop, cap or known.cap)
-    pairs = find_pairs(images, truth)
+    pairs = find_pairs(images, truth, prompts)
     matches = [read(model, ReadOptions(**reading)) for model in models]  # a wrong one is refused at once
+    _check_prompts(models, matches, prompts, kb_crop)
     aligners = [aligner(matched.config.output, align) for matched in matches]
     rows = [
         _row(
@@ -128,6 +136,18 @@ def command(
         click.echo(found.to_json(), nl=False)
     else:
         show(found, worst)
+
+
+def _check_prompts(models: tuple[str, ...], matches: list[Match], prompts: Path | None, kb_crop: bool) -> None:
+    wanted = [Path(model).name for model, matched in zip(models, matches, strict=True) if matched.config.head.kind == "prompted depth"]
+    if wanted and prompts is None:
+        raise Refusal(
+            f"{printable(wanted[0])} is shown a map of measured depth beside each picture; name the folder of them with --prompts."
+        )
+    if prompts is not None and not wanted:
+        raise Refusal(f"{printable(Path(models[0]).name)} is shown nothing but pictures; leave --prompts out.")
+    if wanted and kb_crop:
+        raise Refusal("--kb-crop shows a part of each picture, and a prompt belongs to all of it; leave --kb-crop out.")
 
 
 def _folders(models: tuple[str, ...], pictures: Path) -> list[Path | None]:
@@ -205,4 +225,4 @@ def _draw(evaluation: Evaluation, names: list[str], alignments: Mapping[str, Ali
     for rank, name in enumerate(names, 1):
         picture, truth = read_pair(by_name[name], evaluation.dataset)
         with replacing(folder / f"{rank:02} {name.replace('/', ' ')}.png") as part:
-            draw_errors(evaluation, picture, truth, alignments[name]).save(part, "PNG")
+            draw_errors(evaluation, picture, truth, by_name[name].prompt, alignments[name]).save(part, "PNG")

@@ -35,6 +35,9 @@ DATASETS: Mapping[DatasetName, Dataset] = {
 }
 
 
+MAPS = frozenset({".png", ".npy"})
+
+
 @dataclass(frozen=True)
 class Pair:
     """A picture and the file of its distances."""
@@ -42,12 +45,14 @@ class Pair:
     name: str
     image: Path
     truth: Path
+    prompt: Path | None = None  # what some networks are shown beside the picture
 
 
-def find_pairs(images: Path, truths: Path) -> list[Pair]:
-    """Files with the same path below both folders, apart from their suffixes."""
+def find_pairs(images: Path, truths: Path, prompts: Path | None = None) -> list[Pair]:
+    """Files with the same path below all folders, apart from their suffixes."""
     found = _below(images, SUFFIXES)
-    measured = _below(truths, frozenset({".png", ".npy"}))
+    measured = _below(truths, MAPS)
+    shown = _below(prompts, MAPS) if prompts is not None else {}
     names = sorted(found.keys() & measured.keys())
     if not names:
         an_image, a_truth = next(iter(sorted(found)), "nothing"), next(iter(sorted(measured)), "nothing")
@@ -60,7 +65,11 @@ def find_pairs(images: Path, truths: Path) -> list[Pair]:
             f"{len(lacking)} of {len(found)} pictures in {printable(images)} have no distances in {printable(truths)}, the first being "
             f"{printable(lacking[0])}; add them or remove the pictures, because a mean over fewer images would be another number."
         )
-    return [Pair(name, found[name], measured[name]) for name in names]
+    if prompts is not None and (lacking := sorted(found.keys() - shown.keys())):
+        raise Refusal(
+            f"{printable(prompts)} holds no prompt for {printable(lacking[0])}, a .npy in metres or a .png in millimetres of the same name."
+        )
+    return [Pair(name, found[name], measured[name], shown.get(name)) for name in names]
 
 
 def read_truth(path: Path, dataset: Dataset) -> Truth:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -21,11 +23,11 @@ FAR_OFF = 0.5  # relative error at the end of the colour scale
 WIDEN = 3  # pixels that each measurement is widened to; single pixels of a laser would be invisible
 
 
-def draw_errors(evaluation: Evaluation, picture: Pixels, truth: Truth, alignment: Alignment) -> Image.Image:
+def draw_errors(evaluation: Evaluation, picture: Pixels, truth: Truth, prompt: Path | None, alignment: Alignment) -> Image.Image:
     rules = evaluation.rules
     window = rules.window(truth)
     counted, shown = rules.counted(truth)[window], truth[window]
-    metres = evaluation.aligner.metres(evaluation.predict(picture).astype(np.float64), alignment, LOWEST, rules.farthest(truth))
+    metres = evaluation.aligner.metres(evaluation.predict(picture, prompt).astype(np.float64), alignment, LOWEST, rules.farthest(truth))
     near = nearness(shown[counted], METRES)
     scale = Scale(float(near.min()), float(near.max()), METRES)
     legend = distance_legend(scale, "metres, from far to near")

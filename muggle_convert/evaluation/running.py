@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from muggle_convert.evaluation.datasets import Dataset, Pair, Truth, read_truth
 from muggle_convert.evaluation.judging import Measured, Rules, measured
 from muggle_convert.evaluation.metrics import Numbers, mean
 from muggle_convert.predict.photographs import Pixels, read_picture
-from muggle_convert.predict.predictor import main_map
+from muggle_convert.predict.predictor import PROMPTED, main_map
 from muggle_convert.predict.prefetch import prefetched
 
 SAMPLES = 5000  # pixels taken from each image if all images share one alignment
@@ -79,13 +80,15 @@ class Evaluation:
             for pair, coming in prefetched(pairs, lambda pair: readers.submit(read_pair, pair, self.dataset)):
                 picture, truth = coming.result()
                 try:
-                    yield pair, measured(truth, self.predict(picture), self.rules)
+                    yield pair, measured(truth, self.predict(picture, pair.prompt), self.rules)
                 except Refusal as refusal:
                     raise Refusal(f"{printable(pair.name)}: {refusal}") from None
                 on_image()
 
-    def predict(self, picture: Pixels) -> np.ndarray:
-        return main_map(self.model.predict(np.ascontiguousarray(picture[self.rules.window(picture)]), self.size))
+    def predict(self, picture: Pixels, prompt: Path | None = None) -> np.ndarray:
+        """A network that takes no prompt is not shown any."""
+        shown = [np.ascontiguousarray(picture[self.rules.window(picture)])]
+        return main_map(self.model.predict(*shown, *([prompt] if self.model.inputs == PROMPTED else []), size=self.size))
 
 
 def read_pair(pair: Pair, dataset: Dataset) -> tuple[Pixels, Truth]:

@@ -59,6 +59,7 @@ DISTILLED = {
     }.items()
 }
 DISTILLED_FILE = re.compile(r"distill[_-]any[_-]depth", re.IGNORECASE)
+ANY_CONDITION_FILE = re.compile(r"depth[_-]?anything[_-]ac(?![a-z])", re.IGNORECASE)
 
 V2_FILE = re.compile(r"metric[_-](?P<data>hypersim|vkitti)|(^|/)depth_anything_v2_vit[sblg]\.", re.IGNORECASE)
 METRIC_DEPTHS = {"hypersim": 20.0, "vkitti": 80.0}  # metres: rooms, and streets
@@ -144,6 +145,8 @@ def _image(reading: Reading, encoder: DINOv2Config) -> ImageConfig:
         image = replace(
             image, size=reading.heard(distilled, "image.size", 700), keep_aspect=reading.heard(distilled, "image.keep_aspect", False)
         )
+    if (named := reading.named(ANY_CONDITION_FILE)) is not None:  # whose own inference never takes fewer patches than a side would fill
+        image = replace(image, fit=reading.heard(named, "image.fit", "at least, up"))
     return reading.rest(
         "image",
         image,
@@ -218,6 +221,12 @@ def _published_v2(letter: str, title: str = "", name: str = "", predicts: str = 
     return Published(name, MILLIONS[letter], licence, predicts, repository=repository, file=f"{name}.pth")
 
 
+def _distilled(name: str, folder: str, letter: str) -> Published:
+    """All have one card, which says Apache-2.0; but the larger ones were trained on from weights that may not be used commercially."""
+    licence = "apache-2.0" if letter == "s" else "unknown"
+    return Published(name, MILLIONS[letter], licence, repository="xingyang1/Distill-Any-Depth", file=f"{folder}/model.safetensors")
+
+
 _GLANCE = ("tokens, class token passed over", "to the next map's size; to the image's size", "518, at least, multiples of 14")
 
 PAPER_V1 = """@inproceedings{yang2024depthanything,
@@ -268,6 +277,11 @@ DEPTH_ANYTHING_V2 = Family(
         *map(_published_v2, MILLIONS),
         *(_published_v2(letter, "Metric-Hypersim-", "metric_hypersim_", "metres, rooms to 20") for letter in MILLIONS),
         *(_published_v2(letter, "Metric-VKITTI-", "metric_vkitti_", "metres, streets to 80") for letter in MILLIONS),
+        *(_distilled(f"Distill-Any-Depth-{size}", size.lower(), letter) for letter, size in SIZES.items()),
+        _distilled("Distill-Any-Depth-Dav2-Teacher-Large-2w-iter", "Distill-Any-Depth-Dav2-Teacher-Large-2w-iter", "l"),
+        Published(
+            "depth_anything_AC_vits", 25, "cc-by-nc-4.0", repository="ghost233lism/DepthAnything-AC", file="depth_anything_AC_vits.pth"
+        ),
     ),
     settings={"max_depth": MAX_DEPTH, "taps": TAPS, "heads": HEADS},
     transformers=TRANSFORMERS,

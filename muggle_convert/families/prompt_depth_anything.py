@@ -90,8 +90,10 @@ def _told_taps(reading: Reading, depth: int) -> tuple[int, ...]:
 
 def _published(letter: str, million_parameters: int, ending: str = "") -> Published:
     name = f"prompt-depth-anything-vit{letter}{ending}"
-    licence, predicts = "apache-2.0", "metres, of a picture and a prompt"
-    return Published(name, million_parameters, licence, predicts, repository=f"depth-anything/{name}", file="model.ckpt")
+    file = "model.safetensors" if ending.endswith("-hf") else "model.ckpt"
+    return Published(
+        name, million_parameters, "apache-2.0", "metres, of a picture and a prompt", repository=f"depth-anything/{name}", file=file
+    )
 
 
 PAPER = """@inproceedings{lin2025prompting,
@@ -120,7 +122,11 @@ PROMPT_DEPTH_ANYTHING = Family(
         Released("prompt-depth-anything-vits", {"encoder.width": 384, "encoder.depth": 12}),
         Released("prompt-depth-anything-vitl", {"encoder.width": 1024, "encoder.depth": 24}),
     ),
-    published=(_published("l", 340), _published("s", 25), _published("s", 25, "-transparent")),
+    published=tuple(
+        _published(letter, million_parameters, kind + layout)
+        for letter, million_parameters, kind in (("l", 340, ""), ("s", 25, ""), ("s", 25, "-transparent"))
+        for layout in ("", "-hf")
+    ),
     settings={"taps": TAPS, "heads": HEADS},
     transformers=TRANSFORMERS,
 )

@@ -28,7 +28,7 @@ from muggle_convert.families.shared.published import Published
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import HEADS, Setting, check_taps, on_encoder, one_of, whole_numbers
 from muggle_convert.families.shared.timm_vit import by_positions, positions, told_taps
-from muggle_convert.rules import Row, RuleSet, convolution, each, linear, norm, optional, tensor, under, unread, unused
+from muggle_convert.rules import Row, RuleSet, convolution, each, linear, norm, not_run, optional, tensor, under, unread
 from muggle_convert.rules.sizes import Fields, Size
 
 CAMERA_HEADS = 16  # of attention among cameras, whatever their width
@@ -125,7 +125,7 @@ ORIGINAL = RuleSet(
     under("camera_head.", _CAMERAS, canonical="cameras."),
     under("depth_head.", _decoder("head.channels"), canonical="maps.depth."),
     optional("head.points", under("point_head.", _decoder("head.channels + 2"), canonical="maps.points.")),
-    under("track_head.", *(unused(layer, TRACKER) for layer in _TRACKER_LAYERS)),
+    under("track_head.", *(not_run(layer, TRACKER) for layer in _TRACKER_LAYERS)),
 )
 
 

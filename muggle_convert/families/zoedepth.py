@@ -106,6 +106,14 @@ ZOEDEPTH = Family(
         Published("ZoeD_M12_N", 345, "mit", "metres, rooms to 10", url=f"{_URL}ZoeD_M12_N.pt"),
         Published("ZoeD_M12_K", 345, "mit", "metres, streets to 80", url=f"{_URL}ZoeD_M12_K.pt"),
         Published("ZoeD_M12_NK", 346, "mit", "metres, rooms to 10 and streets to 80", url=f"{_URL}ZoeD_M12_NK.pt"),
+        *(
+            Published(f"zoedepth-{place}", 345, "mit", predicts, repository=f"Intel/zoedepth-{place}", file="model.safetensors")
+            for place, predicts in {
+                "nyu": "metres, rooms to 10",
+                "kitti": "metres, streets to 80",
+                "nyu-kitti": "metres, rooms to 10 and streets to 80",
+            }.items()
+        ),
     ),
     settings={"max_depth": RANGE, "bins": CENTRES, "taps": TAPS, "readout": READOUT},
     transformers=TRANSFORMERS,

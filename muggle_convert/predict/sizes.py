@@ -70,7 +70,7 @@ def _whole(size: object, image: ImageConfig) -> int:
 
 def _common(scales: list[float], fit: str) -> float:
     """The one scale for both sides, rows first."""
-    if fit == "at least":
+    if fit in ("at least", "at least, up"):
         return max(scales)
     if fit in ("at most", "longest"):
         return min(scales)
@@ -84,6 +84,8 @@ def _common(scales: list[float], fit: str) -> float:
 
 def _rounded(side: float, image: ImageConfig, goal: int) -> int:
     """The nearest multiple that keeps to the rule (of two equally near ones, the even one), and at least one, however thin the picture is."""
+    if image.fit == "at least, up":
+        return max(math.ceil(int(side) / image.multiple) * image.multiple, image.multiple)
     steps = side / image.multiple
     rounded = round(steps) * image.multiple
     if image.fit == "no larger" or (image.fit == "at most" and rounded > goal):

@@ -242,3 +242,27 @@ def test_a_file_that_holds_no_results_is_refused(text: str, tmp_path: Path) -> N
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(Refusal, match="is not a file that muggle-convert eval"):
         read_results(tmp_path / "results.json")
+
+
+def test_a_model_that_takes_a_prompt_is_shown_those_of_the_same_names(tmp_path: Path, evaluate: Command) -> None:
+    case = golden("promptda_vits_small")
+    prompted = case.save(tmp_path, "prompt-depth-anything-vits.ckpt")
+    network = load_any_dpt(prompted, **case.options)
+    for name in ("images", "truth", "prompts"):
+        (tmp_path / name).mkdir()
+    picture, prompt = uint8_picture(56, 70, 1), np.linspace(1, 5, 48, dtype=np.float32).reshape(6, 8)
+    Image.fromarray(picture).save(tmp_path / "images" / "a.png")
+    np.save(tmp_path / "prompts" / "a.npy", prompt)
+    np.save(tmp_path / "truth" / "a.npy", network.predict(picture, prompt))
+    line = [prompted, *case.arguments, *options(tmp_path)]
+    done = evaluate(*line, "--prompts", tmp_path / "prompts", "--json", "--pictures", tmp_path / "drawn")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"][0]["numbers"]["abs_rel"] < 1e-5 and list((tmp_path / "drawn").rglob("*.png"))
+    assert "name the folder of them with --prompts" in evaluate(*line).stderr
+    assert "leave --kb-crop out" in evaluate(*line, "--prompts", tmp_path / "prompts", "--kb-crop").stderr
+    (tmp_path / "prompts" / "a.npy").rename(tmp_path / "prompts" / "b.npy")
+    assert "holds no prompt for a, a .npy in metres" in evaluate(*line, "--prompts", tmp_path / "prompts").stderr
+
+
+def test_prompts_that_nobody_looks_at_are_refused(folder: Path, model: Path, evaluate: Command) -> None:
+    assert "leave --prompts out" in evaluate(model, *options(folder), "--prompts", folder / "truth").stderr

@@ -30,6 +30,11 @@ def test_distill_any_depth_sees_squares_as_its_own_code_shows_them(tmp_path: Pat
     assert (image.size, image.keep_aspect) == (700, False)
 
 
+def test_depth_anything_ac_fills_up_patches_as_its_own_code_does(tmp_path: Path) -> None:
+    torch.save(CASE.state_dict(), tmp_path / "depth_anything_AC_vits.pth")
+    assert inspect(tmp_path / "depth_anything_AC_vits.pth").match.config.image.fit == "at least, up"
+
+
 def test_distill_any_depth_comes_back_bit_for_bit_in_chunks_or_not(tmp_path: Path) -> None:
     chunked = {name.replace("backbone.blocks.", "backbone.blocks.0."): tensor for name, tensor in LARGE.items()}
     for number, state in enumerate((LARGE, chunked)):

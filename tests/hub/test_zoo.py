@@ -40,6 +40,15 @@ def test_addresses_are_the_published_ones() -> None:
     assert known["depth_anything_v2_vitb"].licence == "cc-by-nc-4.0"
 
 
+def test_files_of_transformers_and_what_others_trained_further_are_listed() -> None:
+    known = {entry.name: entry for entry in entries()}
+    assert known["zoedepth-nyu-kitti"].place == "Intel/zoedepth-nyu-kitti: model.safetensors"
+    assert known["prompt-depth-anything-vits-hf"].place == "depth-anything/prompt-depth-anything-vits-hf: model.safetensors"
+    assert known["Distill-Any-Depth-Small"].place == "xingyang1/Distill-Any-Depth: small/model.safetensors"
+    assert known["Distill-Any-Depth-Small"].is_commercial and not known["Distill-Any-Depth-Large"].is_commercial
+    assert known["depth_anything_AC_vits"].is_non_commercial
+
+
 def test_the_table_is_shown(run: Command) -> None:
     shown = run("zoo").stdout
     assert "dpt_beit_large_512" in shown and "345 M" in shown and "cc-by-nc-4.0" in shown

@@ -71,6 +71,8 @@ def test_every_way_to_resize_gives_the_same(way: Callable[[torch.Tensor, Size], 
         (replace(MIDAS, keep_aspect=False), (480, 640), (384, 384)),
         (ANYTHING, (480, 640), (518, 686)),
         (ANYTHING, (1080, 1920), (518, 924)),
+        (replace(ANYTHING, fit="at least, up"), (480, 640), (518, 700)),  # 690 pixels take 50 patches
+        (replace(ANYTHING, fit="at least, up"), (518, 532), (518, 532)),
         (KITTI, (375, 1242), (352, 1216)),
         (KITTI, (352, 1216), (352, 1216)),
     ],

@@ -11,7 +11,7 @@ class Published:
 
     name: str
     million_parameters: int  # as published
-    licence: str  # as its card says; "unknown" where that says nothing
+    licence: str  # as its card says; "unknown" where that says nothing, or what it began as forbids
     predicts: str = "relative inverse depth"
     url: str | None = None
     repository: str | None = None
