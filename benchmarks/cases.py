@@ -7,26 +7,31 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.later import CASES, Later
 from tests.goldens import RELEASED, Golden
 
 
-def chosen(arguments: argparse.Namespace, default: tuple[str, ...] = ()) -> list[Golden]:
+def chosen(arguments: argparse.Namespace, default: tuple[str, ...] = ()) -> list[Golden | Later]:
     """The cases whose name contains one of the words."""
     words = arguments.words or default
-    cases = [Golden(manifest.parent) for manifest in sorted(RELEASED.glob("*/manifest.json.gz"))]
+    cases = [*(Golden(manifest.parent) for manifest in sorted(RELEASED.glob("*/manifest.json.gz"))), *CASES]
     return [case for case in cases if not words or any(word in case.name for word in words)]
 
 
-def drawn(case: Golden, folder: Path) -> Path:
+def drawn(case: Golden | Later, folder: Path) -> Path:
     """A case's checkpoint, drawn once."""
     path = folder / "benchmark-checkpoints" / case.manifest["file"]
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        if case.family == "dpt_next_vit":
+        if isinstance(case, Golden) and case.family == "dpt_next_vit":
             torch.save(_calm(case.state_dict()), path)
         else:
             case.save(path.parent)
     return path
+
+
+def named(name: str) -> Golden | Later:
+    return next((case for case in CASES if case.name == name), None) or Golden(RELEASED / name)
 
 
 def _calm(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -6,22 +6,25 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from benchmarks.cases import chosen, drawn
+from benchmarks.cases import chosen, drawn, named
+from benchmarks.later import Later
 from benchmarks.measure import in_turn, run
 from benchmarks.originals import muggled_dpt, original
 from benchmarks.table import Row
 from model_defs.fast import freeze
 from model_defs.network import Network
-from tests.goldens import RELEASED, Golden
+from tests.goldens import Golden
 
 WARMING = 3  # times that a size is seen before it is prepared
-Predict = Callable[[torch.Tensor], torch.Tensor]
+Predict = Callable[..., Any]
+Inputs = tuple[torch.Tensor, ...]
 
 
 def forward(arguments: argparse.Namespace) -> Iterator[Row]:
@@ -33,13 +36,17 @@ def forward(arguments: argparse.Namespace) -> Iterator[Row]:
         path = drawn(case, arguments.folder)
         exact = load_any_dpt(path, **case.options).to(arguments.device)
         mine = _prepared(load_any_dpt(path, **case.options), arguments)
-        pictures = [torch.randn(1, 3, size, size) for size in arguments.size] or case.inputs()
+        shown = [(torch.randn(1, 3, size, size),) for size in arguments.size] or [_together(inputs) for inputs in case.inputs()]
         for name, theirs in _peers(case, path, arguments):
             theirs = _prepared(theirs, arguments)
-            for picture in pictures:
-                images = picture.expand(arguments.batch, -1, -1, -1).contiguous().to(arguments.device)
-                if (row := _beside(case, exact, mine, name, theirs, images, arguments)) is not None:
+            for inputs in shown:
+                several = tuple(one.expand(arguments.batch, *one.shape[1:]).contiguous().to(arguments.device) for one in inputs)
+                if (row := _beside(case, exact, mine, name, theirs, several, arguments)) is not None:
                     yield row
+
+
+def _together(inputs: torch.Tensor | Inputs) -> Inputs:
+    return inputs if isinstance(inputs, tuple) else (inputs,)
 
 
 def _prepared(model: nn.Module, arguments: argparse.Namespace) -> Predict:
@@ -52,21 +59,21 @@ def _prepared(model: nn.Module, arguments: argparse.Namespace) -> Predict:
 
 
 def _beside(
-    case: Golden, exact: Predict, mine: Predict, name: str, theirs: Predict, images: torch.Tensor, arguments: argparse.Namespace
+    case: Golden | Later, exact: Predict, mine: Predict, name: str, theirs: Predict, inputs: Inputs, arguments: argparse.Namespace
 ) -> Row | None:
-    size = " x ".join(map(str, images.shape[2:]))
-    rounded = images.to(getattr(torch, arguments.dtype))
+    size = _size(inputs[0])
+    rounded = [one.to(getattr(torch, arguments.dtype)) for one in inputs]
     with torch.inference_mode():
-        expected = exact(images)
+        expected = _main(exact(*inputs))
         try:
-            theirs(rounded)
+            theirs(*rounded)
         except Exception as problem:
             print(f"{name} fails on {case.name} at {size}: {problem}", file=sys.stderr)
             return None
-        for _ in range(WARMING):
-            _finished(mine(rounded)), _finished(theirs(rounded))
-        error, peer_error = (float((model(rounded).float() - expected).abs().max() / expected.std()) for model in (mine, theirs))
-        first, second = in_turn(arguments.runs, lambda: _finished(mine(rounded)), lambda: _finished(theirs(rounded)))
+        for _ in range(WARMING if arguments.optimize else 0):
+            _finished(mine(*rounded)), _finished(theirs(*rounded))
+        error, peer_error = (float((_main(model(*rounded)).float() - expected).abs().max() / expected.std()) for model in (mine, theirs))
+        first, second = in_turn(arguments.runs, lambda: _finished(mine(*rounded)), lambda: _finished(theirs(*rounded)))
         memory, peer_memory = _peaks(case, name, (mine, theirs), rounded, arguments)
     remark = f"off by {error:.1e} and {peer_error:.1e} standard deviations of this project's float32"
     if arguments.batch > 1 or arguments.device != "cpu":
@@ -75,37 +82,49 @@ def _beside(
     return Row(f"{case.name}, {size}", f"{what}, {arguments.dtype}", first.seconds, name, second.seconds, memory, peer_memory, remark)
 
 
-def _finished(prediction: torch.Tensor) -> None:
+def _size(first: torch.Tensor) -> str:
+    """Rows and columns, and before them how many views or frames there are."""
+    several = f"{first.shape[1]} of " if first.ndim == 5 else ""
+    return several + " x ".join(map(str, first.shape[-2:]))
+
+
+def _main(prediction: Any) -> torch.Tensor:
+    """What a network of several outputs is compared by: its depth, or the points of the first view."""
+    found: torch.Tensor = next(iter(prediction.values())) if isinstance(prediction, dict) else prediction
+    return found
+
+
+def _finished(prediction: Any) -> None:
     """Devices other than a CPU answer before they are done."""
-    if prediction.device.type != "cpu":
+    if _main(prediction).device.type != "cpu":
         torch.accelerator.synchronize()
 
 
 def _peaks(
-    case: Golden, peer: str, models: tuple[Predict, Predict], images: torch.Tensor, arguments: argparse.Namespace
+    case: Golden | Later, peer: str, models: tuple[Predict, Predict], inputs: Sequence[torch.Tensor], arguments: argparse.Namespace
 ) -> tuple[float, float]:
     """The most memory in use up to the end of one prediction, of this project and of a peer: that of a fresh process, or the device's."""
     if arguments.device != "cpu":
-        mine, theirs = (_device_peak(model, images) for model in models)
+        mine, theirs = (_device_peak(model, inputs) for model in models)
         return mine, theirs
     what = {**vars(arguments), "folder": str(arguments.folder), "originals": arguments.originals and str(arguments.originals)}
-    line = [sys.executable, "-m", "benchmarks.forwards", case.name, *map(str, images.shape), json.dumps(what)]
+    line = [sys.executable, "-m", "benchmarks.forwards", case.name, json.dumps([tuple(one.shape) for one in inputs]), json.dumps(what)]
     return run([*line, "this project"]).memory, run([*line, peer]).memory
 
 
-def _device_peak(model: Predict, images: torch.Tensor) -> float:
+def _device_peak(model: Predict, inputs: Sequence[torch.Tensor]) -> float:
     """Of a prediction alone, without the weights, which both keep there."""
     torch.accelerator.synchronize()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
-    _finished(model(images))
+    _finished(model(*inputs))
     return (torch.cuda.max_memory_allocated() - before) / 2**20
 
 
 def one_prediction() -> None:
     """What the process does whose memory is measured."""
-    name, *shape, what, contestant = sys.argv[1:]
-    case = Golden(RELEASED / name)
+    name, shapes, what, contestant = sys.argv[1:]
+    case = named(name)
     arguments = argparse.Namespace(**{**json.loads(what), "peer": [contestant]})
     arguments.folder, arguments.originals = Path(arguments.folder), arguments.originals and Path(arguments.originals)
     torch.set_num_threads(arguments.threads)
@@ -117,12 +136,12 @@ def one_prediction() -> None:
     else:
         model = dict(_peers(case, path, arguments))[contestant]
     with torch.inference_mode():
-        _prepared(model, arguments)(torch.randn(*map(int, shape), dtype=getattr(torch, arguments.dtype)))
+        _prepared(model, arguments)(*(torch.randn(*shape, dtype=getattr(torch, arguments.dtype)) for shape in json.loads(shapes)))
 
 
-def _peers(case: Golden, path: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, nn.Module]]:
+def _peers(case: Golden | Later, path: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, nn.Module]]:
     wanted = arguments.peer or ["transformers", "original", "muggled_dpt"]
-    if "transformers" in wanted and (model := _transformers(path)) is not None:
+    if "transformers" in wanted and (model := _transformers(path, case.options)) is not None:
         yield "transformers", model
     if arguments.originals and "original" in wanted and (model := _attempted(original, case, path, arguments.originals)) is not None:
         yield "original", model
@@ -130,7 +149,9 @@ def _peers(case: Golden, path: Path, arguments: argparse.Namespace) -> Iterator[
         yield "muggled_dpt", model
 
 
-def _attempted(make: Callable[[Golden, Path, Path], nn.Module | None], case: Golden, path: Path, repositories: Path) -> nn.Module | None:
+def _attempted(
+    make: Callable[[Golden | Later, Path, Path], nn.Module | None], case: Golden | Later, path: Path, repositories: Path
+) -> nn.Module | None:
     """A peer, where what it needs is installed and it takes the case; another's code may fail in any way."""
     try:
         return make(case, path, repositories)
@@ -146,12 +167,12 @@ class Output(nn.Module):
         super().__init__()
         self.model, self.name = model, name
 
-    def forward(self, picture: torch.Tensor) -> torch.Tensor:
-        prediction: torch.Tensor = self.model(picture)[self.name]
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        prediction: torch.Tensor = self.model(**dict(zip(("pixel_values", "prompt_depth"), inputs, strict=False)))[self.name]
         return prediction
 
 
-def _transformers(path: Path) -> Output | None:
+def _transformers(path: Path, options: Mapping[str, Any]) -> Output | None:
     """The same weights in transformers, by way of our own export; None for families it does not have."""
     from transformers import AutoModelForDepthEstimation, AutoModelForSemanticSegmentation
 
@@ -159,10 +180,12 @@ def _transformers(path: Path) -> Output | None:
 
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         try:
-            export(path, Path(folder) / "hf", "transformers")
+            family = options.get("family")
+            told = {key: value for key, value in options.items() if key != "family"}
+            export(path, Path(folder) / "hf", "transformers", family=family, overrides=told)
         except Refusal:
             return None
-        is_segmentation = inspect(path).match.config.output.kind == "classes"
+        is_segmentation = inspect(path, family=family, overrides=told).match.config.output.kind == "classes"
         kind = AutoModelForSemanticSegmentation if is_segmentation else AutoModelForDepthEstimation
         model = kind.from_pretrained(Path(folder) / "hf").eval()
     return Output(model, "logits" if is_segmentation else "predicted_depth")

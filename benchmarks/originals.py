@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from benchmarks.importing import importable
+from benchmarks.later import Later
+from benchmarks.later_originals import later_original
 from tests.goldens import Golden
 
 DEPTH_ANYTHING = {"vits": (64, [48, 96, 192, 384]), "vitb": (128, [96, 192, 384, 768]), "vitl": (256, [256, 512, 1024, 1024])}
@@ -24,8 +24,10 @@ MIDAS = {  # the backbone that MiDaS calls for each of its files
 }
 
 
-def original(case: Golden, path: Path, repositories: Path) -> nn.Module | None:
+def original(case: Golden | Later, path: Path, repositories: Path) -> nn.Module | None:
     """The authors' network with a case's weights; None where its repository is not there."""
+    if isinstance(case, Later):
+        return later_original(case.family, case.name, path, repositories)
     name = case.name.partition(".")[2]
     if case.family == "depth_anything_v2" and (repositories / "Depth-Anything-V2").is_dir():
         with importable(repositories / "Depth-Anything-V2"):
@@ -48,22 +50,13 @@ def original(case: Golden, path: Path, repositories: Path) -> nn.Module | None:
     return None
 
 
-def muggled_dpt(case: Golden, path: Path, repositories: Path) -> nn.Module | None:
+def muggled_dpt(case: Golden | Later, path: Path, repositories: Path) -> nn.Module | None:
     """heyoeyo/muggled_dpt's network; None for the families it does not have and the sizes it fails on."""
-    if not (repositories / "muggled_dpt").is_dir():
+    if isinstance(case, Later) or not (repositories / "muggled_dpt").is_dir():
         return None
     with importable(repositories / "muggled_dpt"):
         _, model, *_ = importlib.import_module("muggled_dpt.make_dpt").make_dpt_from_state_dict(str(path))
     return model.eval()
-
-
-@contextmanager
-def importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
 
 
 def _filled(model: nn.Module, path: Path) -> nn.Module:

@@ -98,7 +98,10 @@ class MetricBins(nn.Module):
     def forward(self, coarsest: Tensor, paths: Sequence[Tensor], told: Tensor) -> Tensor:
         """The coarsest map, all paths from the coarsest on, and what the head tells each pixel (B, C, H, W) -> metres (B, H, W)."""
         summary = self.bottleneck(coarsest)
-        bins = self.chosen(summary)
+        return self.predicted(self.chosen(summary), summary, paths, told)
+
+    def predicted(self, bins: Bins, summary: Tensor, paths: Sequence[Tensor], told: Tensor) -> Tensor:
+        """Metres by the bins of one kind of place."""
         centres, embedding = bins.centres(summary), self.seed_embedding(summary)
         for number, path in enumerate(paths):
             before, embedding = embedding, self.path_embeddings[number](path)
@@ -136,10 +139,24 @@ class RoutedMetricBins(MetricBins):
             {name: kind(widths[-1], config.projection_width, config, max_depth) for name, max_depth in PLACES.items()}
         )
 
+    def forward(self, coarsest: Tensor, paths: Sequence[Tensor], told: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling():
+            return super().forward(coarsest, paths, told)
+        summary = self.bottleneck(coarsest)  # a graph has no choice between its parts, and makes metres for every kind of place
+        rooms, streets = (self.predicted(bins, summary, paths, told) for bins in self.everywhere())
+        return torch.where(self.votes(summary).argmax() == 0, rooms, streets)
+
     def chosen(self, summary: Tensor) -> Bins:
-        votes = self.router(summary).sum(dim=0)  # (B, places) -> (places,)
+        votes = self.votes(summary)
         number = 0 if votes.is_meta else int(votes.argmax())  # where there are no values, the work is the same for all places
-        return list(self.places.children())[number]  # type: ignore[return-value]  # torch knows them as modules
+        return self.everywhere()[number]
+
+    def votes(self, summary: Tensor) -> Tensor:
+        """(B, C, h, w) -> (places,)"""
+        return self.router(summary).sum(dim=0)
+
+    def everywhere(self) -> list[Bins]:
+        return list(self.places.children())  # type: ignore[arg-type]  # torch knows them as modules
 
 
 BINS: dict[str, type[Bins]] = {"softplus": Bins, "normed": NormedBins}

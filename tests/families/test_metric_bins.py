@@ -116,6 +116,20 @@ def test_the_router_chooses_for_the_whole_batch(tmp_path: Path) -> None:
     assert not network.sees_each_alone
 
 
+def test_an_exported_graph_chooses_for_each_picture_too() -> None:
+    network = SMALL["zoedepth, routed"].network()
+    pictures = torch.randn(6, 1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    classifier = network.get_submodule("bins.router.classifier.2")
+    with torch.no_grad():
+        seen = [network.bins.votes(network.bins.bottleneck(network.reassemble(*network.encode(picture))[-1])) for picture in pictures]  # type: ignore[union-attr, operator]
+        difference = torch.stack([votes[1] - votes[0] for votes in seen]).median()
+        assert isinstance(classifier.bias, torch.Tensor)
+        classifier.bias[0] += difference + 1e-6  # so that the places are in balance, and pictures tip it
+        graph = torch.export.export(network, (pictures[0],), strict=False).module()
+        for picture in pictures:
+            assert torch.allclose(graph(picture), network(picture), atol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "size", "seed"), [("indoor", (60, 80), 5202), ("outdoor", (48, 120), 5212)])
 def test_the_metric_models_of_depth_anything_see_pictures_as_their_evaluation_shows_them(
     name: str, size: tuple[int, int], seed: int, tmp_path: Path
