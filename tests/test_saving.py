@@ -39,7 +39,9 @@ def trained(model: Network) -> Network:
     return model.eval()
 
 
-@pytest.mark.parametrize("case", ["depth_anything_v2", "hybrid", "dust3r_one_decoder", "da3_anyview_small"])
+@pytest.mark.parametrize(
+    "case", ["depth_anything_v2", "hybrid", pytest.param("dust3r_one_decoder", marks=pytest.mark.full), "da3_anyview_small"]
+)
 def test_an_unchanged_network_is_written_as_convert_writes_its_source(case: str, tmp_path: Path) -> None:
     source = golden(case).save(tmp_path)
     convert(source, tmp_path / "converted.safetensors", **golden(case).told, sync=False)

@@ -16,7 +16,7 @@ from muggle_convert.identify.assumptions import tell_assumptions
 from muggle_convert.identify.read import ReadOptions, read
 from muggle_convert.loading.given import Given, readable
 from muggle_convert.placement import Placement
-from muggle_convert.writing.networks import origin_of
+from muggle_convert.writing.networks import FileOrigin, origin_in_memory
 
 
 def load_any_dpt(
@@ -60,6 +60,6 @@ def load_any_dpt(
         tell_assumptions(matched)
         network = load(matched, Placement(device, dtype))
         if matched.graph is None:
-            is_lasting = not (isinstance(source, Checkpoint) or isinstance(half, Checkpoint))
-            network.origin = origin_of(matched, network, is_lasting)
+            is_in_memory = isinstance(source, Checkpoint) or isinstance(half, Checkpoint)
+            network.origin = origin_in_memory(matched, network) if is_in_memory else FileOrigin(matched)
         return network

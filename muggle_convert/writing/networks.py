@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -104,15 +104,34 @@ class Origin:
             return False
 
 
-def origin_of(matched: Match, network: Network | None = None, is_lasting: bool = True) -> Origin:
-    """Where the source does not last, everything is found out now, while it can be read."""
-    settled = plan(matched)
-    files = MappedFiles()
+@dataclass(frozen=True, eq=False)
+class FileOrigin:
+    """The same while the file lies there to be read again: nothing is found out before it is asked for, so that loading takes no longer."""
+
+    matched: Match
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FileOrigin:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Origin], tuple[Origin]]:
+        """A family's rules do not travel to another process, and what they say of this file does."""
+        return replace, (self._read(),)
+
+    def save(self, network: Network, target: str | Path, **options: Any) -> Report:
+        return self._read().save(network, target, **options)
+
+    def _read(self) -> Origin:
+        settled, files = plan(self.matched), MappedFiles()
+        kept = {output.name: tensor_of(output.made, files) for output in settled.outputs if output.name.startswith(UNUSED)}
+        weights = tuple(output for output in settled.outputs if not output.name.startswith(UNUSED))
+        return Origin(describe(settled, WriteOptions()), kept, self.matched.checkpoint, weights, {})
+
+
+def origin_in_memory(matched: Match, network: Network) -> Origin:
+    """What does not last is looked at now, while it can be read."""
+    settled, files = plan(matched), MappedFiles()
     kept = {output.name: tensor_of(output.made, files) for output in settled.outputs if output.name.startswith(UNUSED)}
     document = describe(settled, WriteOptions())
-    if is_lasting or network is None:
-        weights = tuple(output for output in settled.outputs if not output.name.startswith(UNUSED))
-        return Origin(document, kept, matched.checkpoint, weights, {})
     known = document.source.get("fingerprint") or fingerprint_of(matched.checkpoint)
     return Origin(replace(document, source={**document.source, "fingerprint": known}), kept, None, (), _checksums(_weights(network)))
 
