@@ -74,15 +74,17 @@ def _show(verification: Verification) -> None:
 
 
 def _conclusion(verification: Verification) -> str:
-    from muggle_convert.verifying import LEFT_OUT
+    from muggle_convert.verifying import FAILURES, LEFT_OUT
 
     if not verification.is_comparable:
         return "the predictions cannot be compared: one network predicts NaN or infinity, or the original the same value everywhere"
     file = "graph" if verification.converted.graph is not None else "converted file"
     if not verification.is_close:
         return f"the {file} predicts otherwise than this original: more than {verification.bound:g} standard deviations lie between them"
-    if not verification.holds:
+    if any(verdict.fared in FAILURES for verdict in verification.verdicts):
         return f"the {file} is not this original"
+    if verification.different:
+        return f"the tensors are those of the original, and what the {file} says beside them is not"
     besides = "; what no tensor tells is listed above" if verification.only_told else ""
     if left_out := sum(verification.counts.get(fared, 0) for fared in LEFT_OUT):
         return f"the {file} holds the original, except for the {left_out} left out{besides}"

@@ -55,9 +55,8 @@ def retell(checkpoint: Checkpoint, converted: Match) -> Retold:
     only_told = list(told.names())
     for remark, is_contradiction in _configuration(original, converted, told):
         (different if is_contradiction else only_told).append(remark)
-    if original.layout == document.layout:
-        for remark, is_contradiction in _source(checkpoint, document):
-            (different if is_contradiction else only_told).append(remark)
+    for remark, is_contradiction in _source(checkpoint, original.layout, document, told.is_renamed):
+        (different if is_contradiction else only_told).append(remark)
     only_told += _licence(original, document)
     return Retold(original, tuple(different), tuple(only_told))
 
@@ -120,16 +119,26 @@ def _values(matched: Match) -> Mapping[str, Any]:
     return {"family": matched.family.name, **{path: value for path, value in leaves(matched.config).items() if path != "family"}}
 
 
-def _source(checkpoint: Checkpoint, document: Document) -> Iterator[tuple[Remark, bool]]:
-    """Against what is recorded of the file. The same weights in another container have the same fingerprint and another size."""
-    found: dict[str, Any] = {"size": checkpoint.stored_size, "fingerprint": fingerprint_of(checkpoint)}
-    if document.source.get("sha256"):
+def _source(checkpoint: Checkpoint, layout: str, document: Document, is_renamed: bool) -> Iterator[tuple[Remark, bool]]:
+    """Against what is recorded of the file. The same weights may come in another container or layout, which nothing here denies; but not in
+    another one under the name that is recorded, or with the hash."""
+    found: dict[str, Any] = {"layout": layout, "size": checkpoint.stored_size, "fingerprint": fingerprint_of(checkpoint)}
+    recorded: dict[str, Any] = {"layout": document.layout, **document.source}
+    if recorded.get("sha256"):
         found["sha256"] = sha256_of(checkpoint.path) if checkpoint.path.is_file() else "that of no single file"
-    are_the_weights = found["fingerprint"] == document.source["fingerprint"]
-    for key, value in found.items():
-        if document.source[key] != value:
-            remark = Remark(f"the {key} of the source", shown(document.source[key]), f"the original has {shown(value)}")
-            yield remark, key != "size" or not are_the_weights
+    differs = {key for key, value in found.items() if recorded[key] != value}
+    is_this_file = not is_renamed or ("sha256" in found and "sha256" not in differs)
+    is_contradicted = {
+        "layout": "fingerprint" not in differs,  # which is of the names, too
+        "size": is_this_file or "fingerprint" in differs,
+        "fingerprint": True,
+        "sha256": True,
+    }
+    if "layout" in differs and not is_contradicted["layout"]:
+        differs -= {"size", "fingerprint"}  # of another file, as they have to be
+    for key in found:
+        if key in differs:
+            yield Remark(f"the {key} of the source", shown(recorded[key]), f"the original has {shown(found[key])}"), is_contradicted[key]
 
 
 def _licence(original: Match, document: Document) -> Iterator[Remark]:
