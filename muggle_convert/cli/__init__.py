@@ -14,6 +14,7 @@ import click
 from click_default_group import DefaultGroup
 
 from muggle_convert.checkpoints.safe_text import printable
+from muggle_convert.cli.ending import Ended, ending_in_order
 from muggle_convert.errors import Notice, Refusal
 from muggle_convert.version import VERSION
 
@@ -62,7 +63,8 @@ def main() -> None:
         if sys.stderr is None or not sys.stderr.isatty():
             os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the Hub's client would also draw them into files and pipes
         try:
-            muggle_convert(standalone_mode=False)
+            with ending_in_order():
+                muggle_convert(standalone_mode=False)
         finally:
             sys.stdout.flush()
     except Refusal as refusal:
@@ -76,6 +78,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         print("muggle-convert: interrupted.", file=sys.stderr)
         sys.exit(130)
+    except Ended as signal:
+        print(f"muggle-convert: ended by {signal}.", file=sys.stderr)
+        sys.exit(signal.status)
     except BrokenPipeError:
         _write_no_more()
         sys.exit(141)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,8 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        folder.rmdir()
+        with suppress(OSError):  # it may hold files that have their names already
+            folder.rmdir()
         raise
 
 
