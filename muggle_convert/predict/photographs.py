@@ -75,17 +75,25 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
         Image.open(file, formats=[known for known in FORMATS if known in Image.OPEN]) as image,
     ):
         length = os.fstat(file.fileno()).st_size if content is None else len(content)
-        count, most = image.width * image.height, min(LARGEST, SMALL + MOST_PER_BYTE * length)
-        if count > LARGEST:
-            raise Refusal(
-                f"{printable(path.name)} is {image.width} x {image.height}, more than the limit of {LARGEST:,} pixels; scale it down."
-            )
-        if count > most:
-            raise Refusal(
-                f"{printable(path.name)} is {image.width} x {image.height}, and a file as small as it holds no photograph of more than "
-                f"{most:,} pixels; scale it down."
-            )
+        check_size(path, image.width, image.height, length)
         yield image
+
+
+def largest_in(length: int) -> int:
+    """How many pixels a picture may have in a file of so many bytes."""
+    return min(LARGEST, SMALL + MOST_PER_BYTE * length)
+
+
+def check_size(path: Path, width: int, height: int, length: int) -> None:
+    """Before memory is spent on them: refuse more pixels than there may be."""
+    count, most = width * height, largest_in(length)
+    if count > LARGEST:
+        raise Refusal(f"{printable(path.name)} is {width} x {height}, more than the limit of {LARGEST:,} pixels; scale it down.")
+    if count > most:
+        raise Refusal(
+            f"{printable(path.name)} is {width} x {height}, and a file as small as it holds no photograph of more than {most:,} pixels; "
+            "scale it down."
+        )
 
 
 def decode_picture(content: bytes, name: str) -> Pixels:

@@ -1,6 +1,6 @@
-"""Mutated descriptions, pictures and answers of servers, as many as are asked for; each is read in this process.
+"""Mutated descriptions, pictures, videos and answers of servers, as many as are asked for; each is read in this process.
 
-    python -m tests.hostile.fuzz_more documents|pictures|answers COUNT [FIRST]
+    python -m tests.hostile.fuzz_more documents|pictures|videos|answers COUNT [FIRST]
 
 A finding is an exception other than a refusal, a sentence that nobody should see, or more than five seconds for one of them.
 """
@@ -29,6 +29,7 @@ from muggle_convert import Refusal, load_any_dpt
 from muggle_convert.hub.download import download
 from muggle_convert.inspecting import inspect
 from muggle_convert.predict.photographs import FORMATS, read_picture
+from muggle_convert.predict.video import open_video
 from tests.hostile.lies import JSON_VALUES, Described, paths, replaced
 from tests.test_old_files import EXPECTED, OLD
 
@@ -103,6 +104,35 @@ def pictures(folder: Path) -> Try:
     return one
 
 
+def videos(folder: Path) -> Try:
+    """In every container that is read, as far as FFmpeg here can write it."""
+    import av
+
+    kinds = {"mp4": "libx264", "mkv": "mpeg4", "webm": "libvpx-vp9", "avi": "mjpeg", "mpg": "mpeg1video", "ts": "mpeg2video", "wmv": "wmv2"}
+    seeds = []
+    for suffix, codec in kinds.items():
+        seed = folder / f"seed.{suffix}"
+        try:
+            with av.open(str(seed), "w") as container:
+                stream = container.add_stream(codec, rate=25)
+                stream.height, stream.width, stream.pix_fmt = 48, 64, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+                for number in range(8):
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(np.roll(PICTURE[:40, :48], number, 1), format="rgb24")))
+                container.mux(stream.encode(None))
+        except (av.error.FFmpegError, ValueError):  # an encoder that is not here
+            continue
+        seeds.append(seed.read_bytes())
+    av.logging.set_level(None)
+
+    def one(chance: random.Random) -> None:
+        path = folder / "film.mp4"
+        path.write_bytes(damaged(chance.choice(seeds), chance))
+        for frame in open_video(path):
+            assert frame.dtype == np.uint8 and frame.shape[2] == 3
+
+    return one
+
+
 def answers(folder: Path) -> Try:
     """A server on loopback whose lines and headers are damaged."""
     whole = (
@@ -140,7 +170,7 @@ def run(what: str, count: int, first: int = 0) -> Iterator[str]:
     slowest, start = 0.0, time.monotonic()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        one = {"documents": documents, "pictures": pictures, "answers": answers}[what](Path(folder))
+        one = {"documents": documents, "pictures": pictures, "videos": videos, "answers": answers}[what](Path(folder))
         for number in range(first, first + count):
             begun = time.process_time()
             try:
