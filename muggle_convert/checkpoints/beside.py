@@ -20,14 +20,19 @@ def beside(file: Path, name: str, what: str) -> Path:
 
 
 def _refuse_link_outside(path: Path, what: str) -> None:
-    """A link may only point into its own folder, or to the blobs of the Hugging Face cache that the folder belongs to."""
     try:
-        if not stat.S_ISLNK(os.lstat(path).st_mode):
-            return
-        folder = path.parent.resolve()
-        target = path.resolve()
+        there = leads_outside(path)
     except (OSError, RuntimeError):
         raise Refusal(f"names the {what} {printable(path.name)}, which is not in its folder") from None
+    if there is not None:
+        raise Refusal(f"names the {what} {printable(path.name)}, a link that leads out of its folder to {printable(there)}")
+
+
+def leads_outside(path: Path) -> Path | None:
+    """Where a link leads that points neither into its own folder nor to the blobs of the Hugging Face cache that the folder belongs to."""
+    if not stat.S_ISLNK(os.lstat(path).st_mode):
+        return None
+    folder = path.parent.resolve()
+    target = path.resolve()
     caches = [above.parent / "blobs" for above in folder.parents if above.name == "snapshots"]
-    if not any(target.is_relative_to(place) for place in (folder, *caches)):
-        raise Refusal(f"names the {what} {printable(path.name)}, a link that leads out of its folder to {printable(target)}")
+    return None if any(target.is_relative_to(place) for place in (folder, *caches)) else target

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 
+MOST_BYTES = 64 << 20  # of an answer about a repository; one of 100,000 files has half
 _PLAIN = re.compile(r'(W/)?"?(?!\.)[\w.+=:-]{0,200}"?', re.ASCII)  # an ETag or a commit, as it stands in a header
 
 
@@ -69,30 +70,47 @@ def _watched() -> Iterator[None]:
     from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # public, and not listed as such
 
     client: Any = get_session()
+    packing = client.headers.get("Accept-Encoding")
+    client.headers["Accept-Encoding"] = "identity"  # a packed answer may be a thousand times as long as what is sent
     hooks = "event_hooks" if hasattr(client, "event_hooks") else "hooks"  # as the client's own client called them before its version 1
     before = getattr(client, hooks)
-    setattr(client, hooks, {**before, "response": [*before.get("response", []), _refuse_odd_names]})
+    setattr(client, hooks, {**before, "response": [*before.get("response", []), _refuse_odd_answers]})
     try:
         yield
     finally:
         setattr(client, hooks, before)
+        client.headers.pop("Accept-Encoding", None)
+        if packing is not None:
+            client.headers["Accept-Encoding"] = packing
 
 
-def _refuse_odd_names(response: Any, *_: Any, **__: Any) -> None:
+def _refuse_odd_answers(response: Any, *_: Any, **__: Any) -> None:
     path = urlsplit(str(response.request.url)).path
     named = []
+    if (packed := response.headers.get("Content-Encoding", "identity")) not in ("", "identity"):
+        raise Refusal(f"the Hub sends what it was asked for packed as {printable(packed)}, which nobody asked for; try again later.")
     if "resolve" in path:
         named = [response.headers.get(name, "") for name in ("ETag", "X-Linked-ETag", "X-Repo-Commit")]
     elif path.startswith("/api/models/") and response.request.method == "GET" and response.status_code < 400:
         with suppress(ValueError, AttributeError):  # what is no JSON, or no object, the client says itself
-            if hasattr(response, "read"):
-                response.read()
+            _read(response)
             named = [str(json.loads(response.content).get("sha") or "")]
     for name in named:
         if _PLAIN.fullmatch(name) is None:
             raise Refusal(
                 f"the Hub gives the name {printable(name)} to what it sends, which is not a plain one; nothing was kept under it."
             )
+
+
+def _read(response: Any) -> None:
+    """All of an answer, as far as it has an end."""
+    parts, size = [], 0
+    for part in response.iter_bytes() if hasattr(response, "iter_bytes") else response.iter_content(1 << 16):
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BYTES:
+            raise Refusal(f"the Hub answers with more than the {MOST_BYTES:,} bytes that are allowed; try again later.")
+    response._content = b"".join(parts)  # where the client finds what was read before
 
 
 def is_of_transport(problem: Exception) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from pathlib import Path
 
-from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints import printable, shown
 from muggle_convert.errors import Refusal
 from muggle_convert.hub.problems import hub_problems
 from muggle_convert.identify.licences import Licence
 
+MOST_BYTES = 1 << 20  # of a card
 IDENTIFIERS = frozenset(
     [
         "apache-2.0", "mit", "openrail", "bigscience-openrail-m", "creativeml-openrail-m", "bigscience-bloom-rail-1.0",
@@ -47,9 +49,11 @@ def licence_of_card(repository: str, revision: str | None, token: str | None) ->
             card = hf_hub_download(repository, "README.md", revision=revision, token=token)
         except EntryNotFoundError:
             return None
+    if Path(card).stat().st_size > MOST_BYTES:
+        raise Refusal(f"the README.md of {repository} takes more than the {MOST_BYTES:,} bytes that are allowed; shorten it.")
     try:
         about = metadata_load(card)
-    except (ValueError, YAMLError):
+    except (ValueError, YAMLError, RecursionError):
         return None
     said = about.get("license") if isinstance(about, dict) else None
-    return None if said is None else str(said)
+    return None if said is None else shown(said)  # which may refer to itself

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.checkpoints.beside import leads_outside
 from muggle_convert.errors import Refusal
 from muggle_convert.hub import zoo
 from muggle_convert.hub.cache import cached_sha256_of
 from muggle_convert.hub.problems import hub_problems
+from muggle_convert.identify.document import KEY
 from muggle_convert.identify.graphs import refuse_graph
 from muggle_convert.identify.licences import Licence, published_as, published_licence, stated_licence
 from muggle_convert.identify.match import Match
@@ -123,6 +126,8 @@ def push(
         matched = read(source, reading)
         refuse_graph(matched.checkpoint)
         came_from = base_model or _base_model(matched, repository)
+        if Path(source).is_dir():
+            _refuse_links_outside(Path(source), matched)
         licence, licence_from = _licence(matched, options)
         if _is_whole(matched):
             (weights,), sha256 = matched.checkpoint.files, None
@@ -145,9 +150,21 @@ def _check_token(repository: str, token: str | None) -> None:
         raise Refusal(f"there is no token to push to {repository} with; log in with `hf auth login`, set HF_TOKEN or pass --token.")
 
 
+def _refuse_links_outside(folder: Path, matched: Match) -> None:
+    """Somebody who names a folder means what is in it, and a link may lead to what nobody wants to publish."""
+    for file in (*matched.checkpoint.files, folder / CONFIG):
+        if os.path.lexists(file) and (there := leads_outside(file)) is not None:
+            raise Refusal(
+                f"{printable(folder)} holds {printable(file.name)}, a link that leads out of it to {printable(there)}; push that file itself if it is "
+                "meant."
+            )
+
+
 def _is_whole(matched: Match) -> bool:
     """Whether a file can be pushed as it is; anything set or dropped for the push needs a new one."""
     document = matched.document
+    if matched.checkpoint.metadata.keys() - {KEY, "format"}:  # what somebody else put there
+        return False
     return document is not None and (matched.config, matched.evidence, matched.left_out) == (document.config, document.evidence, {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -98,3 +99,42 @@ def test_an_answer_of_another_form_is_refused_in_a_line(run: Command, hub: Hub, 
         done = run(*line)
         assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
         assert done.stderr.rstrip("\n").isprintable()
+
+
+BOMB = gzip.compress(b'{"id": "' + bytes(300_000_000) + b'"}', 1)
+
+
+@pytest.mark.parametrize("what", ["/api/models/", "/resolve/"])
+def test_a_packed_answer_of_the_hub_is_not_unpacked(run: Command, hub: Hub, what: str) -> None:
+    hub.repositories["me/model"] = Repository()
+    hub.repositories["me/model"].commit("main", {"model.safetensors": b"x"})
+    hub.odd = [(what, 200, {"Content-Encoding": "gzip", "ETag": '"a"', "X-Repo-Commit": "0" * 40}, BOMB)]
+    done = run("inspect", "me/model")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert "packed as gzip, which nobody asked for" in done.stderr
+
+
+def test_an_answer_of_the_hub_without_an_end_is_not_read_to_it(run: Command, hub: Hub) -> None:
+    hub.odd = [("/api/models/", 200, {}, b" " * (65 << 20))]
+    done = run("inspect", "me/model")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert "answers with more than the" in done.stderr
+
+
+CARDS = {
+    "a licence that refers to itself": "a: &a [1, 1]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(24)) + "license: *y",
+    "a licence in brackets": "license: " + "[" * 3000,
+    "a long card": "license: mit\n" + "x" * (1 << 20),
+    "commands": "license: \"\\e[31m[/b]\\e]0;owned\\a\"",
+    "a program": "license: !!python/object/apply:os.system ['touch canary']",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_a_card_of_somebody_else_is_read_with_care(run: Command, hub: Hub, converted: Path, tmp_path: Path, card: str) -> None:
+    hub.repositories["me/model"] = Repository()
+    hub.repositories["me/model"].commit("main", {"README.md": f"---\n{CARDS[card]}\n---\n".encode()})
+    done = run("push", converted, "me/model", "--license", "mit")
+    assert done.returncode in (0, 1) and done.stderr.count("\n") <= 1, done.stderr
+    assert len(done.stderr) < 1000 and (done.stderr + done.stdout).replace("\n", "").isprintable()
+    assert not list(tmp_path.rglob("canary"))

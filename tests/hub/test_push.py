@@ -288,3 +288,52 @@ def test_a_card_that_stays_must_not_say_another_licence(hub: Hub, run: Command, 
 def test_the_licence_of_a_push_is_known_to_whoever_loads_from_there(hub: Hub, run: Command, converted: Path) -> None:
     run("push", converted, "me/model", "--license", "cc-by-4.0")
     assert "cc-by-4.0, known from the config.json beside it" in run("inspect", "me/model").stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path, converted: Path) -> Path:
+    """A model beside what is nobody's business."""
+    folder, private = tmp_path / "folder", tmp_path / "private"
+    folder.mkdir()
+    private.mkdir()
+    (private / "key").write_text("secret")
+    shutil.copy(converted, private / "model.safetensors")
+    for name in (".env", "notes.txt", "training.log"):
+        (folder / name).write_text("secret")
+    (folder / "README.md").symlink_to(private / "key")
+    (folder / "more").symlink_to(private)
+    return folder
+
+
+def test_of_a_folder_nothing_is_pushed_but_what_was_made_of_the_model(hub: Hub, run: Command, converted: Path, folder: Path) -> None:
+    shutil.copy(converted, folder / "model.safetensors")
+    done = run("push", folder, "me/model", *MIT)
+    assert done.returncode == 0, done.stderr
+    files = hub.repositories["me/model"].branches["main"][-1][1]
+    assert sorted(files) == ["README.md", "config.json", "model.safetensors"]
+    assert files["model.safetensors"] == converted.read_bytes()
+    assert not any(b"secret" in content for content in (*files.values(), *hub.storage.values()))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_link_out_of_a_folder_is_not_followed_to_be_pushed(hub: Hub, run: Command, converted: Path, folder: Path, name: str) -> None:
+    if name == "config.json":
+        shutil.copy(converted, folder / "model.safetensors")
+        (folder / name).symlink_to(folder.parent / "private" / "key")
+    else:
+        (folder / name).symlink_to(folder.parent / "private" / name)
+    done = run("push", folder, "me/model", *MIT)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert f"holds {name}, a link that leads out of it to" in done.stderr
+    assert hub.repositories == {}
+
+
+def test_what_somebody_wrote_into_the_header_of_a_converted_file_is_not_pushed(hub: Hub, run: Command, converted: Path) -> None:
+    raw = converted.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    header["__metadata__"]["notes"] = "secret"
+    text = json.dumps(header).encode()
+    converted.write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + length :])
+    assert run("push", converted, "me/model", *MIT).returncode == 0
+    assert b"secret" not in hub.repositories["me/model"].branches["main"][-1][1]["model.safetensors"]
