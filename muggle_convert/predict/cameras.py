@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from muggle_convert.files.target import make_folder
 from muggle_convert.predict.cloud import Cloud
 from muggle_convert.predict.scene import Scene
 
+_NO_LETTER = re.compile(r"[^\w.-]")  # a space ends a name there, and a line a picture
 MOST_POINTS = 100_000  # in COLMAP's text, which every reader takes in whole
 
 
@@ -42,7 +44,7 @@ def write_json(path: Path, scene: Scene, names: list[str]) -> None:
 def write_colmap(folder: Path, scene: Scene, cloud: Cloud, names: list[str]) -> None:
     """cameras.txt, images.txt and points3D.txt; and in images/ the pictures as the network saw them, whose pixels the cameras are about."""
     make_folder(folder / "images")
-    unique = [f"{number:04}_{Path(name).stem}.png" for number, name in enumerate(names, 1)]
+    unique = [f"{number:04}_{_NO_LETTER.sub('_', Path(name).stem)[:50]}.png" for number, name in enumerate(names, 1)]
     for name, view in zip(unique, scene.views, strict=True):
         with replacing(folder / "images" / name) as part:
             Image.fromarray(view.picture).save(part, "png")

@@ -19,9 +19,9 @@ def located(url: str) -> tuple[Any, str]:
     """The file system, and the path in it."""
     try:
         system, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as problem:
+    except Exception as problem:  # a library for each kind of place, and as many kinds of failure
         raise Refusal(
-            f"{printable(url)} cannot be reached ({' '.join(str(problem).split())}); install what reaches it on every machine."
+            f"{printable(url)} cannot be reached ({printable(' '.join(str(problem).split()))}); install what reaches it on every machine."
         ) from None
     return system, str(path)
 

@@ -5,9 +5,12 @@ A source makes units on the machine that commands, each a description as JSON of
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import re
 import tarfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -26,6 +29,8 @@ from muggle_convert.many.jobs import names_of
 from muggle_convert.predict import video
 from muggle_convert.predict.photographs import SUFFIXES
 
+MOST_BYTES = 1 << 30  # of an encoded picture
+MOST_NAMED = 1_000_000  # files, by one argument
 READERS = 8  # files of one task that are waited for at the same time
 
 IsDone = Callable[[Wanted], bool]
@@ -94,7 +99,7 @@ class Pictures:
         return (json.dumps(some) for some in _batches(left, self.batch))
 
     def read(self, unit: str) -> Iterator[list[Wanted]]:
-        yield _fetched([(Wanted(key, name), url) for key, name, url in json.loads(unit)])
+        yield within(_fetched([(Wanted(key, name), url) for key, name, url in json.loads(unit)]))
 
     def __reduce__(self) -> tuple[Any, ...]:  # what a task reads is in its unit; the list of all pictures stays where it is
         return Pictures, ((), self.batch)
@@ -117,7 +122,7 @@ class Shards:
 
     def read(self, unit: str) -> Iterator[list[Wanted]]:
         name, url, done = json.loads(unit)
-        return _batches(self._members(name, url, set(done)), self.batch)
+        return map(within, _batches(self._members(name, url, set(done)), self.batch))
 
     def _members(self, shard: str, url: str, done: set[str]) -> Iterator[Wanted]:
         system, path = located(url)
@@ -134,10 +139,13 @@ class Shards:
                         wanted = replace(wanted, name=f"{_stem(shard)}/{inside.as_posix()}{self.suffix}")
                     seen.add(wanted.name)
                     if wanted.key not in done and wanted.name not in done:
+                        if member.size > MOST_BYTES:
+                            yield replace(wanted, problem=f"{printable(wanted.key)} takes {member.size:,} bytes, more than any picture.")
+                            continue
                         content = members.extractfile(member)
                         assert content is not None  # of a file
                         yield replace(wanted, content=content.read())
-        except (OSError, tarfile.TarError, EOFError) as problem:
+        except (OSError, tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as problem:
             yield Wanted(
                 shard, f"{_stem(shard)}{self.suffix}", problem=f"{printable(shard)} cannot be read to its end ({_reason(problem)})."
             )
@@ -172,28 +180,53 @@ class Tables:
 
     def read(self, unit: str) -> Iterator[list[Wanted]]:
         name, url, group, first, done = json.loads(unit)
-        with _parquet(url) as file:
-            columns = [self.column, *([self.key] if self.key else [])]
-            table = file.read_row_group(group, columns=columns)
-        left = self._rows(table, _stem(name), first, set(done))
-        for some in _batches(left, self.batch):
-            addresses = [(wanted, value) for wanted, value in some if isinstance(value, str)]
-            fetched = {wanted.key: wanted for wanted in _fetched(addresses)}
-            yield [fetched.get(wanted.key) or _held(wanted, value) for wanted, value in some]
+        columns, seen = [self.column, *([self.key] if self.key else [])], 0
+        try:
+            with _parquet(url) as file:
+                for table in file.iter_batches(self.batch, [group], columns):  # a column of a few bytes may stand for gigabytes
+                    yield within(self._fetched(list(self._rows(table, _stem(name), first + seen, set(done)))))
+                    seen += table.num_rows
+        except (OSError, pa.ArrowException) as problem:
+            key = f"{_stem(name)}/{first + seen:08}"
+            yield [Wanted(key, f"{key}{self.suffix}", problem=f"{printable(name)} cannot be read from there on ({_reason(problem)}).")]
 
-    def _rows(self, table: pa.Table, stem: str, first: int, done: set[str]) -> Iterator[tuple[Wanted, Any]]:
+    def _fetched(self, rows: list[tuple[Wanted, Any]]) -> list[Wanted]:
+        fetched = {wanted.key: wanted for wanted in _fetched([(wanted, value) for wanted, value in rows if isinstance(value, str)])}
+        return [fetched.get(wanted.key) or _held(wanted, value) for wanted, value in rows]
+
+    def _rows(self, table: pa.RecordBatch, stem: str, first: int, done: set[str]) -> Iterator[tuple[Wanted, Any]]:
         for number in range(table.num_rows):
             key = f"{stem}/{first + number:08}" if self.key is None else str(table.column(self.key)[number].as_py())
-            wanted = Wanted(key, f"{key}{self.suffix}" if self.key is None else PurePosixPath(key).with_suffix(self.suffix).as_posix())
+            wanted = Wanted(key, f"{key}{self.suffix}" if self.key is None else self._named(PurePosixPath(key)))
             if wanted.key not in done and wanted.name not in done:
                 value = table.column(self.column)[number].as_py()
                 yield wanted, value.get("bytes") if isinstance(value, dict) else value  # a picture of the datasets library
+
+    def _named(self, key: PurePosixPath) -> str:
+        return (key.with_suffix(self.suffix) if key.name not in ("", "..") else key).as_posix()
+
+
+def within(pictures: list[Wanted]) -> list[Wanted]:
+    """The same, but for those whose names, which a stranger may have chosen, lead out of the folder of predictions."""
+    return [replace(wanted, **_harmless(wanted)) if _leads_out(wanted.name) else wanted for wanted in pictures]
+
+
+def _leads_out(name: str) -> bool:
+    path = PurePosixPath(name)
+    return ".." in path.parts or not path.name or "\0" in name
+
+
+def _harmless(wanted: Wanted) -> dict[str, Any]:
+    name = f"nameless-{hashlib.sha256(wanted.name.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    return {"name": name, "content": None, "problem": f"{printable(wanted.key)} is no name for a file in the folder of predictions."}
 
 
 def _urls(given: str) -> list[str]:
     """Braces as shells and webdataset expand them, then stars."""
     parts = re.split(r"\{([^{}]*)\}", given)
     choices = [_choices(part) if place % 2 else [part] for place, part in enumerate(parts)]
+    if math.prod(map(len, choices)) > MOST_NAMED:
+        raise Refusal(f"{printable(given)} stands for more than {MOST_NAMED:,} files; give them in parts.")
     urls = ["".join(chosen) for chosen in product(*choices)]
     found = [url for one in urls for url in (matching(one) if "*" in one else [one])]
     if not found:
@@ -202,9 +235,9 @@ def _urls(given: str) -> list[str]:
 
 
 def _choices(inside: str) -> list[str]:
-    if span := re.fullmatch(r"(\d+)\.\.(\d+)", inside):
+    if span := re.fullmatch(r"(\d{1,18})\.\.(\d{1,18})", inside):
         begin, end = span.groups()
-        return [f"{number:0{len(begin)}}" for number in range(int(begin), int(end) + 1)]
+        return [f"{number:0{len(begin)}}" for number in islice(range(int(begin), int(end) + 1), MOST_NAMED + 1)]
     return inside.split(",")
 
 
@@ -232,7 +265,12 @@ def _found(url: str, out: str) -> Iterator[tuple[str, str]]:
     if name_of(url).lower().endswith(".txt"):
         for line in read_file(url).decode("utf-8", "replace").splitlines():
             if line.strip():
-                yield re.sub(r"^\w+://", "", line.strip()), in_full(line.strip())
+                key = re.sub(r"^\w+://", "", line.strip())
+                if _leads_out(key):
+                    raise Refusal(
+                        f"{printable(name_of(url))} names {printable(line.strip())}, which is no name for a picture; leave it out."
+                    )
+                yield key, in_full(line.strip())
     elif not is_folder(url):
         yield name_of(url), url
     else:

@@ -83,7 +83,7 @@ class Parts(Store):
     def done(self) -> set[str]:
         files = set(found_in(self.folder))
         lists = [name for name in files if name.startswith(f"{DONE}/") and self._part(PurePosixPath(name).stem) in files]
-        return {key for name in lists for key in json.loads(read_file(below(self.folder, name)))}
+        return {key for name in lists for key in _keys(read_file(below(self.folder, name)))}
 
     def mark(self, picture: Wanted) -> str:
         return picture.key
@@ -133,6 +133,15 @@ class WebDataset(Parts):
                 if row.depth is not None:
                     _add(shard, stem + self.suffix, row.depth)
         return file.getvalue()
+
+
+def _keys(listed: bytes) -> list[str]:
+    """None, where somebody else wrote something else: then its pictures are predicted again."""
+    try:
+        keys = json.loads(listed)
+    except (ValueError, RecursionError):
+        return []
+    return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
 
 
 def _sample(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import tarfile
 from pathlib import Path
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from muggle_convert.many.cluster.rows import Wanted, pack, unpack
 from muggle_convert.many.cluster.sources import Source, source_of
+from muggle_convert.many.cluster.stores import Parquet
 
 
 def read(source: Source, done: frozenset[str] = frozenset()) -> list[Wanted]:
@@ -124,3 +126,65 @@ def test_a_local_run_loads_nothing_of_a_cluster() -> None:
 
     code = "import sys; from muggle_convert.cli import main; import muggle_convert.cli.depth, muggle_convert.many.pipeline\nprint({'ray', 'pyarrow', 'fsspec'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout.strip() == "set()"
+
+
+ELSEWHERE = ("../../elsewhere.jpg", "a/../../elsewhere.jpg", "..")
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_no_name_in_a_shard_or_a_table_leads_out_of_the_folder_of_predictions(tmp_path: Path, name: str) -> None:
+    with tarfile.open(tmp_path / "shard.tar", "w") as shard:
+        for member in (name if name.endswith(".jpg") else f"{name}/b.jpg", "good.jpg"):
+            entry = tarfile.TarInfo(member)
+            entry.size = 3
+            shard.addfile(entry, io.BytesIO(b"jpg"))
+    pq.write_table(pa.table({"name": [name, "good", "", "."], "picture": [b"1"] * 4}), tmp_path / "table.parquet")
+    for found in (source(tmp_path / "shard.tar"), source(tmp_path / "table.parquet", key="name")):
+        evil, good, *nameless = read(found)
+        assert good.content is not None and good.name.endswith("good.npz")
+        for wanted in (evil, *nameless):
+            assert wanted.content is None and "is no name for a file in the folder" in str(wanted.problem)
+            assert re.fullmatch(r"nameless-[0-9a-f]{16}", wanted.name)
+
+
+@pytest.mark.parametrize("line", ["../../elsewhere.jpg", "file:///tmp/../../elsewhere.jpg", "s3://", "a\0b.jpg", "..", "zip::"])
+def test_no_line_of_a_list_leads_out_of_the_folder_of_predictions(tmp_path: Path, line: str) -> None:
+    (tmp_path / "list.txt").write_text(line)
+    with pytest.raises(Refusal, match="which is no name for a picture; leave it out|cannot be reached|there is no picture"):
+        source(tmp_path / "list.txt")
+
+
+def test_a_table_that_unfolds_to_gigabytes_is_read_a_few_rows_at_a_time(tmp_path: Path) -> None:
+    picture = bytes(1 << 20)
+    indices = pa.array([0] * 3000, pa.int32())
+    pq.write_table(
+        pa.table({"picture": pa.DictionaryArray.from_arrays(indices, pa.array([picture], pa.binary()))}), tmp_path / "bomb.parquet"
+    )
+    found = source(tmp_path / "bomb.parquet", column="picture")
+    (unit,) = found.units(lambda _: False, ())
+    first = next(iter(found.read(unit)))
+    assert [len(wanted.content or b"") for wanted in first] == [1 << 20] * 2
+
+
+def test_a_table_that_is_damaged_within_is_a_row_with_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"picture": [bytes([number]) * 3000 for number in range(40)]}), path)
+    raw = bytearray(path.read_bytes())
+    raw[4:60] = b"\xff" * 56
+    path.write_bytes(raw)
+    last = read(source(path))[-1]
+    assert last.content is None and "table.parquet cannot be read from there on" in str(last.problem)
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"[" * 100_000, b'[1, {"a": 2}]', b"\xff"])
+def test_a_list_of_what_is_done_that_says_nothing_is_no_list(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".done").mkdir()
+    (tmp_path / ".done" / "part-1.json").write_bytes(content)
+    (tmp_path / "part-1.parquet").touch()
+    assert Parquet(str(tmp_path)).done() == set()
+
+
+def test_braces_that_stand_for_too_many_files_are_refused() -> None:
+    for given in ("{0..99999999999}.tar", "{a,b}" * 30 + ".tar"):
+        with pytest.raises(Refusal, match="stands for more than 1,000,000 files"):
+            source(given)
