@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Notice, Refusal
 
 TF32 = "tf32"  # float32 whose products a card rounds to 10 bits
@@ -30,9 +31,10 @@ class Placement:
             return torch.get_default_device()
         try:
             place = torch.device(self.device)
-            torch.zeros(1, device=place)
+            torch.zeros(1, device=place).item()
         except (RuntimeError, AssertionError, NotImplementedError) as problem:
-            raise Refusal(f"nothing can be computed on device {self.device}: {' '.join(str(problem).split())}") from None
+            said = printable(next(iter(str(problem).splitlines()), ""))  # torch goes on for pages
+            raise Refusal(f"nothing can be computed on device {self.device}: {said}") from None
         return place
 
     @property

@@ -168,11 +168,12 @@ def _predict(
     """What is left to do, in a folder together with whoever else writes there."""
     from muggle_convert.many.claims import Claims
     from muggle_convert.many.failures import Failures
-    from muggle_convert.many.recipe import record_recipe, refuse_other_note
+    from muggle_convert.checkpoints.regular_file import read_small
+    from muggle_convert.many.recipe import MOST_BYTES, record_recipe, refuse_other_note
 
     suffix = FORMATS[predictor.form]
     if folder is not None:
-        refuse_other_note(folder, progress.kept, suffix, lambda name: (folder / name).read_bytes(), recipe)
+        refuse_other_note(folder, progress.kept, suffix, lambda name: read_small(folder / name, MOST_BYTES), recipe)
     if not left:
         return
     from muggle_convert.many.pipeline import predict_all

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from muggle_convert.checkpoints.fingerprint import sha256_of
+from muggle_convert.checkpoints.regular_file import read_small
+from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
 from muggle_convert.files.atomic import replacing
 from muggle_convert.files.target import make_folder
+
+MOST_BYTES = 8 << 20  # of notes, which begin anew where they grow beyond it
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def cache_folder() -> Path:
@@ -31,12 +38,16 @@ def cached_sha256_of(path: Path) -> str:
     return known[state]
 
 
-def _read(notes: Path) -> dict[str, str]:
+def read_notes(path: Path) -> dict[str, Any]:
+    """What this program noted for itself; nothing, where somebody else wrote it so that it cannot be read."""
     try:
-        known = json.loads(notes.read_text())
-        return {str(state): str(digest) for state, digest in known.items()}
-    except (OSError, ValueError, AttributeError):
+        return parse_object(read_small(path, MOST_BYTES))
+    except (OSError, Refusal):
         return {}
+
+
+def _read(notes: Path) -> dict[str, str]:
+    return {state: digest for state, digest in read_notes(notes).items() if isinstance(digest, str) and _SHA256.fullmatch(digest)}
 
 
 def _write(notes: Path, known: dict[str, str]) -> None:

@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 
 from muggle_convert.checkpoints import printable
 from muggle_convert.checkpoints.limits import DEFAULT_LIMITS
+from muggle_convert.checkpoints.regular_file import read_small
 from muggle_convert.errors import Refusal
 from muggle_convert.files.atomic import replacing, resumable_path, resuming
 from muggle_convert.hub.cache import cached_sha256_of
 from muggle_convert.version import VERSION
 
 CHUNK = 1 << 20
+LONGEST_STAMP = 64 << 10  # bytes, which is as long as a header can be
 TIMEOUT = 30  # seconds without a byte
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -73,7 +75,7 @@ def check(path: Path, place: str, size: int | None, hash_prefix: str | None) -> 
 
 def _fetch(url: str, file: IO[bytes], stamp: Path, progress: Progress, size: int | None) -> None:
     """Continue after the bytes already there, but only if the server confirms that they are the beginning of its current file."""
-    known = stamp.read_text("latin-1").strip() if stamp.exists() else ""
+    known = read_small(stamp, LONGEST_STAMP).decode("latin-1").strip() if stamp.exists() else ""
     done = file.seek(0, 2) if known else 0
     if done:
         try:

@@ -52,13 +52,18 @@ def refuse_graph(checkpoint: Checkpoint) -> None:
 
 
 def runnable(checkpoint: Checkpoint) -> Path:
-    """The file of a graph that may be run: of ONNX's own operators, and with all its files as they were when they were looked at."""
+    """The file of a graph that may be run: of ONNX's own operators that come to an end, and with all its files as they were when they were looked at."""
     graph = checkpoint.graph
     assert graph is not None
     if foreign := graph.foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise Refusal(
             f"{printable(checkpoint.name)} uses {printable(foreign[0])}{more}, which is none of ONNX's own operators; only those are run here."
+        )
+    if graph.repeating:
+        raise Refusal(
+            f"{printable(checkpoint.name)} repeats a part of itself as often as it says ({graph.repeating[0]}), which no network here does and which "
+            "need not end; it is not run."
         )
     stamps = {graph.path: graph.stamp, **{record.file: record.stamp for record in checkpoint.records}}
     for path, stamp in stamps.items():

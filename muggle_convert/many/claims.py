@@ -153,7 +153,7 @@ class Claims:
     def _is_alive(self, path: Path) -> bool | None:
         """Whether the run is whose file this is; None where the file is gone."""
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # somebody may have put a pipe there
         except FileNotFoundError:
             return None
         try:
@@ -173,7 +173,7 @@ class Claims:
             os.close(descriptor)
 
     def _is_fresh(self, touched: float) -> bool:
-        return self._touch() < touched + DEAD
+        return abs(self._touch() - touched) < DEAD  # the future is no time that any run has written
 
     def _touch(self) -> float:
         """The time, by the clock that stamps the files."""
@@ -193,7 +193,7 @@ class Claims:
             if not is_alive:
                 run.unlink(missing_ok=True)
                 continue
-            descriptor = os.open(run, os.O_RDONLY)
+            descriptor = os.open(run, os.O_RDONLY | os.O_NONBLOCK)
             try:
                 before = _said(descriptor).get("recipe")
             finally:
@@ -221,7 +221,7 @@ class Claims:
 def _said(descriptor: int) -> Mapping[str, Any]:
     try:
         return parse_object(os.read(descriptor, MOST_BYTES))
-    except Refusal:  # it has not said it yet
+    except (Refusal, OSError):  # it has not said it yet, or is no file of a run
         return {}
 
 

@@ -7,10 +7,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from muggle_convert.checkpoints.regular_file import read_small
 from muggle_convert.files.atomic import replacing
 from muggle_convert.many.claims import Claims
 from muggle_convert.many.jobs import Job
 from muggle_convert.many.recipe import STATE
+
+MOST_BYTES = 256 << 20  # of a million failures
 
 
 class Failures:
@@ -40,7 +43,7 @@ class Failures:
 
     def _kept(self) -> dict[str, dict[str, str]]:
         try:
-            lines = self.file.read_bytes().splitlines()
+            lines = read_small(self.file, MOST_BYTES).splitlines()
         except OSError:
             return {}
         found = {}

@@ -20,6 +20,7 @@ from muggle_convert.identify.match import Match
 
 STATE = ".muggle-convert"  # hidden, so that nothing in it is taken for a picture or for a result
 NOTE_BEFORE = ".muggle-convert.json"  # the only one of a folder, as it was called once
+MOST_BYTES = 1 << 20  # of a note
 
 Recipe = Mapping[str, str]  # each option that changes what is written
 

@@ -18,8 +18,9 @@ from model_defs.fast import Decision, choosing, decisions
 from muggle_convert.errors import Refusal
 from muggle_convert.files.atomic import replacing
 from muggle_convert.files.target import make_folder
-from muggle_convert.hub.cache import cache_folder
+from muggle_convert.hub.cache import cache_folder, read_notes
 
+LONGEST = 3600  # seconds of one layer
 MOST = 10_000  # cases, of which a network of many shapes has a hundred
 
 
@@ -39,11 +40,12 @@ def _notes() -> Path:
 
 
 def _read(notes: Path) -> dict[str, Decision]:
-    """What cannot be read is found out again."""
-    try:
-        return {str(case): Decision(float(fast), float(plain)) for case, (fast, plain) in json.loads(notes.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+    """What cannot be read, or is no time that anything takes, is found out again."""
+    return {case: Decision(*map(float, times)) for case, times in read_notes(notes).items() if _are_times(times)}
+
+
+def _are_times(times: Any) -> bool:
+    return isinstance(times, list) and len(times) == 2 and all(type(time) in (int, float) and 0 < time < LONGEST for time in times)
 
 
 def _keep(notes: Path, before: int) -> None:

@@ -7,6 +7,9 @@ import os
 import numpy as np
 import pytest
 
+from muggle_convert.checkpoints.opening import open_checkpoint
+from muggle_convert.errors import Refusal
+from muggle_convert.identify.graphs import runnable
 from tests.hostile import onnx_forge as forge
 from tests.hostile.conftest import MOST_MEBIBYTES, MOST_SECONDS, Hostile, Outcome
 
@@ -68,6 +71,17 @@ BROKEN = {
     "more nodes than a graph has": (forge.model(forge.graph(forge.nodes(*[b""] * 600_000))), "more than the 500,000 fields"),
     "tensors of no type": (of_tensors(*[forge.stretch(8, str(one)) for one in range(3)]), "element type 0"),
     "a thousand operators": (forge.model(forge.graph(forge.nodes(*[forge.stretch(4, str(one)) for one in range(1100)]))), "different operators"),
+    "a place that is none": (of_tensors(WEIGHT + forge.number(14, 2)), "lies in the place 2"),
+    "a place that is another one in 32 bits": (of_tensors(WEIGHT + forge.number(14, (1 << 32) + 1)), "lies in the place 4294967297"),
+    "a place in text": (of_tensors(WEIGHT + forge.stretch(14, b"1")), "which is not known"),
+    "two places": (of_tensors(WEIGHT + forge.number(14, 1) + forge.number(14, 0)), "says twice"),
+    "two names": (of_tensors(WEIGHT + forge.stretch(8, "weight")), "says twice"),
+    "two types": (of_tensors(WEIGHT + forge.number(2, 1)), "says twice"),
+    "two locations": (
+        of_tensors(forge.outside("x", [1], location="/etc/passwd") + forge.stretch(13, forge.entry("location", "weights"))),
+        "says twice",
+    ),
+    "a constant in a place that is none": (in_attribute(forge.stretch(5, WEIGHT + forge.number(14, (1 << 32) + 1))), "constant inside its graph"),
     "a constant of a node elsewhere": (in_attribute(forge.stretch(5, forge.outside("x", [1], location="/etc/passwd"))), "constant inside its graph"),
     "a constant of a branch elsewhere": (
         in_attribute(forge.stretch(6, forge.initializers(forge.outside("x", [1], location="/etc/passwd")))),
@@ -155,3 +169,13 @@ def test_every_prefix_is_refused_or_whole(hostile) -> None:
     for end in range(4, len(whole), 7):
         outcome = inspected(hostile, whole[:end])
         assert outcome.status == 1 or end > whole.index(b"predicted_depth")
+
+
+@pytest.mark.parametrize("operator", ["Loop", "Scan", "SequenceMap"])
+@pytest.mark.parametrize("is_inside", [False, True], ids=["itself", "in a branch"])
+def test_a_graph_that_need_not_end_is_not_run(hostile, operator, is_inside) -> None:
+    path = hostile.folder / "model.onnx"
+    inner = forge.graph(forge.nodes(forge.node(operator, [], [])))
+    path.write_bytes(forge.model(forge.graph(forge.nodes(forge.node("If", [], [], forge.stretch(6, inner)))) if is_inside else inner))
+    with pytest.raises(Refusal, match=rf"repeats a part of itself as often as it says \({operator}\)"):
+        runnable(open_checkpoint(path))

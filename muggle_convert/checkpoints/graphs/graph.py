@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from muggle_convert.checkpoints.checkpoint import FileStamp
 
 OWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # ONNX's operators, and those that come with ONNX Runtime
+REPEATING = ("Loop", "Scan", "SequenceMap")  # operators that repeat a part of the graph as often as the graph says
 LEADING_OUTSIDE = "EPContext"  # an operator of those that runs a compiled program out of another file
 
 
@@ -45,6 +46,11 @@ class OnnxGraph:
     operators: Mapping[tuple[str, str], int]  # how often each is used, by domain and name
     constants: tuple[Constant, ...]
     functions: tuple[str, ...] = ()  # that it brings along
+
+    @property
+    def repeating(self) -> list[str]:
+        """Operators that need not come to an end."""
+        return sorted(name for _, name in self.operators if name in REPEATING)
 
     @property
     def foreign(self) -> list[str]:

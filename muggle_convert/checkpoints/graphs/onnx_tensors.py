@@ -20,7 +20,8 @@ LONGEST_NAME = 1024
 MOST_FILES = 1000  # beside a graph
 DIMENSIONS, TYPE, NAME, RAW, OUTSIDE, PLACE = 1, 2, 8, 9, 13, 14  # fields of a tensor
 FLOATS = 4  # numbers of float32 by themselves, which lie packed as raw ones do
-ELSEWHERE = 1  # the place of a tensor that is not in the file
+ONCE = (TYPE, NAME, PLACE)
+HERE, ELSEWHERE = 0, 1  # the place of a tensor: in the file, or in another
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,12 @@ class OnnxTensors:
         shape: list[int] = []
         outside: dict[str, str] = {}
         raw: Field | None = None
+        once: set[int] = set()
         for part in self._proto.inside(tensor):
+            if part.number in ONCE:  # where they are repeated, readers differ in which one they believe
+                if part.number in once:
+                    raise Refusal(f"its tensor {printable(name)} says twice what it is or where")
+                once.add(part.number)
             if part.number == DIMENSIONS:
                 shape += self._proto.counts(part, MOST_DIMENSIONS)
             elif part.number == TYPE and part.kind == COUNT:
@@ -68,8 +74,12 @@ class OnnxTensors:
                 raw = part
             elif part.number == OUTSIDE:
                 key, value = self._pair(part)
+                if key in outside:
+                    raise Refusal(f"its tensor {printable(name)} says twice what it is or where")
                 outside[key] = value
-            elif part.number == PLACE and part.kind == COUNT:
+            elif part.number == PLACE:
+                if part.kind != COUNT or part.value not in (HERE, ELSEWHERE):
+                    raise Refusal(f"its tensor {printable(name)} lies in the place {part.value}, which is not known")
                 is_elsewhere = part.value == ELSEWHERE
         if kind not in TYPES:
             raise Refusal(f"its tensor {printable(name)} has the element type {kind}, which is not known")
@@ -128,8 +138,7 @@ class OnnxTensors:
 def is_outside(proto: Protobuf, tensor: Field) -> bool:
     """Whether a tensor says that its numbers are in another file."""
     return any(
-        part.number == OUTSIDE or (part.number == PLACE and (part.kind != COUNT or part.value == ELSEWHERE))
-        for part in proto.inside(tensor)
+        part.number == OUTSIDE or (part.number == PLACE and (part.kind != COUNT or part.value != HERE)) for part in proto.inside(tensor)
     )
 
 

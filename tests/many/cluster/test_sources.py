@@ -150,7 +150,7 @@ def test_no_name_in_a_shard_or_a_table_leads_out_of_the_folder_of_predictions(tm
 @pytest.mark.parametrize("line", ["../../elsewhere.jpg", "file:///tmp/../../elsewhere.jpg", "s3://", "a\0b.jpg", "..", "zip::"])
 def test_no_line_of_a_list_leads_out_of_the_folder_of_predictions(tmp_path: Path, line: str) -> None:
     (tmp_path / "list.txt").write_text(line)
-    with pytest.raises(Refusal, match="which is no name for a picture; leave it out|cannot be reached|there is no picture"):
+    with pytest.raises(Refusal, match=r"which is no name for a picture; leave it out|cannot be reached|there is no picture"):
         source(tmp_path / "list.txt")
 
 
