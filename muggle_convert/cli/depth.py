@@ -166,9 +166,9 @@ def _predict(
     progress: Progress,
 ) -> None:
     """What is left to do, in a folder together with whoever else writes there."""
+    from muggle_convert.checkpoints.regular_file import read_small
     from muggle_convert.many.claims import Claims
     from muggle_convert.many.failures import Failures
-    from muggle_convert.checkpoints.regular_file import read_small
     from muggle_convert.many.recipe import MOST_BYTES, record_recipe, refuse_other_note
 
     suffix = FORMATS[predictor.form]
