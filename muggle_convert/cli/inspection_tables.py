@@ -99,7 +99,8 @@ def _overview(inspection: Inspection) -> Table:
         "size",
         f"{inspection.parameters / 1e6:,.1f} million parameters, {match.checkpoint.stored_size / 1e6:,.1f} MB, {', '.join(inspection.dtypes)}",
     )
-    table.add_row("layout", f"{match.layout}, in a {match.checkpoint.container}")
+    inside = "an ONNX graph" if match.graph is not None else f"{match.layout}, in a {match.checkpoint.container}"
+    table.add_row("layout", inside)
     if match.document is not None:
         versions = ", ".join(f"{program} {version}" for program, version in match.document.versions.items())
         table.add_row(

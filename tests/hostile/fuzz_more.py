@@ -1,12 +1,13 @@
-"""Mutated descriptions, pictures, videos and answers of servers, as many as are asked for; each is read in this process.
+"""Mutated descriptions, pictures, videos, answers of servers and ONNX files, as many as are asked for; each is read in this process.
 
-    python -m tests.hostile.fuzz_more documents|pictures|videos|answers COUNT [FIRST]
+    python -m tests.hostile.fuzz_more documents|pictures|videos|answers|graphs COUNT [FIRST]
 
 A finding is an exception other than a refusal, a sentence that nobody should see, or more than five seconds for one of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import random
@@ -26,10 +27,15 @@ import numpy as np
 from PIL import Image
 
 from muggle_convert import Refusal, load_any_dpt
+from muggle_convert.cli.inspection_tables import show, show_graph
 from muggle_convert.hub.download import download
+from muggle_convert.identify.document import KEY
 from muggle_convert.inspecting import inspect
+from muggle_convert.inspection import Inspection
+from muggle_convert.onnx.description import GRAPH_KEY, Graph, Trial
 from muggle_convert.predict.photographs import FORMATS, read_picture
 from muggle_convert.predict.video import open_video
+from tests.hostile import onnx_forge
 from tests.hostile.lies import JSON_VALUES, Described, paths, replaced
 from tests.test_old_files import EXPECTED, OLD
 
@@ -164,13 +170,43 @@ def answers(folder: Path) -> Try:
     return one
 
 
+def graphs(folder: Path) -> Try:
+    """ONNX files that are inspected and shown, and not run: ours, a stranger's, and one whose weights lie beside it."""
+    described = Described(OLD / "depth_anything_v2.safetensors").document
+    trials = (Trial((1, 3, 70, 70), 1e-6), Trial((2, 3, 70, 84), None, "it does not run"))
+    known = Graph({"pixel_values": onnx_forge.IMAGE}, {"predicted_depth": onnx_forge.DEPTH}, "float32", 18, False, None, trials)
+    ours = {KEY: json.dumps(described), GRAPH_KEY: known.to_json(), "unit": "metres"}
+    branch = onnx_forge.stretch(6, onnx_forge.graph(onnx_forge.nodes(onnx_forge.node("Relu", ["x"], ["y"]))))
+    nested = onnx_forge.graph(onnx_forge.nodes(onnx_forge.node("If", ["which"], ["x"], branch)))
+    (folder / "weights").write_bytes(bytes(48))
+    elsewhere = onnx_forge.outside("weight", [3, 4], location="weights", offset="0", length="48")
+    seeds = [
+        onnx_forge.model(onnx_forge.mean_graph(), ours),
+        onnx_forge.model(onnx_forge.mean_graph()),
+        onnx_forge.model(nested, {"unit": "metres"}),
+        onnx_forge.model(onnx_forge.graph(onnx_forge.initializers(elsewhere))),
+    ]
+    path = folder / "model.onnx"
+
+    def one(chance: random.Random) -> None:
+        path.write_bytes(damaged(chance.choice(seeds), chance))
+        inspection = inspect(path)
+        json.dumps(inspection.to_dict())
+        with contextlib.redirect_stdout(io.StringIO()) as shown:
+            show(inspection) if isinstance(inspection, Inspection) else show_graph(inspection)
+        assert all(line.isprintable() for line in shown.getvalue().splitlines())
+
+    return one
+
+
 def run(what: str, count: int, first: int = 0) -> Iterator[str]:
     """Findings, each with its number, and at the end what came of all."""
     outcomes: Counter[str] = Counter()
     slowest, start = 0.0, time.monotonic()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        one = {"documents": documents, "pictures": pictures, "videos": videos, "answers": answers}[what](Path(folder))
+        makers = {"documents": documents, "pictures": pictures, "videos": videos, "answers": answers, "graphs": graphs}
+        one = makers[what](Path(folder))
         for number in range(first, first + count):
             begun = time.process_time()
             try:

@@ -141,6 +141,6 @@ def test_the_second_opinion_sees_what_torch_sees(fuzzer) -> None:
     assert all(expected[name].tobytes() == array.tobytes() for name, array in fuzzer.reference.items())
 
 
-@pytest.mark.parametrize(("what", "count"), [("documents", 60), ("pictures", 400), ("answers", 150)])
-def test_damaged_descriptions_pictures_and_answers_are_read_or_refused(what, count) -> None:
+@pytest.mark.parametrize(("what", "count"), [("documents", 60), ("pictures", 400), ("answers", 150), ("graphs", 300)])
+def test_damaged_descriptions_pictures_answers_and_graphs_are_read_or_refused(what, count) -> None:
     assert not list(fuzz_more.run(what, count))
