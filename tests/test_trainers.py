@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,35 @@ def test_hyper_parameters_that_say_two_things_are_refused_with_the_flag_that_dec
     torch.save({**lightning(), "hyper_parameters": {"model": {"max_depth": 20.0}, "data": {"max_depth": 80.0}}}, tmp_path / "latest.pth")
     with pytest.raises(Refusal, match=r"model\.max_depth=20\.0 and data\.max_depth=80\.0: pass --set max_depth=VALUE"):
         read(tmp_path / "latest.pth", ReadOptions(family="depth_anything_v2"))
+
+
+def test_hyper_parameters_are_more_than_a_name(tmp_path: Path) -> None:
+    torch.save({"model": CASE.state_dict(), "args": Namespace(net=Namespace(max_depth=80))}, tmp_path / FILE)
+    assert read(tmp_path / FILE).config.output.max_depth == 80.0
+
+
+@pytest.mark.parametrize(
+    ("beside", "folder", "hint"),
+    [
+        ({"previous_best": {"abs_rel": 0.1, "silog": 0.2}}, "run", r"was trained with previous_best\.silog=0\.2"),
+        ({"args": Namespace(dataset="vkitti")}, "run", "was trained with dataset=vkitti"),
+        ({"hyper_parameters": {"data": {"train": ["hypersim", "own"]}}}, "run", r"was trained with data\.train=\[hypersim, own\]"),
+        ({"config": {"is_metric": True}}, "run", "was trained with is_metric=True"),
+        ({}, "hypersim", "lies in the folder hypersim"),
+    ],
+)
+def test_relative_is_not_assumed_where_something_hints_at_metres(beside: dict[str, Any], folder: str, hint: str, tmp_path: Path) -> None:
+    """The metric code of Depth-Anything V2 itself saves no more than its measures, in a folder of the user's choice."""
+    (tmp_path / folder).mkdir()
+    torch.save({"model": CASE.state_dict(), **beside}, tmp_path / folder / "latest.pth")
+    with pytest.raises(Refusal, match=f"{hint}, which hints at metres.* --set max_depth=METRES, .* or max_depth=none if it is relative"):
+        read(tmp_path / folder / "latest.pth", ReadOptions(family="depth_anything_v2"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Assumption)
+        told = {"family": "depth_anything_v2", "overrides": {"max_depth": "none"}}
+        convert(tmp_path / folder / "latest.pth", tmp_path / "out.safetensors", **told, sync=False)
+    assert verify(tmp_path / folder / "latest.pth", tmp_path / "out.safetensors").holds
+    assert read(tmp_path / "out.safetensors").config.output.kind == "relative inverse depth"
 
 
 def test_what_is_assumed_is_one_warning_in_python_at_the_line_that_called(tmp_path: Path) -> None:

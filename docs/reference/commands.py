@@ -8,12 +8,26 @@ from muggle_convert.cli import COMMANDS, muggle_convert
 
 WIDTH = 110
 
-HEAD = """# The command line
+HEAD = r"""# The command line
 
 This page is what `muggle-convert COMMAND --help` prints, written by `python docs/make.py`.
 `python -m muggle_convert` is the same program.
 
 Exit status: 0 done; 1 refused or failed, with one sentence on standard error and nothing written; 2 wrong usage.
+
+## Completion
+
+Commands, options, families, settings, the names in the zoo and files are completed with the Tab key once the shell knows how:
+
+| shell | line | file |
+|---|---|---|
+| bash 4.4 or later | `eval "$(_MUGGLE_CONVERT_COMPLETE=bash_source muggle-convert)"` | `~/.bashrc` |
+| zsh | `eval "$(_MUGGLE_CONVERT_COMPLETE=zsh_source muggle-convert)"` | `~/.zshrc` |
+| fish | `_MUGGLE_CONVERT_COMPLETE=fish_source muggle-convert \| source` | `~/.config/fish/completions/muggle-convert.fish` |
+
+bash ends a word at a colon, so names after `zoo:` are completed in zsh and fish only.
+
+## muggle-convert
 """
 
 

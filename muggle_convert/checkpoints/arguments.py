@@ -22,15 +22,13 @@ NUMPY_FORMATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h
 
 def arguments_of(siblings: list[tuple[Value, Value]]) -> dict[str, Any]:
     """What lies beside a state dict: entries of the usual containers under their own names, joined by dots where they
-    are nested, and single values such as an epoch."""
+    are nested, and after them all other plain values, such as an epoch."""
     found: dict[str, Any] = {}
     walk = _Walk()
-    for key, value in siblings[:MOST_STEPS]:
-        if type(key) is str:
-            prefix = "" if key in KEYS else f"{key}."
-            if key in KEYS or plain(value) is not None:
-                for name, leaf in walk.leaves(value, prefix, DEEPEST):
-                    found.setdefault(name, leaf)
+    named = [(key, value) for key, value in siblings[:MOST_STEPS] if type(key) is str]
+    for key, value in sorted(named, key=lambda pair: pair[0] not in KEYS):
+        for name, leaf in walk.leaves(value, "" if key in KEYS else f"{key}.", DEEPEST):
+            found.setdefault(name, leaf)
     return found
 
 

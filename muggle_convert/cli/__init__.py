@@ -24,6 +24,11 @@ COMMANDS = ("convert", "inspect", "verify", "export", "depth", "view", "eval", "
 class LazyGroup(DefaultGroup):  # type: ignore[misc]  # the package has no types
     """Knows its commands by name and imports a command only when it runs."""
 
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Whoever gives nothing wants to know what there is, which is no wrong usage."""
+        parsed: list[str] = super().parse_args(context, arguments or ["--help"])
+        return parsed
+
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -64,7 +69,7 @@ def main() -> None:
             os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the Hub's client would also draw them into files and pipes
         try:
             with ending_in_order():
-                muggle_convert(standalone_mode=False)
+                muggle_convert(standalone_mode=False, complete_var="_MUGGLE_CONVERT_COMPLETE")
         finally:
             sys.stdout.flush()
     except Refusal as refusal:

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from muggle_convert.cli.options import PATH, limits_of, max_output_option, reading_options
+from muggle_convert.cli.options import PATH, ReadingCommand, complete_model, limits_of, max_output_option, reading_options
 from muggle_convert.errors import Assumption
 from muggle_convert.files.casting import FLOAT_TYPES
 
 
-@click.command("convert", short_help="Convert a checkpoint to one safetensors file; the default.")
-@click.argument("checkpoint")
+@click.command("convert", cls=ReadingCommand, short_help="Convert a checkpoint to one safetensors file; the default.")
+@click.argument("checkpoint", shell_complete=complete_model)
 @click.option("-o", "--out", type=PATH, help="The file to write, ending in .safetensors.")
 @reading_options
 @click.option("--dtype", type=click.Choice(list(FLOAT_TYPES)), help="Write floats in this precision; by default they stay as they are.")

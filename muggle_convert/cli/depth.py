@@ -11,7 +11,16 @@ import click
 
 from muggle_convert.cli.depth_ray import CONTAINERS, RayOptions, predict_there, ray_options, refuse_without_ray
 from muggle_convert.cli.depth_scene import SCENES, is_scene, write_scene
-from muggle_convert.cli.options import PATH, device_option, dtype_option, like_option, reading_options, size_option
+from muggle_convert.cli.options import (
+    PATH,
+    ReadingCommand,
+    complete_model,
+    device_option,
+    dtype_option,
+    like_option,
+    reading_options,
+    size_option,
+)
 from muggle_convert.errors import Refusal
 from muggle_convert.files.target import make_folder
 from muggle_convert.outputs import FORMATS
@@ -27,9 +36,15 @@ if TYPE_CHECKING:
 FIELD_OF_VIEW = 60.0
 
 
-@click.command("depth", short_help="Predict depth for pictures, folders and videos.")
+@click.command("depth", cls=ReadingCommand, short_help="Predict depth for pictures, folders and videos.")
 @click.argument("given", metavar="IMAGE_OR_FOLDER...", type=click.Path(readable=False), nargs=-1, required=True)
-@click.option("-m", "--model", required=True, help="A checkpoint, original or converted: anything that load_any_dpt takes.")
+@click.option(
+    "-m",
+    "--model",
+    required=True,
+    shell_complete=complete_model,
+    help="A checkpoint, original or converted: anything that load_any_dpt takes.",
+)
 @click.option("-o", "--out", "target", required=True, type=click.Path(), help="A folder to write to, or a file for a single picture.")
 @reading_options
 @like_option

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, device_option, dtype_option, like_option, placement, reading_options, size_option
+from muggle_convert.cli.options import (
+    PATH,
+    ReadingCommand,
+    complete_model,
+    device_option,
+    dtype_option,
+    like_option,
+    placement,
+    reading_options,
+    size_option,
+)
 from muggle_convert.errors import Refusal
 from muggle_convert.evaluation.choices import UNNAMED, Align, AlignOver, Crop, DatasetName
 from muggle_convert.files.target import check_target, make_folder
@@ -25,8 +35,8 @@ if TYPE_CHECKING:
 DRAWN = "[0-9][0-9] *.png"  # drawings begin with the rank of their image
 
 
-@click.command("eval", short_help="Compare predictions with measured distances.")
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.command("eval", cls=ReadingCommand, short_help="Compare predictions with measured distances.")
+@click.argument("models", metavar="MODEL...", shell_complete=complete_model, nargs=-1, required=True)
 @click.option("--images", required=True, type=PATH, help="The folder of pictures.")
 @click.option("--truth", required=True, type=PATH, help="The folder of measured distances, 16-bit .png or .npy, 0 where there is none.")
 @click.option(

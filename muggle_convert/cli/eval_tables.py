@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.cli.terminal import console, print_table
 from muggle_convert.evaluation.metrics import NAMES
 from muggle_convert.evaluation.results import Results, Row
 
@@ -18,18 +19,28 @@ WIDEST = 500
 
 def show(results: Results, worst: int) -> None:
     """One row per model, and the worst images of each."""
-    console = Console(highlight=False)
-    console.print(Text(rules_of(results)))
-    table = Table("model", "type", "aligned", box=box.SIMPLE_HEAD)
+    where = console()
+    where.print(Text(rules_of(results)))
+    table = _numbers(results, "model", "type", "aligned")
+    if Measurement.get(where, where.options.update(width=WIDEST), table).maximum > where.width:
+        for number, row in enumerate(results.rows, 1):
+            where.print(Text(f"{number}  {printable(row.model)}, {row.dtype}, aligned: {row.align}"))
+        table = _numbers(results)
+    print_table(where, table)
+    for row in results.rows:
+        _show_images(where, row, worst)
+
+
+def _numbers(results: Results, *titles: str) -> Table:
+    """One line a row; without titles a narrow one, whose models have numbers."""
+    table = Table(*titles, box=box.SIMPLE_HEAD) if titles else Table("", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for title, is_larger_better in NAMES.values():
-        table.add_column(f"{title} {'↑' if is_larger_better else '↓'}", justify="right")
-    for row in results.rows:
-        table.add_row(Text(printable(row.model)), row.dtype, row.align, *(f"{row.numbers[name]:.{DIGITS}f}" for name in NAMES))
-    # A narrower terminal wraps lines, which is easier to read than columns of three letters.
-    console.width = max(console.width, Measurement.get(console, console.options.update(width=WIDEST), table).maximum)
-    console.print(table)
-    for row in results.rows:
-        _show_images(console, row, worst)
+        short = title if titles else title.replace("delta ", "δ")
+        table.add_column(f"{short} {'↑' if is_larger_better else '↓'}", justify="right", no_wrap=True)
+    for number, row in enumerate(results.rows, 1):
+        who = (Text(printable(row.model)), row.dtype, row.align) if titles else (str(number),)
+        table.add_row(*who, *(f"{row.numbers[name]:.{DIGITS}f}" for name in NAMES))
+    return table
 
 
 def rules_of(results: Results) -> str:

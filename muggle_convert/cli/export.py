@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, limits_of, max_output_option, reading_options
+from muggle_convert.cli.options import PATH, ReadingCommand, complete_model, limits_of, max_output_option, reading_options
 
 if TYPE_CHECKING:
     from muggle_convert.exporting import Exported
 
 
-@click.command("export", short_help="Write the original layout, or a folder for transformers.")
-@click.argument("converted")
+@click.command("export", cls=ReadingCommand, short_help="Write the original layout, or a folder for transformers.")
+@click.argument("converted", shell_complete=complete_model)
 @click.option("--to", type=click.Choice(["original", "transformers"]), required=True, help="Whose names and files to write.")
 @click.option("-o", "--out", type=PATH, required=True, help="A file, .pth or .safetensors; for transformers a folder.")
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, like_option, reading_options
+from muggle_convert.cli.options import PATH, ReadingCommand, complete_model, like_option, reading_options
 from muggle_convert.errors import Refusal, as_told
 from muggle_convert.files.target import check_target
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from muggle_convert.identify.match import Match
 
 
-@click.command("inspect", short_help="Show what a checkpoint is and how each value is known.")
-@click.argument("checkpoint")
+@click.command("inspect", cls=ReadingCommand, short_help="Show what a checkpoint is and how each value is known.")
+@click.argument("checkpoint", shell_complete=complete_model)
 @reading_options
 @like_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from muggle_convert.errors import Refusal
 
@@ -17,23 +18,75 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
+
+def complete_family(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from muggle_convert.families import BY_NAME
+
+    return [name for name in BY_NAME if name.startswith(incomplete)]
+
+
+def complete_setting(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Those of the family that was named before, or of all."""
+    from muggle_convert.families import BY_NAME
+
+    named = BY_NAME.get((context.params.get("reading") or context.params).get("family") or "")
+    families = [named] if named is not None else list(BY_NAME.values())
+    return sorted({f"{key}=" for family in families for key in family.settings if f"{key}=".startswith(incomplete)})
+
+
+def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Published checkpoints after `zoo:`, files otherwise."""
+    if not incomplete.startswith("zoo:"):
+        return [CompletionItem(incomplete, type="file")]
+    from muggle_convert.hub.zoo import entries
+
+    return [CompletionItem(f"zoo:{entry.name}") for entry in entries() if f"zoo:{entry.name}".startswith(incomplete)]
+
+
 PATH = click.Path(path_type=Path)
 
 _READING = (
     click.option("--backbone", metavar="FILE", help="The backbone, for a head that lacks it: a file, a folder, USER/REPO or zoo:NAME."),
-    click.option("--family", metavar="NAME", help="The family, if the file cannot tell."),
     click.option(
-        "--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting that no tensor tells, such as max_depth=20; repeatable."
+        "--family", metavar="NAME", shell_complete=complete_family, help="The family, if the file cannot tell; they are listed below."
     ),
-    click.option("--state", metavar="KEY", help="Which weights of a training checkpoint to take, such as ema."),
+    click.option(
+        "--set",
+        "settings",
+        metavar="KEY=VALUE",
+        multiple=True,
+        shell_complete=complete_setting,
+        help="A setting that no tensor tells, such as max_depth=20; those of each family are listed below. Repeatable.",
+    ),
+    click.option(
+        "--state",
+        metavar="KEY",
+        help="Which weights of a training checkpoint to take: an entry such as ema or checkpoint.ema, or what their names begin with, such as 'teacher.'.",
+    ),
     click.option(
         "--drop",
         "drops",
         metavar="TEMPLATE",
         multiple=True,
-        help="Leave out tensors with such names, for example 'aux.{n}.weight'; repeatable.",
+        help="Leave out tensors with such names, as the file has them or without what is taken off their beginning: a whole name, in which {n} stands "
+        "for a number and {p:weight|bias} for one of these words, such as 'aux.{n}.{p:weight|bias}'. Repeatable.",
     ),
 )
+
+
+class ReadingCommand(click.Command):
+    """A command with these options, whose help also lists the families and their settings."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from muggle_convert.families import FAMILIES
+
+        families = sorted(FAMILIES, key=lambda family: family.name)
+        with formatter.section("Families, and what --set tells of each"):
+            formatter.write_dl([(family.name, ", ".join(family.settings)) for family in families])
+        meanings = {key: setting.meaning for family in families for key, setting in family.settings.items()}
+        with formatter.section("Settings"):
+            formatter.write_dl(sorted(meanings.items()))
+        super().format_epilog(ctx, formatter)
 
 
 def reading_options(command: Command) -> Command:

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from muggle_convert.checkpoints import printable
-from muggle_convert.cli.options import PATH, reading_options
+from muggle_convert.cli.options import PATH, ReadingCommand, complete_model, reading_options
 
 
-@click.command("push", short_help="Upload a model to the Hugging Face Hub, with a card.")
-@click.argument("checkpoint")
+@click.command("push", cls=ReadingCommand, short_help="Upload a model to the Hugging Face Hub, with a card.")
+@click.argument("checkpoint", shell_complete=complete_model)
 @click.argument("repository", metavar="USER/REPO")
 @reading_options
 @click.option("--license", "--licence", "licence", metavar="NAME", help="The licence of the weights, where nothing else says it.")

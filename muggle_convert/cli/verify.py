@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from muggle_convert.checkpoints import printable
+from muggle_convert.cli.options import complete_model
 
 if TYPE_CHECKING:
     from muggle_convert.verifying import Verification
@@ -17,8 +18,8 @@ MOST_SHOWN = 20
 
 
 @click.command("verify", short_help="Compare a converted file with its original, bit for bit.")
-@click.argument("original")
-@click.argument("converted")
+@click.argument("original", shell_complete=complete_model)
+@click.argument("converted", shell_complete=complete_model)
 @click.option("--backbone", metavar="FILE", help="The backbone of ORIGINAL, if that is a head without it.")
 @click.option("--state", metavar="KEY", help="Which weights of a training checkpoint to compare with, such as ema.")
 @click.option("--predict", is_flag=True, help="Also run both and report the largest difference of their predictions.")

@@ -14,7 +14,11 @@ from muggle_convert.cli.options import PATH
 from muggle_convert.files.target import make_folder
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from muggle_convert.hub.zoo import Entry
+
+KINDS = ("backbone", "points", "scene", "views", "relative", "metres", "classes")  # the most telling first
 
 
 @click.group("zoo", short_help="List the published checkpoints, or fetch one.", invoke_without_command=True)
@@ -42,19 +46,36 @@ def command(context: click.Context, is_long: bool, commercial: bool, as_json: bo
 
 
 def _show(entries: list[Entry]) -> None:
-    """Names and licences are never broken across lines."""
+    """Names and licences are never broken across lines; where a terminal is too narrow for what a model predicts, one word tells."""
+    from rich.measure import Measurement
+
+    from muggle_convert.cli.terminal import NO_EDGE, console, print_table
+
+    where, table = console(), _table(entries, is_narrow=False)
+    if Measurement.get(where, where.options.update(width=NO_EDGE), table).maximum > where.width:
+        table = _table(entries, is_narrow=True)
+    print_table(where, table)
+    click.echo("\nM: million parameters. `zoo --long` shows addresses, `zoo get NAME` fetches one.")
+
+
+def _table(entries: list[Entry], is_narrow: bool) -> Table:
     from rich.table import Table
 
-    from muggle_convert.cli.terminal import console, plain, print_table
+    from muggle_convert.cli.terminal import plain
 
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for title in ("name", "size", "licence"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("predicts")
+    table = Table(box=None, padding=(0, 1 if is_narrow else 2, 0, 0), pad_edge=False, header_style="bold")
+    for title in ("name", "M" if is_narrow else "size", "licence", "predicts"):
+        table.add_column(title, no_wrap=True, justify="right" if title == "M" else "left")
     for entry in entries:
-        table.add_row(entry.name, f"{entry.million_parameters} M", plain(entry.licence), plain(entry.predicts))
-    print_table(console(), table)
-    click.echo("\nM: million parameters. `zoo --long` shows addresses, `zoo get NAME` fetches one.")
+        size = str(entry.million_parameters) if is_narrow else f"{entry.million_parameters} M"
+        predicts = _in_a_word(entry.predicts) if is_narrow else entry.predicts
+        table.add_row(entry.name, size, plain(entry.licence), plain(predicts))
+    return table
+
+
+def _in_a_word(predicts: str) -> str:
+    """The kind of what a model predicts; the first word of what nobody here thought of."""
+    return next((word for word in KINDS if word in predicts), predicts.partition(" ")[0])
 
 
 @command.command("get")

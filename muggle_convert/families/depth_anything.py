@@ -179,7 +179,7 @@ def _told_largest_depth(reading: Reading) -> Told[float | None] | None:
     told = reading.clue("max_depth", V2_FILE)
     if told is None:
         reading.ask_for_metres(
-            "pass --set max_depth=METRES, which was 20 for rooms (Hypersim) and 80 for streets (VKITTI), or give it another name if it is relative"
+            "pass --set max_depth=METRES, which was 20 for rooms (Hypersim) and 80 for streets (VKITTI), or max_depth=none if it is relative"
         )
         return None
     if not isinstance(told.value, re.Match):

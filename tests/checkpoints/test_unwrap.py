@@ -158,6 +158,7 @@ def test_arguments_of_many_kinds_become_plain_values(path, state_dict) -> None:
         "nested.decoder.features": 256,
         "nested.rates": [0.1, 0.2],
         "object.inner": True,
+        "counters.a": 1,
     }
 
 

@@ -17,6 +17,10 @@ from muggle_convert.rules import Drop, Measured, Misfit, Missing, Shape, Table
 from muggle_convert.rules.templates import Template
 
 METRIC_FILE = re.compile(r"(?<![a-z])metric(?!s)", re.IGNORECASE)
+# What suggests that a model was trained to predict metres, though not up to how many: data, options, and measures that relative depth has not.
+METRIC_DATA = re.compile(r"metric[_-]?depth|(?<![a-z])(hypersim|v?kitti|nyu)", re.IGNORECASE)
+METRIC_KEY = re.compile(r"max_?depth|depth_?max|metric_?depth|(is|use)_?metric|silog|scale_?invariant", re.IGNORECASE)
+NESTED = ("max_depth",)  # settings that mean the same in whatever group of training arguments they stand
 
 Part = TypeVar("Part")
 
@@ -166,7 +170,7 @@ class Reading(Findings):
         for spelling in (key, key.replace("_", "-")):
             if (value := self.checkpoint.arguments.get(spelling)) is not None:
                 return Told(value, Evidence(Source.ARGUMENTS, f"{spelling}={value}"))
-        return named or self._told_deeper(key)
+        return (self._told_deeper(key) if key in NESTED else None) or named
 
     def _told_deeper(self, key: str) -> Told[Any] | None:
         """What training arguments say of the model in groups of their own, as OmegaConf's do: refused where they say two things."""
@@ -192,9 +196,23 @@ class Reading(Findings):
         return None
 
     def ask_for_metres(self, advice: str) -> None:
-        """Refuse where nothing but its name says that a model is metric: that tells no number, and relative would be a guess against it."""
+        """Refuse where something hints that a model is metric and tells no number: relative would be a guess against it."""
         if self.named(METRIC_FILE) is not None:
             raise Refusal(f"{self.file} is metric as its name has it, and nothing says how its predictions become metres: {advice}.")
+        if hint := self._hint_at_metres():
+            raise Refusal(f"{self.file} {hint}, which hints at metres, and nothing says how its predictions become some: {advice}.")
+
+    def _hint_at_metres(self) -> str | None:
+        """What its folder, its training arguments or the measures of its trainer suggest."""
+        folder = self.checkpoint.path.parent.name
+        for words in (folder, self.checkpoint.name):
+            if METRIC_DATA.search(words) is not None:
+                return f"is called {printable(words)}" if words is self.checkpoint.name else f"lies in the folder {printable(words)}"
+        for path, value in self.checkpoint.arguments.items():
+            texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+            if value and (METRIC_KEY.search(path) is not None or any(METRIC_DATA.search(text) for text in texts)):
+                return f"was trained with {printable(path)}={shown(value)}"
+        return None
 
     def _stated(self, key: str) -> Told[Any] | None:
         if key in self.overrides:

@@ -110,8 +110,12 @@ def metric(output: OutputConfig, max_depth: float) -> OutputConfig:
     return replace(output, kind="metric depth", activation="sigmoid", max_depth=max_depth)
 
 
-def _apply_max_depth(config: DPTConfig, max_depth: float) -> DPTConfig:
-    return replace(config, output=metric(config.output, max_depth))
+def _metres_or_none(text: Any) -> float | None:
+    return None if text is None or str(text).lower() == "none" else positive_number(text)
+
+
+def _apply_max_depth(config: DPTConfig, max_depth: float | None) -> DPTConfig:
+    return config if max_depth is None else replace(config, output=metric(config.output, max_depth))
 
 
 def _apply_scale(config: DPTConfig, scale: float) -> DPTConfig:
@@ -152,7 +156,9 @@ TAPS = Setting("the four blocks whose outputs are used, such as 2,5,8,11", whole
 LAST_TAPS = Setting("the two blocks whose outputs are used, such as 8,11", whole_numbers, on_encoder(partial(_apply_taps, 2)))
 HEADS = Setting("how many attention heads each block has", whole_number, on_encoder(_apply_heads))
 READOUT = Setting("what becomes of the class token: ignore, add or project", one_of("ignore", "add", "project"), _apply_readout)
-MAX_DEPTH = Setting("the largest depth of a metric model in metres, such as 20 or 80", positive_number, _apply_max_depth)
+MAX_DEPTH = Setting(
+    "the largest depth of a metric model in metres, such as 20 or 80; none for a relative one", _metres_or_none, _apply_max_depth
+)
 SCALE = Setting("the scale from prediction to inverse depth, such as 0.00006016", number, _apply_scale)
 SHIFT = Setting("the shift from prediction to inverse depth, such as 0.00579", number, _apply_shift)
 INVERT = Setting("whether the model gives depth as 1 / (scale * prediction + shift)", yes_or_no, _apply_invert)
