@@ -83,7 +83,10 @@ def refuse_too_much(restored: Restored, sources: Iterable[Checkpoint], limits: L
 def _owed(matched: Match, layout: str, rules: RuleSet) -> dict[str, LeftOut]:
     """What else belongs in a file of this layout: as in the source if that had the same layout, else as its model classes expect."""
     if matched.document is not None and matched.document.layout == layout:
-        kept = {name: LeftOut("", entry.dtype, entry.shape) for name, entry in kept_tensors(matched).items()}
+        called = {
+            original_name(place, name): name for name in rules.owned(matched.config) if (place := rules.of_original(name)) is not None
+        }
+        kept = {called.get(name, name): LeftOut("", entry.dtype, entry.shape) for name, entry in kept_tensors(matched).items()}
         return {**matched.document.dropped, **kept}
     if matched.layout == layout:
         tensors = matched.checkpoint.tensors
