@@ -6,6 +6,9 @@ import os
 import re
 import shlex
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +96,16 @@ def test_the_first_lines_of_python_run_as_they_stand(folder: Path, python: Pytho
     assert "relative inverse depth" in done.stdout
 
 
+def look_and_leave(line: str, folder: Path) -> None:
+    """It serves a page until Ctrl-C."""
+    command = [sys.executable, "-m", "muggle_convert", *shlex.split(line), "--no-browser"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+    assert "shows the page until Ctrl-C ends it" in said
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_of_the_table_runs(row: str, folder: Path, type_in: Callable[[str], str], python: Python) -> None:
     if not (folder / "toy.safetensors").exists():
@@ -102,7 +115,10 @@ def test_every_row_of_the_table_runs(row: str, folder: Path, type_in: Callable[[
             line = command.removeprefix("muggle-convert ")
             for name, meant in STANDS_FOR.items():
                 line = re.sub(rf"(?<![\w/.]){re.escape(name)}(?![\w/.])", meant, line)
-            type_in(line)
+            if line.startswith("view "):
+                look_and_leave(line, folder)
+            else:
+                type_in(line)
         elif command.startswith("--"):
             options = re.sub(r"\bcuda\b", "cpu", command)  # which not everybody has
             type_in(f"depth photo.jpg -m toy.safetensors -o {folder}/more/{len(list(folder.iterdir()))} {options}")
