@@ -106,7 +106,7 @@ def look_and_leave(line: str, folder: Path) -> None:
     assert "shows the page until Ctrl-C ends it" in said
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", [row for row in ROWS if "GRAPH.onnx" not in row])  # which tests/onnx makes, and verifies
 def test_every_row_of_the_table_runs(row: str, folder: Path, type_in: Callable[[str], str], python: Python) -> None:
     if not (folder / "toy.safetensors").exists():
         type_in(SHOWN[0][0])
