@@ -128,10 +128,16 @@ def _read_open(file: Any) -> Pixels:
 
 
 def _read_file(path: Path, content: bytes | None = None) -> Pixels:
+    with in_our_words(path), opened(path, content) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        return _colours(image, printable(path.name))
+
+
+@contextmanager
+def in_our_words(path: Path) -> Iterator[None]:
+    """Whatever goes wrong as a picture is read, in a sentence that names it."""
     try:
-        with opened(path, content) as image:
-            ImageOps.exif_transpose(image, in_place=True)
-            return _colours(image, printable(path.name))
+        yield
     except Refusal:
         raise
     except FileNotFoundError:

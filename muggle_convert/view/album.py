@@ -15,7 +15,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.many.inputs import pictures_in
 from muggle_convert.predict import video
-from muggle_convert.predict.photographs import Pixels, decode_picture, opened, read_picture
+from muggle_convert.predict.photographs import Pixels, decode_picture, in_our_words, opened, read_picture
 
 MOST_BYTES = 1 << 26  # of one picture that is dropped
 MOST_DROPPED = 1 << 29  # bytes of all of them; the first make room for the last
@@ -71,7 +71,7 @@ class Album:
         return entry
 
     def thumbnail(self, entry: Entry) -> bytes:
-        with self._drawing, opened(entry.path, entry.content) as image:
+        with self._drawing, in_our_words(entry.path), opened(entry.path, entry.content) as image:
             image.draft("RGB", (THUMBNAIL, THUMBNAIL))  # a JPEG is decoded no larger than it is shown
             image.thumbnail((THUMBNAIL, THUMBNAIL))
             file = BytesIO()

@@ -98,7 +98,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, respond: Callable[[str], None], changes: bool) -> None:
         hosts, origins = (self.headers.get_all(name, []) for name in ("Host", "Origin"))
-        path = urlsplit(self.path).path
+        try:
+            path = urlsplit(self.path).path
+        except ValueError:  # such as of brackets that hold no address
+            return self._refuse(HTTPStatus.BAD_REQUEST, "the request is for no address.")
         if objection := self.server.door.objection(hosts, origins, path, changes):
             return self._refuse(HTTPStatus.FORBIDDEN, objection)
         try:

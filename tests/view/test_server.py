@@ -6,10 +6,12 @@ import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import threading
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from muggle_convert.errors import Refusal
 from muggle_convert.predict.viewer import Viewer
 from muggle_convert.view.album import MOST_BYTES, Album
 from muggle_convert.view.server import Server
@@ -197,3 +200,31 @@ def test_pictures_beyond_what_a_page_holds_are_thinned_out(viewer: Viewer, monke
     assert np.array_equal(shown.shown(shown.layers[0]), shown.layers[0].prediction[::2, ::2])
     (tmp_path / "shown.jpg").write_bytes(jpeg(shown.picture))
     assert Image.open(tmp_path / "shown.jpg").size == (35, 25)
+
+
+@pytest.mark.parametrize("target", ["http://[/", "//[", "http://[::1/x", "*", "x" * 300])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_for_no_address_is_refused_and_nothing_is_said_on_the_terminal(
+    server: Server, capfd: pytest.CaptureFixture[str], method: str, target: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), 10) as sent:
+        sent.sendall(f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: sent.recv(1 << 16), b""))
+    assert re.match(rb"HTTP/1.1 40[03] ", answer)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_picture_has_no_thumbnail_and_a_sentence(tmp_path: Path) -> None:
+    file = BytesIO()
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(file, "png")
+    whole, path = file.getvalue(), tmp_path / "a.png"
+    path.write_bytes(whole)
+    album = Album([str(path)])
+    said = set()
+    for place in range(8, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
+        try:
+            album.thumbnail(album.entries()[0])
+        except Refusal as refusal:
+            said.add(str(refusal))
+    assert said and all(sentence.startswith("a.png ") and sentence.isprintable() for sentence in said)
