@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.importing import importable
+from benchmarks.importing import importable, within
 
 CROCO = ("mast3r", "dust3r", "croco")  # which find each other by path
 MAST3R = (
@@ -68,10 +68,10 @@ def depth_anything_3(name: str, path: Path, repositories: Path) -> nn.Module | N
 
 
 def depth_anything_v1_metric(name: str, path: Path, repositories: Path) -> nn.Module | None:
-    root = repositories / "Depth-Anything" / "metric_depth"
+    root = repositories.resolve() / "Depth-Anything" / "metric_depth"
     if not root.is_dir():
         return None
-    with importable(root):
+    with importable(root), within(root):
         build, config = (importlib.import_module(f"zoedepth.{module}") for module in ("models.builder", "utils.config"))
         told = config.get_config("zoedepth", "eval", "nyu", pretrained_resource="")
         model = build.build_model(told)

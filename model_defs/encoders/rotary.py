@@ -25,19 +25,23 @@ def places_after(special: int, patches: Tensor) -> Tensor:
 
 
 def rotation(places: Tensor, head_width: int, base: float, like: Tensor) -> Tensor:
-    """Cosines and sines of every token's angles: (2, N, head width). Half of a head's channels turn with the row, half with the column."""
+    """Cosines and sines of every token's angles: (2, N, head width). Half of a head's channels turn with the row, half with the column.
+
+    Of two channels that turn together, the first has the sine with a minus.
+    """
     pairs = head_width // 4  # of channels that turn together, for each axis
     rates = base ** -(torch.arange(pairs, device=like.device, dtype=torch.float32) / pairs)
     by_row, by_column = (places[:, None, axis] * rates for axis in (0, 1))  # (N, pairs)
     angles = torch.cat([by_row, by_row, by_column, by_column], dim=-1)  # (N, head width)
-    return torch.stack([angles.cos(), angles.sin()]).to(like.dtype)
+    sines = torch.cat([-by_row.sin(), by_row.sin(), -by_column.sin(), by_column.sin()], dim=-1)
+    return torch.stack([angles.cos(), sines]).to(like.dtype)
 
 
 def rotate(heads: Tensor, rotation: Tensor) -> Tensor:
     """Turn queries or keys of shape (B, heads, N, C) by their tokens' angles."""
     cosines, sines = rotation
-    one, other = heads.unflatten(-1, (2, 2, -1)).unbind(-2)  # of each pair of channels: (B, heads, N, axes, pairs)
-    return heads * cosines + torch.stack([-other, one], dim=-2).flatten(-3) * sines
+    others = heads.unflatten(-1, (2, 2, -1)).flip(-2).flatten(-3)  # the other of each pair of channels, (B, heads, N, C)
+    return torch.addcmul(heads * cosines, others, sines)
 
 
 class RotaryAttention(SelfAttention):
