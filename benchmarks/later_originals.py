@@ -115,7 +115,7 @@ def vggt(name: str, path: Path, repositories: Path) -> nn.Module | None:
 def _filled(model: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     short = {name.removeprefix("model."): tensor for name, tensor in state.items()}
     missing = set(dict(model.named_parameters())) - set(short)
-    if len(missing) > len(short) // 10:
+    if len(missing) > len(short) // 5:
         raise ValueError(f"{len(missing)} tensors have no weights, such as {sorted(missing)[:3]}")
     model.load_state_dict(short, strict=False)
     return model.eval()
