@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from model_defs.config import Grid, Swin2Config, SwinConfig
@@ -63,3 +64,28 @@ def windows_fit(encoder: SwinConfig | Swin2Config, grid: Grid) -> bool:
     """Whether a grid of patches can be halved between all stages and cut in each."""
     step = 1 << (len(encoder.depths) - 1)
     return not (grid[0] % step or grid[1] % step) and all(windows.fit for windows in window_layout(encoder, grid))
+
+
+def traced_layout(encoder: SwinConfig | Swin2Config, grid: Grid) -> list[Windows]:
+    """The same for a grid whose sides are not known, but have as many multiples of `traced_step` as anybody likes: a stage whose windows were as
+    large as they can be in training has such windows, and in another stage the whole grid is one.
+
+    Where a grid is no larger than a window it is not shifted after all, which only the values can tell.
+    """
+    layout = []
+    for stage, side in enumerate(largest_windows(encoder)):
+        here = (grid[0] // (1 << stage), grid[1] // (1 << stage))
+        is_full = [(trained >> stage) % side == 0 for trained in encoder.grid]
+        sizes = [side if full else length for full, length in zip(is_full, here, strict=True)]
+        layout.append(Windows(here, (sizes[0], sizes[1]), (side // 2 * is_full[0], side // 2 * is_full[1])))
+    return layout
+
+
+def traced_step(encoder: SwinConfig | Swin2Config) -> Grid:
+    """Patches along each side, of which all multiples have the layout above."""
+    stages = list(enumerate(largest_windows(encoder)))
+    rows, columns = (
+        math.lcm(1 << stages[-1][0], *(side << stage for stage, side in stages if (trained >> stage) % side == 0))
+        for trained in encoder.grid
+    )
+    return rows, columns

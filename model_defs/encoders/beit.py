@@ -16,6 +16,7 @@ from model_defs.parts.fusion import fusion
 from model_defs.parts.head import head
 from model_defs.parts.patch_embed import PatchEmbedding
 from model_defs.parts.reassemble import reassemble_tokens
+from model_defs.tracing import is_known
 
 
 class RelativePositionBias(nn.Module):
@@ -28,7 +29,7 @@ class RelativePositionBias(nn.Module):
         self.with_cls = nn.Parameter(torch.zeros(3, heads))  # from the class token to a patch, from a patch to it, from it to itself
 
     def forward(self, grid: Grid, index: Tensor) -> Tensor:
-        table = self.between_patches if grid == self.grid else self.resized(grid)
+        table = self.between_patches if is_known(*grid) and grid == self.grid else self.resized(grid)
         rows = torch.cat([table, self.with_cls]).t().contiguous()
         return rows.index_select(1, index.flatten()).view(1, -1, *index.shape)  # (1, heads, 1 + N, 1 + N)
 

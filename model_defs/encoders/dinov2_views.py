@@ -12,6 +12,7 @@ from model_defs.config import DINOv2ViewsConfig, Grid
 from model_defs.encoders.rotary import NormalizedRotaryAttention, places, places_after, rotation
 from model_defs.encoders.transformer import MLP, Attention, ScaledBlock, SwiGLU
 from model_defs.encoders.views import across_views, first_and_others, within_views
+from model_defs.tracing import as_tensor, is_known
 
 CHOSEN_FROM = 3  # views, from which on one of them is chosen to be the first
 
@@ -47,8 +48,9 @@ class DINOv2Views(nn.Module):
         )
         alone, order, tapped = tokens, None, []
         for number, block in enumerate(self.blocks[: self.taps[-1] + 1]):
-            if number == self.alternates_from - 1 and cameras is None and views >= CHOSEN_FROM:
-                order = with_first(most_balanced(tokens[:, :, 0]), views)
+            if number == self.alternates_from - 1 and cameras is None and not (is_known(views) and views < CHOSEN_FROM):
+                first = most_balanced(tokens[:, :, 0])
+                order = with_first(torch.where(as_tensor(views, tokens) < CHOSEN_FROM, torch.zeros_like(first), first), views)
                 tokens = reordered(tokens, order)
             if number == self.alternates_from:
                 known = first_and_others(self.camera_tokens, batch, views) if cameras is None else cameras

@@ -44,8 +44,8 @@ class WindowAttention(nn.Module):
     def positions(self, windows: Windows) -> Tensor:
         """(heads, 2y - 1, 2x - 1): the middle of the table where windows are smaller than in training."""
         table = self.position_bias.t().unflatten(1, (2 * self.window - 1, -1))
-        (top, left), (rows, columns) = [self.window - side for side in windows.size], [2 * side - 1 for side in windows.size]
-        return table[:, top : top + rows, left : left + columns]
+        rows, columns = (self.window - side + torch.arange(2 * side - 1, device=table.device) for side in windows.size)
+        return table[:, rows[:, None], columns]
 
 
 class SwinBlock(nn.Module):

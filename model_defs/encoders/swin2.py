@@ -60,7 +60,8 @@ class CosineWindowAttention(nn.Module):
 
     def coordinates(self, side: int) -> Tensor:
         """How far apart two tokens can be along one side: 8 stands for the far end of the windows in pretraining, and far is crowded."""
-        steps = torch.arange(1 - side, side, device=self.logit_scale.device) * 8.0 / max(1, (self.pretrained_window or side) - 1)
+        farthest = torch.sym_max((self.pretrained_window or side) - 1, 1)
+        steps = torch.arange(1 - side, side, device=self.logit_scale.device) * 8.0 / farthest
         return (steps.sign() * (1.0 + steps.abs()).log2() / math.log2(8.0)).to(self.logit_scale.dtype)
 
 

@@ -24,6 +24,5 @@ def across_views(block: nn.Module, tokens: Tensor, *places: Tensor) -> Tensor:
 
 def first_and_others(learned: Tensor, batch: int, views: int) -> Tensor:
     """What was learned once for the first view and once for all others: (1, 2, ...) -> (B, views, ...)."""
-    first, others = learned[:, :1], learned[:, 1:]
-    together = torch.cat([first, others.expand(-1, views - 1, *others.shape[2:])], dim=1)
-    return together.expand(batch, *together.shape[1:])
+    which = (torch.arange(views, device=learned.device) > 0).long()
+    return learned.index_select(1, which).expand(batch, *(-1 for _ in learned.shape[1:]))

@@ -16,13 +16,13 @@ from model_defs.parts.fusion import fusion
 from model_defs.parts.head import head
 from model_defs.parts.patch_embed import NormalizedPatchEmbedding
 from model_defs.parts.reassemble import reassemble_maps
-from model_defs.window_layout import Windows, largest_windows, window_layout, windows_fit
+from model_defs.tracing import as_tensor, is_known
+from model_defs.window_layout import Windows, largest_windows, traced_layout, window_layout, windows_fit
 
 
 def cut(tokens: Tensor, windows: Windows) -> Tensor:
     """(B, h, w, C) -> (B, W, N, C): W windows of N tokens."""
-    if any(windows.shift):
-        tokens = tokens.roll((-windows.shift[0], -windows.shift[1]), dims=(1, 2))
+    tokens = rolled(tokens, windows, -1)
     apart = tokens.unflatten(2, (-1, windows.size[1])).unflatten(1, (-1, windows.size[0]))  # (B, rows, y, columns, x, C)
     return apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
@@ -31,7 +31,25 @@ def join(tokens: Tensor, windows: Windows) -> Tensor:
     """The way back: (B, W, N, C) -> (B, h, w, C)."""
     apart = tokens.unflatten(2, windows.size).unflatten(1, windows.across)  # (B, rows, columns, y, x, C)
     tokens = apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
-    return tokens.roll(windows.shift, dims=(1, 2)) if any(windows.shift) else tokens
+    return rolled(tokens, windows, 1)
+
+
+def rolled(tokens: Tensor, windows: Windows, sign: int) -> Tensor:
+    """(B, h, w, C), as far as the windows say; nothing moves where there is only one of them, and how many there are may be left to the values."""
+    if not any(windows.shift):
+        return tokens
+    if is_known(*windows.grid):
+        return tokens.roll((sign * windows.shift[0], sign * windows.shift[1]), dims=(1, 2))
+    for dim, (side, shift) in enumerate(zip(windows.grid, shifts(windows, tokens), strict=True), start=1):
+        places = torch.arange(side, device=tokens.device) - sign * shift
+        tokens = tokens.index_select(dim, places.remainder(as_tensor(side, shift)).long())
+    return tokens
+
+
+def shifts(windows: Windows, like: Tensor) -> list[Tensor]:
+    """Down and right."""
+    pairs = zip(windows.grid, windows.size, windows.shift, strict=True)
+    return [(as_tensor(side, like) > as_tensor(size, like)).long() * shift for side, size, shift in pairs]
 
 
 def score_bias(positions: Tensor, windows: Windows) -> Tensor:
@@ -43,7 +61,8 @@ def score_bias(positions: Tensor, windows: Windows) -> Tensor:
     bias = of_each_pair(positions)
     if not any(windows.shift):
         return bias[None]
-    down, right = (torch.arange(side, device=bias.device) >= side - shift for side, shift in zip(windows.grid, windows.shift, strict=True))
+    moved = zip(windows.grid, shifts(windows, bias), strict=True)
+    down, right = (torch.arange(side, device=bias.device) >= side - shift for side, shift in moved)
     regions = (2 * down.to(torch.uint8)[:, None] + right).view(1, *windows.grid, 1)
     regions = cut(regions, windows.unshifted).view(-1, 1, windows.tokens)  # (W, 1, N)
     return bias - 100.0 * (regions[..., None] != regions[..., None, :]).to(bias.dtype)
@@ -106,9 +125,11 @@ class WindowEncoder(nn.Module):
     def forward(self, feature_map: Tensor) -> list[Tensor]:
         tokens = feature_map.permute(0, 2, 3, 1)  # (B, C, h, w) -> (B, h, w, C)
         grid = (tokens.shape[1], tokens.shape[2])
-        self.check(grid)
+        if is_known(*grid):
+            self.check(grid)
+        layout = window_layout if is_known(*grid) else traced_layout
         maps = []
-        for stage, windows in zip(self.stages, window_layout(self.config, grid), strict=True):
+        for stage, windows in zip(self.stages, layout(self.config, grid), strict=True):
             tokens = stage(tokens, windows)
             maps.append(tokens.permute(0, 3, 1, 2))
         return maps

@@ -31,6 +31,7 @@ from model_defs.parts.sky import FEWEST, PERCENT, is_land, quantile
 from model_defs.parts.view_plane import with_view_plane
 from model_defs.scenes.geometry import closest
 from model_defs.scenes.seen import Seen, seen_by_depth
+from model_defs.tracing import holds, view_by_view, views_joined
 
 CANONICAL_FOCAL = 300.0  # pixels, for which the depth of the network beside is metres
 FARTHEST = 200.0  # metres, at which sky is at most
@@ -116,9 +117,11 @@ class AnyView(Network):
         """
         image_size = (views.shape[-2], views.shape[-1])
         taps, grid, cameras = self.encode(views, extrinsics, intrinsics)
-        found = [self.decode(view, grid, image_size) for view in zip(*(tap.unbind(1) for tap in taps), strict=True)]
+        found = [self.decode(view, grid, image_size) for view in zip(*map(view_by_view, taps), strict=True)]
         names = ("depth", "depth_conf", "ray", "ray_conf")
-        maps = {name: torch.stack(each, dim=1) for name, each in zip(names, zip(*found, strict=True), strict=True)}
+        maps = {
+            name: views_joined(each, (views.shape[0], views.shape[1])) for name, each in zip(names, zip(*found, strict=True), strict=True)
+        }
         world_to_camera, to_pixels = self.camera_decoder(cameras, image_size)
         return {**maps, "extrinsics": world_to_camera, "intrinsics": to_pixels}
 
@@ -197,7 +200,7 @@ class AnyViewInMetres(AnyView):
         }
 
     def check_land(self, land: Tensor) -> None:
-        if not land.is_meta and int(land.sum()) <= FEWEST:
+        if holds(land.sum() <= FEWEST):
             raise ValueError("expected views of a scene, got nothing but sky, which has no depth to find the scale by")
 
 

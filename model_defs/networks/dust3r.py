@@ -18,6 +18,7 @@ from model_defs.config import Grid
 from model_defs.network import Network
 from model_defs.scenes.pairs import Pair, scene_of
 from model_defs.scenes.seen import Seen
+from model_defs.tracing import is_known
 
 
 class DensePoints(nn.Module):
@@ -83,7 +84,7 @@ class DUSt3R(Network):
 
     def _encoded(self, first: Tensor, second: Tensor) -> tuple[tuple[Tensor, Grid], tuple[Tensor, Grid]]:
         """The tokens of each view; views of one size are encoded as one batch."""
-        if first.shape != second.shape:
+        if not is_known(*first.shape, *second.shape) or first.shape != second.shape:
             return self._tokens(first), self._tokens(second)
         tokens, grid = self._tokens(torch.cat([first, second]))
         one, other = tokens.chunk(2)

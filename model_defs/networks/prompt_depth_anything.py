@@ -20,6 +20,7 @@ from model_defs.dpt import PlainDPT
 from model_defs.encoders.dinov2 import parts
 from model_defs.parts.fusion import Fusion, TopFusionBlock, doubled
 from model_defs.parts.head import head
+from model_defs.tracing import holds
 
 
 class PromptBranch(nn.Sequential):
@@ -103,11 +104,9 @@ class PromptedDPT(PlainDPT):
             raise ValueError(f"expected a prompt of {image.dtype} like the images, got {prompt.dtype}; use prompt.to({image.dtype})")
 
     def check_range(self, nearest: Tensor, farthest: Tensor) -> None:
-        if nearest.is_meta:
-            return  # where only shapes are computed
-        if not (torch.isfinite(nearest).all() and torch.isfinite(farthest).all()):
+        if holds(~(torch.isfinite(nearest) & torch.isfinite(farthest)).all()):
             raise ValueError("expected a prompt of finite metres, got one that holds NaN or infinity; fill such places in first")
-        if bool((farthest <= nearest).any()):
+        if holds((farthest <= nearest).any()):
             raise ValueError(
                 f"expected a prompt with more than one depth, got {nearest[farthest <= nearest][0].item():g} metres everywhere: depth is predicted as a "
                 "share of the prompt's range, by which the original divides, be it zero"

@@ -21,6 +21,7 @@ from model_defs.encoders.cameras import NUMBERS, CameraTrunk, matrices
 from model_defs.encoders.transformer import MLP
 from model_defs.network import Network
 from model_defs.scenes.seen import Seen, seen_by_depth
+from model_defs.tracing import view_by_view, views_joined
 
 
 class CameraHead(nn.Module):
@@ -114,6 +115,7 @@ class VGGT(Network):
 
     def _dense(self, head: nn.Module, taps: Sequence[Tensor], grid: Grid, image_size: Grid) -> tuple[Tensor, Tensor]:
         """One view after another: maps of all of them at once would be the largest thing in memory."""
-        each = [head(view, grid, image_size) for view in zip(*(tap.unbind(1) for tap in taps), strict=True)]
-        values, trust = zip(*each, strict=True)
-        return torch.stack(values, dim=1), torch.stack(trust, dim=1)
+        each = [head(view, grid, image_size) for view in zip(*map(view_by_view, taps), strict=True)]
+        scenes = (taps[0].shape[0], taps[0].shape[1])
+        values, trust = (views_joined(found, scenes) for found in zip(*each, strict=True))
+        return values, trust

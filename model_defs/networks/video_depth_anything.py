@@ -22,6 +22,7 @@ from model_defs.parts.fusion import Fusion, doubled, fusion
 from model_defs.parts.head import head
 from model_defs.parts.motion import Motion
 from model_defs.parts.reassemble import Reassemble, ReassembleTokens
+from model_defs.tracing import pieces
 
 FRAMES = 4  # that go through the network together where each is seen alone; more would only take memory
 
@@ -60,10 +61,10 @@ class FilmDPT(PlainDPT):
     def forward(self, frames: Tensor) -> Tensor:
         """(B, T, 3, H, W), normalised -> (B, T, H, W)."""
         self.check(frames)
-        seen = [self.see(few) for few in frames.flatten(0, 1).split(FRAMES)]
+        seen = [self.see(few) for few in pieces(frames.flatten(0, 1), FRAMES)]
         coarse, coarsest = torch.cat([maps.coarse for maps in seen]), torch.cat([maps.coarsest for maps in seen])
         path = self.watch(coarse, coarsest, frames.shape[1], sides(seen[0].fine))
-        few = zip(path.split(FRAMES), seen, strict=True)
+        few = zip(pieces(path, FRAMES), seen, strict=True)
         depth = torch.cat([self.tell(one, maps, (frames.shape[3], frames.shape[4])) for one, maps in few])
         return depth.unflatten(0, frames.shape[:2])
 

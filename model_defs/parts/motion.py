@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_defs.tracing import pieces
+
 HEADS, GROUPS = 8, 32  # of attention, and of channels that are normalised together; both at any width
 PLACES = 512  # of a map that are looked at together; more would only take memory
 
@@ -78,6 +80,6 @@ class Motion(nn.Module):
         """(B * T, C, h, w) -> the same, of films with this many frames."""
         films = self.norm(maps).unflatten(0, (-1, frames))  # (B, T, C, h, w)
         places = films.permute(0, 3, 4, 1, 2)  # (B, h, w, T, C)
-        looked = [self.proj_out(self.block(self.proj_in(few))) for few in places.flatten(0, 2).split(PLACES)]
+        looked = [self.proj_out(self.block(self.proj_in(few))) for few in pieces(places.flatten(0, 2), PLACES)]
         told = torch.cat(looked).view(places.shape)
         return maps + told.permute(0, 3, 4, 1, 2).flatten(0, 1)
