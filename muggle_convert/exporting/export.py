@@ -187,21 +187,25 @@ def _file(target: Path, contents: Sequence[ExportedTensor], packing: Packing, ma
 
 
 def _folder(matched: Match, target: Path, restored: Restored, max_shard_size: int | None) -> Mapping[Path, FileOut]:
-    layouts, config = matched.family.transformers, matched.config
-    assert layouts is not None
-    files: dict[Path, FileOut] = {
-        target / "config.json": _json(layouts.config(config, config.encoder)),
-        target / "preprocessor_config.json": _json(
-            {**preprocessor_config(config, layouts.square(config, config.encoder) if layouts.square else None), **layouts.preprocessor}
-        ),
-        **safetensors_files(target / "model.safetensors", restored.contents, max_shard_size),
-    }
+    files = {**transformers_json(matched, target), **safetensors_files(target / "model.safetensors", restored.contents, max_shard_size)}
     strangers = [path for path in sorted(target.glob("*")) if path.suffix in (".safetensors", ".bin", ".index.json") and path not in files]
     if strangers:
         raise Refusal(
             f"{printable(target)} holds {printable(strangers[0].name)}, which would lie beside the exported files; give a new folder."
         )
     return files
+
+
+def transformers_json(matched: Match, folder: Path) -> dict[Path, FileOut]:
+    """What a folder for transformers says of its model, and of how pictures become its inputs."""
+    layouts, config = matched.family.transformers, matched.config
+    assert layouts is not None
+    return {
+        folder / "config.json": _json(layouts.config(config, config.encoder)),
+        folder / "preprocessor_config.json": _json(
+            {**preprocessor_config(config, layouts.square(config, config.encoder) if layouts.square else None), **layouts.preprocessor}
+        ),
+    }
 
 
 def _json(value: Mapping[str, Any]) -> FileOut:
