@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import page_pictures
 from diagrams import bins, encoder, fusion, head, networks, reassemble, sizes, time, tokens, views
 from reference import commands, families, interface
 
@@ -57,6 +58,8 @@ def written() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
+    if why := page_pictures.draw(DOCS / "pictures"):
+        print(f"docs/pictures/page.jpg and space.jpg stay as they are: {why}")
     for name, draw in PICTURES.items():
         (DOCS / "pictures" / f"{name}.svg").write_text(draw(), encoding="utf-8")
     for document, text in written().items():

@@ -37,15 +37,21 @@ def test_the_first_picture_is_shown_with_the_exact_number_of_every_pixel(
 def test_the_gallery_leads_to_other_pictures_and_a_broken_one_says_what_is_wrong(open_page: Open, server: Server) -> None:
     page = open_page(server.door.url)
     tiles = page.locator("#tiles button")
+    page.locator("#mark").click()
+    page.locator("#frame").press("Enter")  # and what is marked in one picture is forgotten with it
+    assert page.locator("#known li").count() == 1
     assert tiles.all_inner_texts() == ["a room.png", "broken.png", "standing.jpg", "walk.mp4"]
     tiles.nth(1).click()
     page.locator("#message").wait_for()
     assert "broken.png is damaged and cannot be read as a picture" in page.locator("#message").inner_text()
     assert page.locator("#downloads [value=png]").is_disabled()
+    assert page.locator("#known li").count() == 0
     tiles.nth(2).click()
     page.locator("#right").wait_for()
     assert page.title() == "standing.jpg" and page.locator("#message").is_hidden()
     assert page.evaluate("[document.getElementById('right').width, document.getElementById('right').height]") == [96, 128]
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360, "it fits a phone"
 
 
 def test_pictures_are_added_and_what_is_none_is_refused(open_page: Open, server: Server, photographs: Path, tmp_path: Path) -> None:

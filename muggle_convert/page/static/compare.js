@@ -1,6 +1,6 @@
 // Two models: which of them is on the left, which on the right, and how far they are apart.
 
-import { DIFFERENCE, differenceOf, quantiles, rounded } from "./depth.js";
+import { DIFFERENCE, differenceOf, quantiles } from "./depth.js";
 
 export function attachComparing(state) {
   const group = document.getElementById("comparing");
@@ -18,11 +18,15 @@ export function attachComparing(state) {
     const [middle, most] = quantiles(sizes, [0.5, 1]);
     const unit = sight.layers.every((layer) => layer.metres) ? " m" : "";
     document.getElementById("differing").textContent =
-      `${sight.difference[0].toUpperCase()}${sight.difference.slice(1)}: half of all pixels within ${rounded(middle)}${unit}, all within ${rounded(most)}${unit}`;
+      `${sight.difference[0].toUpperCase()}${sight.difference.slice(1)}: half of all pixels within ${short(middle)}${unit}, all within ${short(most)}${unit}`;
   });
   state.follow(["left", "right", "sight"], () => {
     for (const side of ["left", "right"]) sides[side].value = state.get(side);
   });
+}
+
+function short(size) {
+  return String(Number(size.toPrecision(3)));
 }
 
 function fill(select, options) {

@@ -20,7 +20,10 @@ export function attachGallery({ mostBytes, open, play, complain }) {
     const tile = Object.assign(document.createElement("button"), { type: "button", title: picture.name });
     const image = Object.assign(document.createElement("img"), { loading: "lazy", alt: "" });
     const words = Object.assign(document.createElement("span"), { textContent: picture.name });
-    image.addEventListener("error", () => tile.classList.add("broken"));
+    image.addEventListener("error", () => {
+      tile.classList.add("broken");
+      image.removeAttribute("src");
+    });
     if (!picture.isVideo) image.src = server.thumbnail(picture.id);
     else tile.classList.add("video");
     tile.append(image, words);

@@ -26,8 +26,12 @@ function complain(sentence) {
   message.hidden = !sentence;
 }
 
-function show(state, sight) {
+// Until another picture is there.
+function clear(state) {
   state.set({ sight: null, known: [], fits: [], isMarking: false, left: "picture", right: "0", probe: null });
+}
+
+function show(state, sight) {
   state.set({ fits: sight.layers.map(() => null), picture: sight.picture, sight });
   document.getElementById("title").textContent = document.title = sight.name;
 }
@@ -63,7 +67,7 @@ async function start() {
     const { signal } = opening;
     complain("");
     if (state.get("mode") === "live") state.set({ mode: "flat" });
-    state.set({ sight: null });
+    clear(state);
     document.getElementById("title").textContent = document.title = name;
     working.hidden = false;
     try {
@@ -77,6 +81,7 @@ async function start() {
     } catch (problem) {
       if (signal.aborted) return;
       state.set({ picture: null });
+      document.documentElement.style.removeProperty("--ratio");
       complain(problem.message);
     } finally {
       if (!signal.aborted) working.hidden = true;

@@ -22,8 +22,10 @@ export function attachMeasuring(state) {
   });
   state.follow(["sight", "known"], () => {
     const sight = state.get("sight");
-    if (!sight) return;
     const known = state.get("known");
+    listPlaces(state, list, sight?.step ?? 1);
+    drawPlaces(sight, known);
+    if (!sight) return;
     const found = sight.layers.map((layer) => fit(layer, sight.width, known));
     const fits = found.map((one) => (one.sentence ? null : one));
     if (JSON.stringify(fits) !== JSON.stringify(state.get("fits"))) state.set({ fits });
@@ -33,9 +35,7 @@ export function attachMeasuring(state) {
     note.textContent = isMetric
       ? "This model predicts metres."
       : (shown.sentence ?? "From the distances of the marked places; the more, the better.");
-    drawPlaces(sight, known);
   });
-  state.follow(["sight", "known"], () => listPlaces(state, list));
 
   return (place) => {
     const known = state.get("known");
@@ -46,14 +46,13 @@ export function attachMeasuring(state) {
   };
 }
 
-function listPlaces(state, list) {
+function listPlaces(state, list, step) {
   const known = state.get("known");
-  const sight = state.get("sight");
   while (list.children.length > known.length) list.lastElementChild.remove();
   known.forEach((place, number) => {
     const row = list.children[number] ?? list.appendChild(placeRow(state, number));
     const [where, input] = [row.querySelector("span"), row.querySelector("input")];
-    where.textContent = `${place.x * sight.step}, ${place.y * sight.step}`;
+    where.textContent = `${place.x * step}, ${place.y * step}`;
     input.setAttribute("aria-label", `Metres to place ${number + 1}, at ${where.textContent}`);
     if (document.activeElement !== input) input.value = Number.isNaN(place.metres) ? "" : place.metres;
   });

@@ -18,10 +18,10 @@ export function attachRange(state, maps) {
       state.set({ far, near });
     });
 
-  state.follow(["far", "near", "lowest", "highest", "map"], () => {
+  state.follow(["far", "near", "lowest", "highest", "map", "fits", "field"], () => {
     const [lowest, highest, far, near] = ["lowest", "highest", "far", "near"].map((key) => state.get(key));
     const sight = state.get("sight");
-    if (!sight) return;
+    if (!sight || !state.get("field")) return;
     const side = Number(state.get("right") === DIFFERENCE ? 0 : state.get("right"));
     const isMoved = state.get("planeKind") !== "none" && !state.get("field").note;
     const places = { far, near };

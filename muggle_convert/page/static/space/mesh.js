@@ -15,10 +15,7 @@ export function gridOf(sight, layer, fitted, farthest) {
   const distance = layer.metres || fitted ? (value) => metresOf(layer, value, fitted) : relativeDistance(layer, farthest);
   for (let row = 0, place = 0; row < rows; row++)
     for (let column = 0; column < columns; column++, place++) away[place] = distance(layer.values[(row * width + column) * step]);
-  const [middle] = quantiles(
-    away.filter((value) => value > 0),
-    [0.5],
-  );
+  const [middle] = quantiles(away, [0.5]);
   let count = 0;
   for (let place = 0; place < away.length; place++) {
     if (!(away[place] > 0 && away[place] < FARTHEST * middle)) away[place] = 0;

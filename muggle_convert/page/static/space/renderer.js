@@ -11,7 +11,7 @@ export class Renderer {
   #cutting = 0;
 
   constructor(canvas) {
-    const gl = canvas.getContext("webgl2", { antialias: true, powerPreference: "high-performance" });
+    const gl = canvas.getContext("webgl2", { antialias: false, powerPreference: "high-performance" });
     if (!gl) throw new Error("This browser has no WebGL 2, which the view in space needs; turn on hardware acceleration, or use another browser.");
     this.#gl = gl;
     const program = gl.createProgram();

@@ -16,6 +16,7 @@ const DETAIL = [
   { stride: 8, scale: 0.5 },
 ];
 const [SLOW, QUICK] = [30, 9]; // milliseconds for a frame
+const AT_REST = { stride: 1, scale: 2 }; // four dots of the drawing for one of the screen smooth its edges, where that takes no time
 const REST = 180; // milliseconds without a movement
 
 export function attachSpace(state, complain) {
@@ -41,6 +42,7 @@ export function attachSpace(state, complain) {
     const took = drawAt(DETAIL[0]);
     detail = Math.max(detail, DETAIL.findIndex(({ stride }) => took / stride ** 2 < SLOW) % DETAIL.length);
     if (took > 64 * SLOW) detail = DETAIL.length - 1;
+    if (took < QUICK) drawAt(AT_REST);
   };
   const drawMoving = oncePerFrame(() => {
     if (!isShown()) return;
