@@ -70,7 +70,11 @@ class Claims:
             with suppress(OSError):  # some network file systems have no locks
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX)
                 machine = _machine()
-            os.write(self._descriptor, json.dumps({"machine": machine, "recipe": dict(self.recipe)}).encode())
+            try:
+                os.write(self._descriptor, json.dumps({"machine": machine, "recipe": dict(self.recipe)}).encode())
+            except OSError:  # such as of a full disk
+                self._leave()
+                raise
         except OSError as problem:
             raise Refusal(f"{printable(self.folder)} cannot be written to ({problem.strerror}); name another folder.") from None
         self._begun = self._touch()

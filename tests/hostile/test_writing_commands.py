@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from muggle_convert.many.recipe import STATE
 from muggle_convert.predict.video import encoder
 from tests.conftest import Python
 from tests.goldens import golden, uint8_picture
@@ -103,8 +104,8 @@ def run(python: Python, studio: Studio) -> Run:
 
 
 def left_in(out: Path) -> set[str]:
-    """Every file, by its path from there; without the note that a folder keeps of how its pictures are made."""
-    return {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and path.name != ".muggle-convert.json"}
+    """Every file, by its path from there; without what a folder keeps about how its pictures are made, and by which runs."""
+    return {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and STATE not in path.parent.parts}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -149,7 +150,9 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(run: Run, full_disk: Pat
     """Where no disk can be mounted, the last step fails as on a full one; so it does where only a temporary file is written, for which Python
     finds another disk."""
     is_real = full_disk is not None and command != "push"
-    done = run(command, full_disk or tmp_path, NOTHING if is_real else FULL)
+    out = (full_disk or tmp_path) / command.replace(" ", "-")
+    out.mkdir()
+    done = run(command, out, NOTHING if is_real else FULL)
     assert done.returncode == 1
     assert "No space left on device" in done.stderr or "the disk took only a part of it" in done.stderr, done.stderr
-    assert left_in(full_disk or tmp_path) <= {"full"}
+    assert not [path for path in out.rglob("*") if path.is_file()]
