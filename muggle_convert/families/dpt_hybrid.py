@@ -221,7 +221,8 @@ def _image(reading: Reading, head: HeadConfig, grid: tuple[int, int]) -> ImageCo
 
 
 def _output(reading: Reading, head: HeadConfig) -> OutputConfig:
-    output = told_output(reading, head, None if _is_of_fork(reading) else METRIC_FILE)  # the fork inverts nothing
+    is_of_fork = _is_of_fork(reading)  # whose code inverts nothing
+    output = told_output(reading, head, None if is_of_fork else METRIC_FILE, may_be_metric=not is_of_fork)
     if reading.evidence["output.kind"].source is Source.ASSUMED and (metric := reading.named(METRIC_FILE)) is not None:
         why = f"the fork's code inverts no prediction, whatever {metric.evidence.detail} was trained on; {TO_INVERT} would"
         reading.note("output.kind", output.kind, Source.ASSUMED, why)

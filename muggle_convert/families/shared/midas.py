@@ -85,8 +85,11 @@ def told_image(reading: Reading, head: HeadConfig, size: int, why: str) -> Image
     )
 
 
-def told_output(reading: Reading, head: HeadConfig, metric_file: re.Pattern[str] | None = None) -> OutputConfig:
-    """Scores of classes, channels as they are, or inverse depth, which is turned into metres where something says how."""
+def told_output(reading: Reading, head: HeadConfig, metric_file: re.Pattern[str] | None = None, may_be_metric: bool = True) -> OutputConfig:
+    """Scores of classes, channels as they are, or inverse depth, which is turned into metres where something says how.
+
+    Code that never does so, whatever its models are trained on, leaves nothing to ask: `may_be_metric` is then false.
+    """
     reading.convention("output.resize", "bicubic", "how the code of MiDaS and DPT brings predictions to the size of the picture")
     if head.kind == "segmentation":
         scores = OutputConfig(kind="classes", activation="none")
@@ -98,7 +101,8 @@ def told_output(reading: Reading, head: HeadConfig, metric_file: re.Pattern[str]
         return reading.rest("output", channels, Source.CONVENTION, "nothing tells what more than one channel means")
     told = reading.clue("invert", metric_file)
     if told is None:
-        reading.ask_for_metres(f"pass {TO_INVERT}, or --set invert=false if they are relative")
+        if may_be_metric:
+            reading.ask_for_metres(f"pass {TO_INVERT}, or --set invert=false if they are relative")
         reading.note("output.kind", "relative inverse depth", Source.ASSUMED, f"nothing says that it is metric; {TO_INVERT} would")
     else:
         reading.because(told.evidence, "output.kind", "output.invert")
