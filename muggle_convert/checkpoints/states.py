@@ -82,6 +82,7 @@ def parts(root: Value) -> dict[str, Value]:
         )
         level = list(islice(inner, MOST_PATHS))
         found.update((path, child) for path, child in level if holds_tensors(child, known) or is_list_of_tensors(child))
+        level = list({id(child): (path, child) for path, child in reversed(level)}.values())  # what stands in many places is entered once
     return found
 
 
