@@ -25,7 +25,7 @@ from muggle_convert.identify.as_torch import tensor_of
 from muggle_convert.identify.document import KEY, Document, LeftOut
 from muggle_convert.identify.match import Match, match
 from muggle_convert.identify.translation import UNUSED
-from muggle_convert.plan import Output, plan
+from muggle_convert.plan import Output, Plan, plan
 from muggle_convert.writing.converted_file import Report, WriteOptions, describe, settle, write
 
 CALLED = "the network"
@@ -121,19 +121,24 @@ class FileOrigin:
         return self._read().save(network, target, **options)
 
     def _read(self) -> Origin:
-        settled, files = plan(self.matched), MappedFiles()
-        kept = {output.name: tensor_of(output.made, files) for output in settled.outputs if output.name.startswith(UNUSED)}
+        settled = plan(self.matched)
         weights = tuple(output for output in settled.outputs if not output.name.startswith(UNUSED))
-        return Origin(describe(settled, WriteOptions()), kept, self.matched.checkpoint, weights, {})
+        return Origin(describe(settled, WriteOptions()), _kept(settled), self.matched.checkpoint, weights, {})
 
 
 def origin_in_memory(matched: Match, network: Network) -> Origin:
     """What does not last is looked at now, while it can be read."""
-    settled, files = plan(matched), MappedFiles()
-    kept = {output.name: tensor_of(output.made, files) for output in settled.outputs if output.name.startswith(UNUSED)}
+    settled = plan(matched)
     document = describe(settled, WriteOptions())
     known = document.source.get("fingerprint") or fingerprint_of(matched.checkpoint)
-    return Origin(replace(document, source={**document.source, "fingerprint": known}), kept, None, (), _checksums(_weights(network)))
+    return Origin(
+        replace(document, source={**document.source, "fingerprint": known}), _kept(settled), None, (), _checksums(_weights(network))
+    )
+
+
+def _kept(settled: Plan) -> dict[str, Tensor]:
+    files = MappedFiles()
+    return {output.name: tensor_of(output.made, files) for output in settled.outputs if output.name.startswith(UNUSED)}
 
 
 def _weights(network: Network) -> dict[str, Tensor]:
