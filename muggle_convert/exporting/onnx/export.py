@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,14 +24,12 @@ from muggle_convert.files.target import check_not_source, check_target
 from muggle_convert.identify.document import KEY, Document
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
-from muggle_convert.onnx.description import GRAPH_KEY, PICTURES, Dimensions, Graph, Precision, Trial, for_anybody
+from muggle_convert.onnx.description import GRAPH_KEY, MOST_ERROR, PICTURES, Dimensions, Graph, Precision, Trial, for_anybody
 from muggle_convert.placement import Placement
 from muggle_convert.version import VERSION
 from muggle_convert.writing.converted_file import WriteOptions, settle
 from muggle_convert.writing.converted_file import describe as document_of
 
-# Standard deviations by which a graph may differ from the network in float32; what differs by more is not written unless that is asked for.
-MOST_ERROR: Mapping[Precision, float] = {"float32": 5e-4, "float16": 0.05, "int8": 0.5}
 PICTURES_ERROR = 1e-3  # of a graph that prepares pictures itself, against `predict`
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
