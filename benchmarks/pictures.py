@@ -22,10 +22,11 @@ from muggle_convert import BatchPredictor
 from muggle_convert.draw import colours, exr
 from muggle_convert.draw.npz import write_npz
 from muggle_convert.draw.panels import Panel, arrange
-from muggle_convert.draw.ply import write_ply
+from muggle_convert.draw.ply import write_pixels
 from muggle_convert.draw.png import write_png
 from muggle_convert.draw.png16 import coding, write_png16
 from muggle_convert.draw.predictions import distance_legend, panel
+from muggle_convert.draw.relief import Pinhole, relief_of
 from muggle_convert.draw.scales import Scale, scale_of
 from muggle_convert.many.jobs import ABSENT, Events, Job
 from muggle_convert.many.pipeline import predict_all
@@ -76,7 +77,9 @@ def pictures(arguments: argparse.Namespace) -> Iterator[Row]:
                 lambda: _exr_before(prediction),
             ),
             "write ply": (
-                lambda: write_ply(io.BytesIO(), picture, prediction, scale_of(prediction, INVERSE), 60.0),
+                lambda: write_pixels(
+                    io.BytesIO(), picture, relief_of(prediction, scale_of(prediction, INVERSE), Pinhole.that_sees(HEIGHT, WIDTH, 60))
+                ),
                 lambda: _ply_before(picture, prediction),
             ),
         }

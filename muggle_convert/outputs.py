@@ -13,15 +13,32 @@ if TYPE_CHECKING:
 
 Prediction: TypeAlias = "npt.NDArray[Any]"  # for one picture, usually (height, width)
 
-FORMATS: Mapping[str, str] = {
-    "png": ".png",
-    "npy": ".npy",
-    "npz": ".npz",
-    "png16": ".png",
-    "exr": ".exr",
-    "ply": ".ply",
-    "html": ".html",
-}  # and their file extensions
+
+@dataclass(frozen=True)
+class Format:
+    """What `depth --format` writes."""
+
+    suffix: str  # of its files
+    has_numbers: bool = False  # the prediction can be read back from it
+    has_picture: bool = False  # it holds the colours of the picture too
+    has_camera: bool = False  # what the camera saw makes a difference
+    makes_films: bool = False  # its pictures, one for each frame, make a film
+
+
+FORMATS: Mapping[str, Format] = {
+    "png": Format(".png", makes_films=True),
+    "npy": Format(".npy", has_numbers=True),
+    "npz": Format(".npz", has_numbers=True),
+    "png16": Format(".png", has_numbers=True),
+    "exr": Format(".exr", has_numbers=True),
+    "ply": Format(".ply", has_picture=True, has_camera=True),
+    "ply-mesh": Format(".ply", has_picture=True, has_camera=True),
+    "glb": Format(".glb", has_picture=True, has_camera=True),
+    "normals": Format(".png", has_camera=True, makes_films=True),
+    "stereo": Format(".png", has_picture=True, makes_films=True),
+    "anaglyph": Format(".png", has_picture=True, makes_films=True),
+    "html": Format(".html", has_picture=True, has_camera=True),
+}
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,11 @@ FIELD_OF_VIEW = 60.0
 @click.option(
     "--focal", type=click.FloatRange(0, min_open=True), help="The camera's focal length in pixels of the picture; makes metres with it."
 )
-@click.option("--fov", type=click.FloatRange(1, 170), help=f"Degrees the camera saw, for ply and html; by default {FIELD_OF_VIEW:g}.")
+@click.option(
+    "--fov",
+    type=click.FloatRange(1, 170),
+    help=f"Degrees the camera saw across the longer side, for what stands in space; by default {FIELD_OF_VIEW:g}.",
+)
 @click.option(
     "--confidence",
     metavar="NUMBER|SHARE%",
@@ -106,6 +110,7 @@ def command(
 
     Finished files are kept, so an interrupted run resumes, and several runs into one folder share the work. Pictures that fail are listed
     at the end. A model that sees scenes turns all pictures into one file of points: -o SCENE.ply or SCENE.glb.
+    --format glb and ply-mesh make a surface of each picture, normals, stereo and anaglyph pictures of it.
     """
     from muggle_convert.cli.depth_progress import Progress
     from muggle_convert.many.inputs import written_out
@@ -123,7 +128,7 @@ def command(
     refuse_without_ray(given, target, form, cluster)
     out = Path(target)
     inputs = tuple(map(Path, written_out(given) if out.suffix.lower() in SCENES else given))
-    if is_scene(inputs, out):
+    if is_scene(inputs, out, more["model"], more["reading"]):
         alone = {f"--{name.replace('_', '-')}": more.pop(name) for name in ("side_by_side", "no_legend", "no_mirror", "optimize")}
         unused = {
             "--fov": fov,
@@ -135,8 +140,10 @@ def command(
             "--shard": shard,
             **alone,
         }
-        if form not in (None, "ply") or (form == "ply" and out.suffix.lower() != ".ply"):
-            raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form]}; change one of the two.")
+        if form is not None and FORMATS[form].suffix != out.suffix.lower():
+            raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form].suffix}; change one of the two.")
+        if form == "ply-mesh":
+            raise Refusal("pictures of one scene become points, between which there is no surface; leave --format ply-mesh out.")
         return write_scene(inputs, out, confidence=confidence, cameras=cameras, force=force, unused=unused, **more)
     form = _format(form, out)
     if confidence is not None or cameras is not None:
@@ -144,7 +151,7 @@ def command(
         raise Refusal(f"{option} is for pictures of one scene: muggle-convert depth FIRST.png SECOND.png -m MODEL -o POINTS.ply.")
     part = Shard.parsed(shard) if shard else None
     predictor = _predictor(form, compared, known, fov, focal, more)
-    jobs = plan_jobs(given, out, FORMATS[form])
+    jobs = plan_jobs(given, out, FORMATS[form].suffix)
     is_folder = jobs[0].target != out
     shard_holds = []
     if part is not None:
@@ -186,7 +193,7 @@ def _predict(
     from muggle_convert.many.failures import Failures
     from muggle_convert.many.recipe import MOST_BYTES, record_recipe, refuse_other_note
 
-    suffix = FORMATS[predictor.form]
+    suffix = FORMATS[predictor.form].suffix
     if folder is not None:
         refuse_other_note(folder, progress.kept, suffix, lambda name: read_small(folder / name, MOST_BYTES), recipe)
     if not left:
@@ -217,9 +224,14 @@ def _predictor(
     from muggle_convert.many.batches import BatchPredictor
 
     if form != "png" and (more["side_by_side"] or more["no_legend"]):
-        raise Refusal(f"--side-by-side and --no-legend are for pictures in colours, and {form} holds only the prediction; leave them out.")
-    if form not in ("ply", "html") and fov:
-        raise Refusal(f"--fov is for points in space, and {form} holds none; leave it out, or write ply or html.")
+        raise Refusal(
+            f"--side-by-side and --no-legend are for the colours of png, and {form} has neither panels nor a legend; leave them out."
+        )
+    if fov and not FORMATS[form].has_camera:
+        fitting = ", ".join(name for name, one in FORMATS.items() if one.has_camera)
+        raise Refusal(f"--fov is for what stands in space, and {form} does not; leave it out, or write one of {fitting}.")
+    if fov and focal:
+        raise Refusal("--focal says already what the camera saw; leave --fov out.")
     if len(compared) > 1:
         raise Refusal(f"--compare takes one model to compare with, and {len(compared)} were given.")
     return BatchPredictor(
@@ -265,12 +277,12 @@ def _recipe(
 
 def _format(form: str | None, out: Path) -> str:
     """The format, which the file's name may imply and must not contradict."""
-    by_suffix = {".mp4": "png"} | {suffix: name for name, suffix in reversed(list(FORMATS.items()))}
+    by_suffix = {".mp4": "png"} | {form.suffix: name for name, form in reversed(list(FORMATS.items()))}
     suffix = "" if out.is_dir() else out.suffix.lower()
     if form is None:
         return by_suffix.get(suffix, "png")
-    if suffix in by_suffix and FORMATS[form] != FORMATS[by_suffix[suffix]]:
-        raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form]}; change one of the two.")
+    if suffix in by_suffix and FORMATS[form].suffix != FORMATS[by_suffix[suffix]].suffix:
+        raise Refusal(f"{out} ends in {out.suffix}, and --format {form} writes {FORMATS[form].suffix}; change one of the two.")
     return form
 
 

@@ -114,7 +114,7 @@ def predict_there(
     from muggle_convert.many.inputs import is_list
     from muggle_convert.many.recipe import note_of, note_of_ending, refuse_other_note
 
-    suffix = FORMATS[inside]
+    suffix = FORMATS[inside].suffix
     store = _store(out, form, suffix)
     source = source_of(
         [name[1:] if is_list(name) else name for name in inputs], out, suffix, options.batch or BATCH, options.column, options.key

@@ -1,4 +1,7 @@
-"""muggle-convert depth PICTURE... -m MODEL -o scene.ply|scene.glb: pictures of one scene become one cloud of points, and cameras beside it."""
+"""muggle-convert depth PICTURE... -m MODEL -o scene.ply|scene.glb: pictures of one scene become one cloud of points, and cameras beside it.
+
+A single one becomes a surface, as it does with any other network, seen by the camera that the network found.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,23 @@ if TYPE_CHECKING:
 SCENES = (".ply", ".glb")
 
 
-def is_scene(inputs: tuple[Path, ...], out: Path) -> bool:
-    """One file of points out of several pictures; a single picture becomes a .ply by itself."""
+def is_scene(inputs: tuple[Path, ...], out: Path, model: str, reading: dict[str, Any]) -> bool:
+    """One file out of several pictures. A single picture becomes a file by itself, unless the network finds its camera or sees nothing but scenes."""
     suffix = out.suffix.lower()
-    return not out.is_dir() and (suffix == ".glb" or (suffix == ".ply" and (len(inputs) > 1 or inputs[0].is_dir())))
+    if out.is_dir() or suffix not in SCENES:
+        return False
+    if len(inputs) > 1 or inputs[0].is_dir():
+        return True
+    return suffix == ".glb" and _sees_scenes(model, reading)
+
+
+def _sees_scenes(model: str, reading: dict[str, Any]) -> bool:
+    from model_defs.config import DINOv2ViewsConfig
+    from muggle_convert.identify.read import ReadOptions, read
+    from muggle_convert.outputs import kind_of
+
+    config = read(model, ReadOptions(**reading)).config
+    return not kind_of(config.output).formats or isinstance(config.encoder, DINOv2ViewsConfig)
 
 
 def write_scene(
@@ -41,10 +57,11 @@ def write_scene(
 ) -> None:
     """`unused` are options for pictures seen one at a time, of which none may be given."""
     from muggle_convert.building import load
+    from muggle_convert.draw.glb import write_mesh
     from muggle_convert.files.atomic import replacing
     from muggle_convert.identify.read import ReadOptions, read
     from muggle_convert.outputs import kind_of
-    from muggle_convert.predict.cloud import trusted_points
+    from muggle_convert.predict.cloud import Trust, relief_of_scene, trusted_points
 
     if given := next((option for option, value in unused.items() if value), None):
         raise Refusal(f"{given} is for pictures seen one at a time, and pictures of a scene become points together; leave it out.")
@@ -55,17 +72,22 @@ def write_scene(
     if network.framing is None:
         raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
     scene = network.predict_views(pictures, size=size)
-    trust = trust or parse_trust(network.usual_trust)
-    cloud = trusted_points(scene, trust)
+    unit, usual = kind_of(network.config.output).unit, parse_trust(network.usual_trust)
+    cloud = trusted_points(scene, trust or usual)
     with replacing(out) as part, open(part, "wb") as file:
-        cloud.write(file, out.suffix.lower(), [f"{kind_of(network.config.output).unit}, all in one frame", str(trust)])
+        if len(scene.views) == 1 and out.suffix.lower() == ".glb":
+            write_mesh(file, scene.views[0].picture, relief_of_scene(scene, trust or Trust(), unit))
+            made = "a surface"
+        else:
+            cloud.write(file, out.suffix.lower(), [f"{unit}, all in one frame", str(trust or usual)])
+            made = f"{len(cloud.points):,} points of {len(scene.views)} views"
     if cameras is not None:
         from muggle_convert.predict.cameras import write_colmap, write_json
 
         names = [picture.name for picture in pictures]
         write_json(cameras, scene, names) if cameras.suffix.lower() == ".json" else write_colmap(cameras, scene, cloud, names)
     beside = f", and their cameras in {printable(cameras)}" if cameras is not None else ""
-    click.echo(f"{len(cloud.points):,} points of {len(pictures)} views, in {printable(out)}{beside}")
+    click.echo(f"{made}, in {printable(out)}{beside}")
 
 
 def parse_trust(text: str) -> Trust:

@@ -126,7 +126,7 @@ def with_prompts(jobs: list[Job], prompt: Path) -> list[Job]:
     return [replace(job, prompt=found[job.source.stem]) for job in jobs]
 
 
-_SUFFIXES = (*dict.fromkeys(FORMATS.values()), ".mp4")
+_SUFFIXES = (*dict.fromkeys(form.suffix for form in FORMATS.values()), ".mp4")
 
 
 def _suffix(path: str) -> str:

@@ -11,8 +11,9 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.errors import Refusal
 from muggle_convert.many.claims import Claims, Finished, Held
 from muggle_convert.many.jobs import Events, Job
+from muggle_convert.outputs import FORMATS
 from muggle_convert.predict.flow import FAILURES, Steps, flow
-from muggle_convert.predict.formats import PICTURED, SaveOptions, write_prediction, write_video
+from muggle_convert.predict.formats import SaveOptions, write_prediction, write_video
 from muggle_convert.predict.passes import Seen, Shown
 from muggle_convert.predict.photographs import Pixels, is_large, read_picture
 from muggle_convert.predict.video import open_video
@@ -34,7 +35,7 @@ def predict_each(
     workers: int | None = None,
 ) -> Iterator[tuple[Item, Done | Exception]]:
     """What `deliver` makes of each prediction, as they are done; `read` gives a picture and its prompt, and all but the networks is done in threads."""
-    is_drawn = viewer.with_picture or form in PICTURED
+    is_drawn = viewer.with_picture or FORMATS[form].has_picture
 
     def prepare(item: Item) -> Ready:
         picture, prompt = read(item)
@@ -98,11 +99,11 @@ def predict_all(viewer: Viewer, jobs: Iterable[Job], options: SaveOptions, event
 def _predict_video(viewer: Viewer, job: Job, options: SaveOptions, events: Events, begin: Callable[[Job], None]) -> Exception | None:
     try:
         begin(job)
-        if options.form != "png":
+        if not FORMATS[options.form].makes_films:
             raise Refusal(f"{printable(job.source.name)} is a video, which becomes a video; --format {options.form} is for pictures.")
         video = open_video(job.source, options.frame_rate)
         events.video(video.frames)
-        write_video(viewer, video, job.target, events.frame)
+        write_video(viewer, video, job.target, options, events.frame)
     except FAILURES as problem:
         return problem
     return None

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from muggle_convert.draw import glb, ply
+from muggle_convert.draw.relief import Pinhole, Relief
 from muggle_convert.errors import Refusal
 from muggle_convert.predict.photographs import Pixels
 from muggle_convert.predict.scene import Samples, Scene
@@ -54,3 +55,13 @@ def trusted_points(scene: Scene, trust: Trust) -> Cloud:
         most = max(float(view.confidence.max()) for view in scene.views)
         raise Refusal(f"no point is trusted with a confidence of {least:g}; the highest is {most:.3g}: pass a lower --confidence.")
     return Cloud(points, np.concatenate([view.picture[mask] for view, mask in zip(scene.views, kept, strict=True)]))
+
+
+def relief_of_scene(scene: Scene, trust: Trust, unit: str) -> Relief:
+    """Of its only view, before the camera that was found for it."""
+    (view,) = scene.views
+    (across, _, centre_x), (_, down, centre_y), _ = view.intrinsics.tolist()
+    away = np.where(view.confidence >= trust.least(scene), view.depth, np.nan)
+    known = away[np.isfinite(away) & (away > 0)]
+    nearest, farthest = (float(known.min()), float(known.max())) if known.size else (1.0, 1.0)
+    return Relief(away, nearest, farthest, unit, Pinhole(across, down, centre_x, centre_y, known=True))

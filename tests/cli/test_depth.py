@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import trimesh
 from PIL import Image
 
 from muggle_convert import load_any_dpt
@@ -182,12 +183,12 @@ def test_a_missing_picture_among_others_is_a_failure(depth: Command, model: Path
     assert done.stderr == f"failed: {tmp_path / 'nothing.png'} does not exist.\n"
 
 
-@pytest.mark.parametrize("ending", ["npy", "exr", "ply", "png"])
+@pytest.mark.parametrize("ending", ["npy", "exr", "ply", "png", "glb"])
 def test_the_name_of_a_single_file_says_its_format(depth: Command, model: Path, photographs: Path, tmp_path: Path, ending: str) -> None:
     target = tmp_path / f"depth.{ending}"
     done = depth(photographs / "house.jpg", "-m", model, "-o", target)
     assert done.returncode == 0, done.stderr
-    beginnings = {"npy": b"\x93NUMPY", "exr": b"v/1\x01", "ply": b"ply\n", "png": b"\x89PNG"}
+    beginnings = {"npy": b"\x93NUMPY", "exr": b"v/1\x01", "ply": b"ply\n", "png": b"\x89PNG", "glb": b"glTF"}
     assert target.read_bytes().startswith(beginnings[ending])
 
 
@@ -261,12 +262,14 @@ def test_known_distances_make_metres(depth: Command, model: Path, photographs: P
         (["--known", "1,1=3", "--known", "1,1=4"], "says twice how far away the pixel 1,1 is"),
         (["--known", "1,1=3"], "metres take at least two"),
         (["--compare", "SAME", "--compare", "SAME"], "takes one model to compare with, and 2 were given"),
-        (["--fov", "70"], "is for points in space"),
+        (["--fov", "70"], "is for what stands in space"),
+        (["--fov", "70", "--format", "stereo"], "leave it out, or write one of ply, ply-mesh, glb, normals, html"),
+        (["--fov", "70", "--focal", "500", "--format", "glb"], "--focal says already what the camera saw"),
         (["--no-mirror"], "predicts every picture once, so there is no second pass to leave out"),
         (["--format", "ply", "--confidence", "2"], "--confidence is for pictures of one scene"),
         (["--fps", "2"], "--fps is for videos, and there is none"),
         (["--known", "1,1=2", "--known", "3,3=4", "--set", "max_depth=20"], "known distances are of no use"),
-        (["--format", "ply", "--side-by-side"], "are for pictures in colours"),
+        (["--format", "ply", "--side-by-side"], "are for the colours of png"),
         (["--format", "npy", "--compare", "SAME"], "a comparison is a picture"),
         (["--device", "abacus"], "nothing can be computed on device abacus"),
     ],
@@ -298,7 +301,7 @@ def test_an_unknown_file_format_is_refused_with_a_list_of_the_known_ones(
     done = depth(photographs / "house.jpg", "-m", model, "-o", tmp_path / "points.xyz", *options)
     assert done.returncode == 1
     assert (
-        "ends in .xyz, and files are written as .png, .npy, .npz, .exr, .ply, .html, .mp4; if it is meant as a folder, make it first"
+        "ends in .xyz, and files are written as .png, .npy, .npz, .exr, .ply, .glb, .html, .mp4; if it is meant as a folder, make it first"
         in done.stderr
     )
     assert not (tmp_path / "points.xyz").exists()
@@ -359,6 +362,37 @@ def test_a_video_becomes_a_video_of_depth(depth: Command, model: Path, tmp_path:
     frames = list(open_video(tmp_path / "depth" / "walk.mp4"))
     assert len(frames) == 3
     assert frames[0].shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(("form", "width"), [("stereo", 128), ("normals", 64)])
+def test_a_video_becomes_a_video_of_pairs_or_of_normals(depth: Command, model: Path, tmp_path: Path, form: str, width: int) -> None:
+    with encoder(tmp_path / "walk.mp4", Fraction(5), (48, 64)) as write:
+        for number in range(2):
+            write(uint8_picture(48, 64, number))
+    done = depth(tmp_path / "walk.mp4", "-m", model, "-o", tmp_path / "depth", "--format", form)
+    assert done.returncode == 0, done.stderr
+    assert [frame.shape for frame in open_video(tmp_path / "depth" / "walk.mp4")] == [(48, width, 3)] * 2
+    refused = depth(tmp_path / "walk.mp4", "-m", model, "-o", tmp_path / "meshes", "--format", "glb")
+    assert refused.returncode == 1 and "--format glb is for pictures" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "ending", "size"),
+    [("ply-mesh", "ply", None), ("normals", "png", (81, 50)), ("stereo", "png", (162, 50)), ("anaglyph", "png", (81, 50))],
+)
+def test_what_stands_in_space_is_made_of_a_folder_and_resumed(
+    depth: Command, model: Path, photographs: Path, tmp_path: Path, form: str, ending: str, size: tuple[int, int] | None
+) -> None:
+    arguments = [photographs / "house.jpg", "-m", model, "-o", tmp_path / "out", "--format", form]
+    assert depth(*arguments).returncode == 0
+    made = tmp_path / "out" / f"house.{ending}"
+    if size is None:
+        assert len(trimesh.load(made).faces) > 100
+    else:
+        assert Image.open(made).size == size
+    assert "1 of 1 were already there" in depth(*arguments).stdout
+    other = depth(*arguments[:-1], "png16" if ending == "png" else "ply")
+    assert f"holds predictions made with --format {form}" in other.stderr
 
 
 def test_without_pyav_a_video_is_a_failure_and_pictures_go_on(

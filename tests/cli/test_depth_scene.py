@@ -14,8 +14,10 @@ from PIL import Image
 
 from model_defs.build import build
 from muggle_convert import Scene, load_any_dpt
+from muggle_convert.families.depth_anything_3 import ORIGINAL as OF_VIEWS
 from muggle_convert.families.dust3r import ORIGINAL
 from tests.conftest import Command
+from tests.families.variants.depth_anything_3 import of_views
 from tests.families.variants.dust3r import configuration
 from tests.goldens import golden, uint8_picture
 from tests.originals import save_original
@@ -113,6 +115,7 @@ def test_a_folder_of_pictures_is_a_scene_too(depth: Command, model: Path, photog
         (["--known", "1,1=2", "--known", "3,3=4"], "--known is for pictures seen one at a time"),
         (["--side-by-side"], "--side-by-side is for pictures seen one at a time"),
         (["--format", "npy"], "ends in .ply, and --format npy writes .npy"),
+        (["--format", "ply-mesh"], "become points, between which there is no surface"),
         (["--confidence", "high"], "neither a confidence, such as 3, nor a share"),
         (["--confidence", "100%"], "neither a confidence, such as 3, nor a share"),
         (["--cameras", "no/such/folder"], "does not exist; make it first"),
@@ -139,3 +142,20 @@ def test_a_model_of_single_pictures_makes_no_scene(depth: Command, photographs: 
 def test_a_single_picture_is_no_scene_for_a_model_of_two(depth: Command, model: Path, photographs: list[Path], tmp_path: Path) -> None:
     done = depth(photographs[0], "-m", model, "-o", tmp_path / "scene.glb")
     assert done.returncode == 1 and "2 pictures or more" in done.stderr and not (tmp_path / "scene.glb").exists()
+
+
+def test_a_single_picture_is_a_surface_before_the_camera_that_the_network_finds(
+    depth: Command, photographs: list[Path], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    original = save_original(build(of_views()), OF_VIEWS, tmp_path / "da3_small.pth")
+    done = depth(photographs[0], "-m", original, "-o", tmp_path / "left.glb", "--size", 70)
+    assert done.returncode == 0 and "a surface, in" in done.stdout, done.stderr
+    (view,) = load_any_dpt(original).predict_views([photographs[0]], size=70).views
+    (mesh,) = trimesh.load_scene(tmp_path / "left.glb", process=False).geometry.values()
+    x, y, z = mesh.vertices.T
+    height, width = view.depth.shape
+    across, down = (view.intrinsics @ [x / -z, -y / -z, np.ones(len(z))])[:2]
+    assert len(mesh.faces) > 0 and across.min() >= 0.49 and across.max() <= width - 0.49
+    assert np.allclose(view.depth[down.astype(int), across.astype(int)], -z, rtol=1e-4)
+    assert mesh.visual.material.baseColorTexture.size == (width, height)

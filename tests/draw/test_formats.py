@@ -16,9 +16,10 @@ from model_defs.config import OutputConfig
 from muggle_convert.draw import deflate
 from muggle_convert.draw.exr import write_exr
 from muggle_convert.draw.npz import write_npz
-from muggle_convert.draw.ply import write_ply
+from muggle_convert.draw.ply import write_pixels
 from muggle_convert.draw.png import write_png
 from muggle_convert.draw.png16 import coding, write_png16
+from muggle_convert.draw.relief import Pinhole, Relief, relief_of
 from muggle_convert.draw.scales import scale_of
 from muggle_convert.errors import Refusal
 from muggle_convert.outputs import METRES, Distance
@@ -127,6 +128,10 @@ def test_classes_are_their_own_numbers() -> None:
     assert np.asarray(Image.open(file)).tolist() == [[0, 149]]
 
 
+def relief(prediction: np.ndarray, distance: Distance, field_of_view: float = 60.0) -> Relief:
+    return relief_of(prediction, scale_of(prediction, distance), Pinhole.that_sees(*prediction.shape, field_of_view))
+
+
 def read_ply(data: bytes) -> tuple[list[str], np.ndarray]:
     header, _, body = data.partition(b"end_header\n")
     kinds = {"float": "<f4", "uchar": "u1"}
@@ -137,7 +142,7 @@ def read_ply(data: bytes) -> tuple[list[str], np.ndarray]:
 def test_every_pixel_is_a_coloured_point_in_front_of_the_camera() -> None:
     picture, metres = uint8_picture(20, 40, 1), depths((20, 40))
     file = io.BytesIO()
-    write_ply(file, picture, metres, scale_of(metres, METRES), 90.0)
+    write_pixels(file, picture, relief(metres, METRES, 90.0))
     header, points = read_ply(file.getvalue())
 
     assert header[:2] == ["ply", "format binary_little_endian 1.0"]
@@ -153,7 +158,7 @@ def test_every_pixel_is_a_coloured_point_in_front_of_the_camera() -> None:
 def test_points_of_relative_depth_say_that_they_have_no_unit() -> None:
     prediction = np.linspace(0, 7, 800, dtype=np.float32).reshape(20, 40)
     file = io.BytesIO()
-    write_ply(file, uint8_picture(20, 40, 1), prediction, scale_of(prediction, RELATIVE_DISTANCE), 60.0)
+    write_pixels(file, uint8_picture(20, 40, 1), relief(prediction, RELATIVE_DISTANCE))
     header, points = read_ply(file.getvalue())
     assert any("no unit" in line for line in header)
     assert points["z"].min() == pytest.approx(-10)
@@ -163,7 +168,7 @@ def test_points_of_relative_depth_say_that_they_have_no_unit() -> None:
 def test_points_of_relative_depth_proper_are_as_evenly_spaced_as_the_prediction() -> None:
     prediction = np.tile(np.linspace(0, 1, 40, dtype=np.float32), (20, 1))
     file = io.BytesIO()
-    write_ply(file, uint8_picture(20, 40, 1), prediction, scale_of(prediction, Distance(is_inverse=False, in_metres=False)), 60.0)
+    write_pixels(file, uint8_picture(20, 40, 1), relief(prediction, Distance(is_inverse=False, in_metres=False)))
     _, points = read_ply(file.getvalue())
     assert np.allclose(-points["z"][:40], np.linspace(1, 10, 40), atol=0.05)
 
@@ -171,7 +176,7 @@ def test_points_of_relative_depth_proper_are_as_evenly_spaced_as_the_prediction(
 def test_points_at_infinity_are_left_out() -> None:
     metres = np.array([[1.0, np.inf], [2.0, 3.0]], np.float32)
     file = io.BytesIO()
-    write_ply(file, uint8_picture(2, 2, 1), metres, scale_of(metres, METRES), 60.0)
+    write_pixels(file, uint8_picture(2, 2, 1), relief(metres, METRES))
     header, points = read_ply(file.getvalue())
     assert "element vertex 3" in header
     assert len(points) == 3

@@ -215,13 +215,14 @@ def test_the_maps_of_a_folder_of_ten_thousand_files_are_planned_quickly(tmp_path
 
 def test_predictions_that_are_no_numbers_are_left_out_of_points_and_kept_in_exr() -> None:
     from muggle_convert.draw.exr import write_exr
-    from muggle_convert.draw.ply import write_ply
+    from muggle_convert.draw.ply import write_pixels
+    from muggle_convert.draw.relief import Pinhole, relief_of
     from muggle_convert.draw.scales import scale_of
     from muggle_convert.outputs import METRES
 
     prediction = np.array([[1.0, np.nan], [np.inf, 2.0]], np.float32)
     points, numbers = io.BytesIO(), io.BytesIO()
-    write_ply(points, np.zeros((2, 2, 3), np.uint8), prediction, scale_of(prediction, METRES), 60.0)
+    write_pixels(points, np.zeros((2, 2, 3), np.uint8), relief_of(prediction, scale_of(prediction, METRES), Pinhole.that_sees(2, 2, 60)))
     write_exr(numbers, prediction, "metres")
     assert b"element vertex 2\n" in points.getvalue()
     assert len(points.getvalue().partition(b"end_header\n")[2]) == 2 * 15

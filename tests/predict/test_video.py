@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from muggle_convert import Refusal
-from muggle_convert.predict.formats import write_video
+from muggle_convert.predict.formats import SaveOptions, write_video
 from muggle_convert.predict.video import encoder, even, open_video
 from muggle_convert.predict.viewer import Viewer
 from tests.goldens import uint8_picture
@@ -86,7 +86,7 @@ def test_a_video_is_read_by_itself_and_leads_to_no_other_file(tmp_path: Path) ->
 def test_a_video_without_a_picture_at_the_requested_rate_is_refused(tmp_path: Path) -> None:
     opened = open_video(video(tmp_path / "walk.mp4"), rate=0.001)
     with pytest.raises(Refusal, match=r"walk\.mp4 gives no picture at 0\.001 frames per second"):
-        write_video(Viewer((), ()), opened, tmp_path / "depth.mp4", lambda: None)
+        write_video(Viewer((), ()), opened, tmp_path / "depth.mp4", SaveOptions("png", 60, 0.001), lambda: None)
 
 
 def test_a_missing_video_is_refused_as_missing(tmp_path: Path) -> None:
