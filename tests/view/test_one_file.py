@@ -13,13 +13,17 @@ import trimesh
 from PIL import Image
 
 from muggle_convert.draw import colours
+from muggle_convert.draw.mesh import mesh_of
+from muggle_convert.draw.relief import Pinhole, relief_of
+from muggle_convert.draw.scales import scale_of
+from muggle_convert.outputs import METRES
 from muggle_convert.page.assets import assets
 from muggle_convert.page.one_file import LARGEST
 from muggle_convert.page.sight import Sight
 from muggle_convert.predict.metres import to_metres
 from muggle_convert.predict.viewer import Viewer
 from tests.conftest import ROOT, Command
-from tests.view.conftest import HEIGHT, METRIC, MODEL, RELATIVE, WIDTH, Open, sight, slope
+from tests.view.conftest import FIELD_OF_VIEW, HEIGHT, METRIC, MODEL, RELATIVE, WIDTH, Open, sight, slope
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -199,6 +203,12 @@ def test_meshes_are_downloaded_and_opened_elsewhere(open_page: Open, in_file: In
     x, y, z = mesh.vertices.T
     assert np.abs(-x / z * focal).max() == pytest.approx(WIDTH / 2 - 0.5, rel=1e-4)
     assert np.abs(-y / z * focal).max() == pytest.approx(HEIGHT / 2 - 0.5, rel=1e-4)
+
+    slide(page.locator("#cutting"), 60)  # as at first
+    (mesh,) = trimesh.load_scene(downloaded(page, "glb", tmp_path), process=False).geometry.values()
+    written = mesh_of(relief_of(1 / slope(), scale_of(1 / slope(), METRES), Pinhole.that_sees(HEIGHT, WIDTH, FIELD_OF_VIEW)))
+    assert len(mesh.faces) == len(written.faces), "as the command line writes it"
+    assert np.sort(mesh.vertices, axis=0) == pytest.approx(np.sort(written.points, axis=0), rel=2e-3, abs=2e-3)
 
     slide(page.locator("#cutting"), 80)
     cut = trimesh.load(downloaded(page, "ply", tmp_path), process=False)
