@@ -205,10 +205,10 @@ def test_meshes_are_downloaded_and_opened_elsewhere(open_page: Open, in_file: In
     assert np.abs(-y / z * focal).max() == pytest.approx(HEIGHT / 2 - 0.5, rel=1e-4)
 
     slide(page.locator("#cutting"), 60)  # as at first
-    (mesh,) = trimesh.load_scene(downloaded(page, "glb", tmp_path), process=False).geometry.values()
+    (usual,) = trimesh.load_scene(downloaded(page, "glb", tmp_path), process=False).geometry.values()
     written = mesh_of(relief_of(1 / slope(), scale_of(1 / slope(), METRES), Pinhole.that_sees(HEIGHT, WIDTH, FIELD_OF_VIEW)))
-    assert len(mesh.faces) == len(written.faces), "as the command line writes it"
-    assert np.sort(mesh.vertices, axis=0) == pytest.approx(np.sort(written.points, axis=0), rel=2e-3, abs=2e-3)
+    assert len(usual.faces) == len(written.faces), "as the command line writes it"
+    assert np.sort(usual.vertices, axis=0) == pytest.approx(np.sort(written.points, axis=0), rel=2e-3, abs=2e-3)
 
     slide(page.locator("#cutting"), 80)
     cut = trimesh.load(downloaded(page, "ply", tmp_path), process=False)
