@@ -47,14 +47,19 @@ def parse(description: str) -> argparse.Namespace:
     parser.add_argument("--kb-crop", action="store_true", help="only the lowest 352 rows and the middle 1216 columns")
     parser.add_argument("--cap", type=_positive, metavar="METRES", help="nothing is learned from what is farther")
     parser.add_argument("--crop", type=_size, metavar="ROWSxCOLUMNS", help="what the network sees at a time; by default its training size")
-    parser.add_argument("--loss", choices=LOSSES, default="relative", help="blind to scale and shift, or in metres")
-    parser.add_argument("--gradient-weight", type=float, default=0.5, help="of the relative loss; 0 where measurements are sparse")
+    parser.add_argument(
+        "--loss", choices=LOSSES, default="relative", help="blind to scale and shift; that and what evaluation counts; in metres"
+    )
+    parser.add_argument(
+        "--gradient-weight", type=float, default=0.5, help="of the relative and aligned losses; 0 where measurements are sparse"
+    )
     parser.add_argument("--attention", choices=KINDS, help="plug this attention in first")
     parser.add_argument("--steps", type=_count, default=1000)
     parser.add_argument("--batch", type=_count, default=known.batch)
     parser.add_argument("--accumulate", type=_count, default=known.accumulate, help="batches per step")
     parser.add_argument("--encoder-rate", type=_positive, default=known.encoder_rate)
     parser.add_argument("--decoder-rate", type=_positive, default=known.decoder_rate)
+    parser.add_argument("--falling-rates", action="store_true", help="rates rise over the first twentieth of the steps, then fall to zero")
     parser.add_argument("--clip", type=_positive, default=known.clip, help="the longest gradient")
     parser.add_argument("--seed", type=int, default=known.seed)
     parser.add_argument("--every", type=_count, default=200, help="steps between checkpoints and validations")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from muggle_convert.files.atomic import replacing
 from .objective import Objective
 from .trainable import adam, to_training
 
+WARMUP_SHARE = 0.05
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -29,6 +32,14 @@ class Recipe:
     decoder_rate: float = 1e-4
     clip: float = 1.0  # the longest gradient
     seed: int = 0
+    ends: int | None = None  # the step at which rates that rise over the first twentieth have fallen to zero; None: they stay as they are
+
+    def share_of_rates(self, step: int) -> float:
+        """In a step: half a cosine, after a short rise in which Adam finds out how large the gradients are."""
+        if self.ends is None:
+            return 1.0
+        done = min(1.0, step / self.ends)
+        return min(1.0, (step + 1) / max(1.0, WARMUP_SHARE * self.ends)) * (0.5 + 0.5 * math.cos(math.pi * done))
 
 
 class Run:
@@ -52,6 +63,9 @@ class Run:
             loss = self.objective(prediction.float(), metres.to(device)) / self.recipe.accumulate
             torch.autograd.backward(loss)
             total += float(loss.detach())
+        share = self.recipe.share_of_rates(self.step)
+        for group, rate in zip(self.optimizer.param_groups, (self.recipe.encoder_rate, self.recipe.decoder_rate), strict=True):
+            group["lr"] = share * rate
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.step += 1

@@ -36,7 +36,9 @@ SAID_EVERY = 20  # steps
 
 
 def finetune(arguments: argparse.Namespace) -> None:
-    recipe = Recipe(arguments.batch, arguments.accumulate, arguments.encoder_rate, arguments.decoder_rate, arguments.clip, arguments.seed)
+    ends = arguments.steps if arguments.falling_rates else None
+    rates = arguments.encoder_rate, arguments.decoder_rate
+    recipe = Recipe(arguments.batch, arguments.accumulate, *rates, arguments.clip, arguments.seed, ends)
     overrides = parse_settings(tuple(arguments.settings))
     matched = read(arguments.model, ReadOptions(family=arguments.family, overrides=overrides, state=arguments.state))
     split = _split(arguments)

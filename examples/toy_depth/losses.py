@@ -1,4 +1,4 @@
-"""What a network that is trained from nothing needs beside the loss of MiDaS: what wakes it, what holds it, what looks into the distance."""
+"""What a network that is trained from nothing needs beside the losses that others use: what wakes it, and what holds it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from torch import Tensor
 
 from examples.losses.scale_and_shift_invariant import SCALES
 
-from .metrics import FARTHEST
-
 SMALLEST_MEAN = 1e-6
 SMALLEST_VARIANCE = 1e-6
-LARGEST_ERROR = 2.0
 
 
 def anchor(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -40,22 +37,6 @@ def correlation_loss(prediction: Tensor, target: Tensor, gradient_weight: float 
         gradients = coarse.diff(dim=2).square().mean() + coarse.diff(dim=1).square().mean()
         total = total + gradient_weight * gradients
     return total
-
-
-def relative_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """The mean distance from the target in shares of it, once scale and shift are brought to it by least squares, as evaluation does.
-
-    Something to end with. Inverse depth is large for what is near, and a loss that counts its distances hardly sees what is far away.
-    """
-    judged = (target > 1 / FARTHEST).flatten(1).to(target.dtype)
-    count = judged.sum(dim=1, keepdim=True).clamp(min=1)
-    predicted, wanted = prediction.flatten(1), target.flatten(1)
-    mean, wanted_mean = ((values * judged).sum(dim=1, keepdim=True) / count for values in (predicted, wanted))
-    centred, wanted_centred = (predicted - mean) * judged, (wanted - wanted_mean) * judged
-    scale = (centred * wanted_centred).sum(dim=1, keepdim=True) / centred.square().sum(dim=1, keepdim=True).clamp(min=SMALLEST_VARIANCE)
-    aligned = scale * (predicted - mean) + wanted_mean
-    errors = (aligned - wanted).abs() / wanted.clamp(min=1 / FARTHEST) * judged
-    return (errors.clamp(max=LARGEST_ERROR).sum(dim=1, keepdim=True) / count).mean()
 
 
 def _standardised(values: Tensor) -> Tensor:

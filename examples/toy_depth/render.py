@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .shapes import Array, Shape
+from .shapes import FAR, Array, Shape, dot
 from .textures import Texture
 
 OFF_SURFACE = np.float32(2e-3)
@@ -31,9 +31,27 @@ class Thing:
     def to_world(self, vectors: Array) -> Array:
         return vectors if self.rotation is None else self.rotation @ vectors
 
-    def intersect(self, origin: Array, direction: Array) -> Array:
+    def intersect(self, origin: Array, direction: Array, squared: Array) -> Array:
+        """`squared` is the squared length of the directions, which all things ask for."""
         position = np.asarray(self.position, np.float32)[:, None]
-        return self.shape.intersect(self.to_local(origin - position), self.to_local(direction))
+        if self.shape.bounds is None:
+            return self.shape.intersect(self.to_local(origin - position), self.to_local(direction))
+        near = np.flatnonzero(self._within_bounds(origin, direction, squared))
+        distance = np.full(direction.shape[1], FAR, np.float32)
+        if near.size:
+            start = origin if origin.shape[1] == 1 else origin.take(near, axis=1)
+            distance[near] = self.shape.intersect(self.to_local(start - position), self.to_local(direction.take(near, axis=1)))
+        return distance
+
+    def _within_bounds(self, origin: Array, direction: Array, squared: Array) -> NDArray[np.bool_]:
+        """Which rays meet the ball around the shape; most do not, and asking this costs a tenth of asking a box."""
+        assert self.shape.bounds is not None
+        middle, radius = self.shape.bounds
+        centre = np.asarray(self.position, np.float32) + self.to_world(np.asarray(middle, np.float32))
+        towards = centre[:, None] - origin
+        along = (towards.T @ direction)[0] if towards.shape[1] == 1 else dot(direction, towards)
+        outside = dot(towards, towards) - np.float32((1.001 * radius) ** 2)
+        return np.asarray((along * np.abs(along) >= outside * squared) | (outside < 0))
 
 
 @dataclass(frozen=True)
@@ -108,8 +126,9 @@ class Quality:
 def first_hit(scene: Scene, origin: Array, direction: Array) -> tuple[Array, NDArray[np.int32]]:
     nearest = np.full(direction.shape[1], np.inf, np.float32)
     which = np.full(direction.shape[1], -1, np.int32)
+    squared = dot(direction, direction)
     for index, thing in enumerate(scene.things):
-        distance = thing.intersect(origin, direction)
+        distance = thing.intersect(origin, direction, squared)
         closer = distance < nearest
         nearest[closer] = distance[closer]
         which[closer] = index
@@ -118,9 +137,10 @@ def first_hit(scene: Scene, origin: Array, direction: Array) -> tuple[Array, NDA
 
 def _blocked(scene: Scene, origin: Array, direction: Array, reach: float) -> NDArray[np.bool_]:
     blocked = np.zeros(direction.shape[1], bool)
+    squared = dot(direction, direction)
     for thing in scene.things:
         if thing.casts_shadow:
-            blocked |= thing.intersect(origin, direction) < reach
+            blocked |= thing.intersect(origin, direction, squared) < reach
     return blocked
 
 
@@ -141,19 +161,21 @@ def _shade(scene: Scene, origin: Array, direction: Array, pixel: float, quality:
     hit = np.flatnonzero(~missed)
     if hit.size == 0:
         return picture
-    depth, which, direction = depth[hit], which[hit], direction[:, hit]
+    depth, which, direction = depth[hit], which[hit], direction.take(hit, axis=1)
     point = origin + depth * direction
-    view = direction / np.sqrt((direction**2).sum(axis=0))
+    view = direction / np.sqrt(dot(direction, direction))
     normal, albedo = np.empty_like(point), np.empty_like(point)
     shine, glow = np.zeros_like(depth), np.zeros_like(depth)
     for index in np.unique(which):
         thing, here = scene.things[index], np.flatnonzero(which == index)
-        local = thing.to_local(point[:, here] - np.asarray(thing.position, np.float32)[:, None])
+        local = thing.to_local(point.take(here, axis=1) - np.asarray(thing.position, np.float32)[:, None])
         facing = thing.to_world(thing.shape.normal(local))
-        against = (facing * view[:, here]).sum(axis=0)
-        normal[:, here] = facing * -np.sign(against)
+        against = dot(facing, view.take(here, axis=1))
         footprint = depth[here] * np.float32(pixel) / np.maximum(np.abs(against), 0.05)
-        albedo[:, here] = thing.texture.colour(*thing.shape.surface(local), footprint)
+        colour = thing.texture.colour(*thing.shape.surface(local), footprint)
+        facing = facing * -np.sign(against)
+        for axis in range(3):
+            normal[axis][here], albedo[axis][here] = facing[axis], colour[axis]
         shine[here], glow[here] = thing.shine, thing.glow
     lifted = point + normal * OFF_SURFACE
     around = 0.75 + 0.25 * normal[2]
@@ -165,18 +187,22 @@ def _shade(scene: Scene, origin: Array, direction: Array, pixel: float, quality:
     gloss = np.zeros_like(point)
     for lamp in scene.lights:
         towards = _towards(lamp, point, random)
-        distance = np.sqrt((towards**2).sum(axis=0))
-        slope = (normal * towards).sum(axis=0) / distance
+        distance = np.sqrt(dot(towards, towards))
+        slope = dot(normal, towards) / distance
         lit = np.flatnonzero(slope > 0)
-        shadow = _blocked(scene, lifted[:, lit], np.ascontiguousarray(towards[:, lit]), np.inf if lamp.distant else 1.0)
+        shadow = _blocked(scene, lifted.take(lit, axis=1), towards.take(lit, axis=1), np.inf if lamp.distant else 1.0)
         lit = lit[~shadow]
         strength = np.asarray(lamp.strength, np.float32)[:, None]
         if not lamp.distant:
             strength = strength * (1 / (1 + 0.1 * distance[lit] ** 2))
-        light[:, lit] += strength * slope[lit]
-        halfway = towards[:, lit] / distance[lit] - view[:, lit]
-        halfway /= np.maximum(np.sqrt((halfway**2).sum(axis=0)), 1e-6)
-        gloss[:, lit] += strength * shine[lit] * np.maximum((halfway * normal[:, lit]).sum(axis=0), 0) ** 40
+        shed = np.zeros_like(light)
+        shed[:, lit] = strength * slope[lit]
+        light += shed
+        bright = shine[lit] > 0
+        lit, strength = lit[bright], strength[:, bright] if strength.shape[1] > 1 else strength
+        halfway = towards.take(lit, axis=1) / distance[lit] - view.take(lit, axis=1)
+        halfway /= np.maximum(np.sqrt(dot(halfway, halfway)), 1e-6)
+        gloss[:, lit] += strength * shine[lit] * np.maximum(dot(halfway, normal.take(lit, axis=1)), 0) ** 40
     picture[:, hit] = albedo * (light + glow) + gloss
     return picture
 

@@ -6,6 +6,7 @@ first hit in front of the origin and infinity where there is none; directions ne
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,16 @@ NEAREST = np.float32(1e-4)
 FAR = np.float32(np.inf)
 
 
+Ball = tuple[tuple[float, float, float], float]
+"""A centre and a radius."""
+
+
 class Shape(Protocol):
+    @property
+    def bounds(self) -> Ball | None:
+        """A ball around all of it, where there is one: a ray that misses the ball is never asked for the shape."""
+        ...
+
     def intersect(self, origin: Array, direction: Array) -> Array: ...
 
     def normal(self, point: Array) -> Array: ...
@@ -39,7 +49,7 @@ def _roots(a: Array, half_b: Array, c: Array) -> tuple[Array, Array]:
     return np.where(hit, (-half_b - root) / a, FAR), np.where(hit, (-half_b + root) / a, FAR)
 
 
-def _dot(a: Array, b: Array) -> Array:
+def dot(a: Array, b: Array) -> Array:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
@@ -50,6 +60,10 @@ def _nonzero(values: Array) -> Array:
 @dataclass(frozen=True)
 class Plane:
     """The infinite plane z = 0."""
+
+    @property
+    def bounds(self) -> Ball | None:
+        return None
 
     def intersect(self, origin: Array, direction: Array) -> Array:
         t = -origin[2] / _nonzero(direction[2])
@@ -67,6 +81,10 @@ class Plane:
 @dataclass(frozen=True)
 class Box:
     half: tuple[float, float, float]
+
+    @property
+    def bounds(self) -> Ball:
+        return (0, 0, 0), math.hypot(*self.half)
 
     def intersect(self, origin: Array, direction: Array) -> Array:
         half = np.asarray(self.half, np.float32)[:, None]
@@ -97,8 +115,12 @@ class Box:
 class Sphere:
     radius: float
 
+    @property
+    def bounds(self) -> Ball:
+        return (0, 0, 0), self.radius
+
     def intersect(self, origin: Array, direction: Array) -> Array:
-        near, far = _roots(_dot(direction, direction), _dot(origin, direction), _dot(origin, origin) - np.float32(self.radius**2))
+        near, far = _roots(dot(direction, direction), dot(origin, direction), dot(origin, origin) - np.float32(self.radius**2))
         return _first_in_front(near, far)
 
     def normal(self, point: Array) -> Array:
@@ -116,6 +138,10 @@ class Cylinder:
 
     radius: float
     height: float
+
+    @property
+    def bounds(self) -> Ball:
+        return (0, 0, self.height / 2), math.hypot(self.radius, self.height / 2)
 
     def intersect(self, origin: Array, direction: Array) -> Array:
         squared = np.float32(self.radius**2)
@@ -152,6 +178,10 @@ class Cone:
     radius: float
     height: float
 
+    @property
+    def bounds(self) -> Ball:
+        return (0, 0, self.height / 2), math.hypot(self.radius, self.height / 2)
+
     def intersect(self, origin: Array, direction: Array) -> Array:
         slope = np.float32((self.radius / self.height) ** 2)
         from_tip = np.float32(self.height) - origin[2]
@@ -172,7 +202,7 @@ class Cone:
         base = (point[2] < 1e-3 * self.height) & (around < 0.998 * self.radius)
         outward = np.stack([point[0], point[1], around * np.float32(self.radius / self.height)])
         outward[2] = np.maximum(outward[2], 1e-6)
-        outward /= np.sqrt(_dot(outward, outward))
+        outward /= np.sqrt(dot(outward, outward))
         return np.where(base, np.array([[0], [0], [-1]], np.float32), outward)
 
     def surface(self, point: Array) -> tuple[Array, Array]:
@@ -186,11 +216,15 @@ class Torus:
     ring: float
     tube: float
 
+    @property
+    def bounds(self) -> Ball:
+        return (0, 0, 0), self.ring + self.tube
+
     def intersect(self, origin: Array, direction: Array) -> Array:
         origin = np.broadcast_to(origin, direction.shape)
-        length = np.sqrt(_dot(direction, direction))
+        length = np.sqrt(dot(direction, direction))
         bound, leave = _roots(
-            _dot(direction, direction), _dot(origin, direction), _dot(origin, origin) - np.float32((self.ring + self.tube) ** 2)
+            dot(direction, direction), dot(origin, direction), dot(origin, origin) - np.float32((self.ring + self.tube) ** 2)
         )
         result = np.full_like(length, FAR)
         rays = np.flatnonzero(np.isfinite(leave) & (leave > NEAREST))
@@ -211,7 +245,7 @@ class Torus:
         around = _nonzero(np.hypot(point[0], point[1]))
         inward = 1 - np.float32(self.ring) / around
         normal = np.stack([point[0] * inward, point[1] * inward, point[2]])
-        return np.asarray(normal / np.maximum(np.sqrt(_dot(normal, normal)), 1e-9), np.float32)
+        return np.asarray(normal / np.maximum(np.sqrt(dot(normal, normal)), 1e-9), np.float32)
 
     def surface(self, point: Array) -> tuple[Array, Array]:
         around = np.hypot(point[0], point[1])

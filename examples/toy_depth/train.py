@@ -1,7 +1,7 @@
 """Trains the toy network on the pool of rendered scenes.
 
     python -m examples.toy_depth.train --pool DIR --run DIR
-    python -m examples.toy_depth.train --pool DIR --run DIR2 --finish DIR --steps 6000 --rate 4e-4
+    python -m examples.toy_depth.train --pool DIR --run DIR2 --finish FILE --steps 6000 --rate 4e-4
 
 The second line goes on from the weights of the first at full size, with what is far away in view. Stop either at any time; the same command goes on from the last checkpoint. What happens in a step depends on the seed and the number
 of the step alone (and on the pool), so an interrupted run is the same run.
@@ -20,12 +20,14 @@ import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from examples.losses.aligned import missed_share, relative_error
 from examples.losses.scale_and_shift_invariant import scale_and_shift_invariant_loss
 from model_defs.dpt import DPT
+from muggle_convert import load_any_dpt
 
 from .augment import batch, normalised
-from .losses import anchor, correlation_loss, relative_error
-from .metrics import Score, mean_score, score
+from .losses import anchor, correlation_loss
+from .metrics import FARTHEST, Score, mean_score, score
 from .network import fresh_network
 from .pool import Pool, view
 from .scenes import UNSEEN_WORLD
@@ -45,16 +47,15 @@ class Recipe:
     batch: int
     rate: float
     seed: int
-    warmup: int = 300
     weight_decay: float = 0.05
     finishing: bool = False  # goes on from weights that see already
 
     @property
     def averaging(self) -> float:
-        return 0.998 if self.finishing else 0.999
+        return 1 - max(0.002, 6 / self.steps) if self.finishing else 0.999
 
     def rate_at(self, step: int) -> float:
-        rising = min(1.0, (step + 1) / self.warmup)
+        rising = min(1.0, (step + 1) / max(1, min(300, self.steps // 15)))
         return self.rate * rising * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * step / self.steps)))
 
     def sizes_at(self, step: int) -> tuple[tuple[int, int], ...]:
@@ -93,9 +94,10 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def finish(self, path: Path) -> None:
-        """Begin with what another run ended with."""
-        self.load(path)
-        self.step = 0
+        """Begin with the weights of a file that an earlier run was saved as."""
+        weights = load_any_dpt(path, dtype="float32").state_dict()
+        for model in (self.model, self.average):
+            model.load_state_dict(weights)
 
     def advance(self, pool: Pool) -> float:
         recipe = self.recipe
@@ -106,8 +108,9 @@ class Run:
         image, nearness = (tensor.to(self.device) for tensor in batch(views, height, width, random))
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate_at(self.step)
-        # For sequences this short, plain attention is faster on a processor than the fused one.
-        with torch.autocast(self.device.type, dtype=torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        # Processors without an arithmetic for it take twice as long in half precision, so it is for cards. For sequences this short, plain
+        # attention is faster on a processor than the fused one.
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"), sdpa_kernel(SDPBackend.MATH):
             prediction = self.model(image)
         everywhere = torch.ones_like(nearness, dtype=torch.bool)
         if self.step < WAKING_SHARE * recipe.steps and not recipe.finishing:
@@ -115,7 +118,8 @@ class Run:
         else:
             loss = scale_and_shift_invariant_loss(prediction.float(), nearness, everywhere)
         if recipe.finishing:
-            loss = loss + relative_error(prediction.float(), nearness)
+            judged = nearness > 1 / FARTHEST
+            loss = loss + relative_error(prediction.float(), nearness, judged) + missed_share(prediction.float(), nearness, judged)
         self.optimizer.zero_grad()
         (loss + ANCHOR_WEIGHT * anchor(prediction.float(), nearness, everywhere)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -144,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True, help="what examples.toy_depth.pool rendered")
     parser.add_argument("--run", type=Path, required=True, help="folder for the checkpoint and the log")
-    parser.add_argument("--finish", type=Path, metavar="RUN", help="folder of another run, which this one goes on from")
+    parser.add_argument("--finish", type=Path, metavar="FILE", help="what another run was saved as, which this one goes on from")
     parser.add_argument("--steps", type=int, default=16000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -161,7 +165,7 @@ def main() -> None:
     if checkpoint.exists():
         run.load(checkpoint)
     elif arguments.finish:
-        run.finish(arguments.finish / "checkpoint.pt")
+        run.finish(arguments.finish)
     losses: list[float] = []
     began, first = time.monotonic(), run.step
     while run.step < recipe.steps:
@@ -175,7 +179,7 @@ def main() -> None:
             left = (recipe.steps - run.step) / rate / 60
             line = f"step {run.step}/{recipe.steps}, loss {np.mean(losses[-50:]):.4f}"
             line += f", {rate * recipe.batch:.1f} images/s, {left:.0f} minutes left"
-            if run.step % 500 == 0 or run.step == recipe.steps:
+            if run.step % max(1, min(500, recipe.steps // 6)) == 0 or run.step == recipe.steps:
                 run.save(checkpoint)
                 validation = validate(run.average, device)
                 line += f", unseen scenes: AbsRel {validation.abs_rel:.4f}, delta-1 {validation.delta1:.4f}, {len(pool)} scenes in the pool"

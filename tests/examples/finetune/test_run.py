@@ -36,9 +36,9 @@ def advance(run: Run, steps: int) -> list[float]:
     return [run.advance(islice(coming, run.recipe.accumulate)) for _ in range(steps)]
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_resumed_run_is_the_run_that_never_stopped(accumulate: int, tmp_path: Path) -> None:
-    recipe = Recipe(batch=2, accumulate=accumulate)
+@pytest.mark.parametrize(("accumulate", "ends"), [(1, None), (2, 5)])
+def test_a_resumed_run_is_the_run_that_never_stopped(accumulate: int, ends: int | None, tmp_path: Path) -> None:
+    recipe = Recipe(batch=2, accumulate=accumulate, ends=ends)
     whole, first, second = fresh(recipe), fresh(recipe), fresh(recipe)
     losses = advance(whole, 5)
     assert advance(first, 2) == losses[:2]
@@ -46,6 +46,23 @@ def test_a_resumed_run_is_the_run_that_never_stopped(accumulate: int, tmp_path: 
     second.resume(read_state(tmp_path / "checkpoint.pt", recipe, SAID))
     assert advance(second, 3) == losses[2:]
     assert_same(second.model.state_dict(), whole.model.state_dict())
+
+
+def test_falling_rates_rise_over_a_twentieth_of_the_steps_and_reach_zero_at_the_end() -> None:
+    recipe = Recipe(ends=100)
+    shares = [recipe.share_of_rates(step) for step in range(101)]
+    assert shares[0] == pytest.approx(1 / 5)
+    assert shares[:5] == sorted(shares[:5]) and shares[4:] == sorted(shares[4:], reverse=True)
+    assert shares[50] == pytest.approx(0.5) and shares[100] == pytest.approx(0)
+    assert Recipe().share_of_rates(100) == 1
+
+
+def test_a_run_with_falling_rates_stands_still_at_its_end() -> None:
+    run = fresh(Recipe(batch=2, ends=2))
+    advance(run, 2)
+    before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    advance(run, 1)
+    assert_same(run.model.state_dict(), before)
 
 
 def test_accumulated_batches_are_one_larger_batch() -> None:

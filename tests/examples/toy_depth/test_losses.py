@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from examples.toy_depth.losses import LARGEST_ERROR, anchor, correlation_loss, relative_error
-from examples.toy_depth.metrics import aligned
+from examples.toy_depth.losses import anchor, correlation_loss
 
 
 def _random(seed: int) -> Tensor:
@@ -48,20 +46,3 @@ def test_the_anchor_is_the_mean_distance_from_the_target_over_its_mean() -> None
     target, prediction = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[1.0, 1.0]]])
     # Over its mean of 2 the target is 0.5 and 1.5; the distances are 0.5 and 0.5.
     assert anchor(prediction, target, torch.ones_like(target, dtype=torch.bool)).item() == pytest.approx(0.5)
-
-
-def test_what_differs_by_scale_and_shift_only_has_no_relative_error() -> None:
-    assert float(relative_error(3 * _random(1) + 2, _random(1))) == pytest.approx(0, abs=1e-5)
-
-
-def test_a_relative_error_is_one_of_the_aligned_prediction_in_shares_of_the_target() -> None:
-    nearness = np.array([1.0, 0.5, 0.25, 0.2, 0.1])
-    predicted = np.array([2.0, 1.2, 0.4, 0.4, 0.3])
-    expected = np.abs(aligned(predicted, nearness) - nearness) / nearness
-    error = relative_error(torch.tensor(predicted).view(1, 1, 5), torch.tensor(nearness).view(1, 1, 5))
-    assert float(error) == pytest.approx(expected.clip(max=LARGEST_ERROR).mean())
-
-
-def test_what_is_farther_than_is_judged_has_no_relative_error() -> None:
-    nearness = torch.tensor([[[1.0, 0.5, 0.25, 0.02]]])
-    assert float(relative_error(torch.tensor([[[1.0, 0.5, 0.25, 9.0]]]), nearness)) == pytest.approx(0, abs=1e-6)

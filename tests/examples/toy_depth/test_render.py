@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from examples.toy_depth.pool import Pool, view, write_shard
+from examples.toy_depth.pool import SAMPLES_IN_POOL, Pool, view, write_shard
 from examples.toy_depth.render import Camera, Light, Quality, Scene, Thing, depth_map, develop, light_map
-from examples.toy_depth.scenes import PLACES, TRAINING_WORLD, UNSEEN_WORLD, World, random_scene
+from examples.toy_depth.scenes import PLACES, TRAINING_WORLD, UNSEEN_WORLD, World, random_scene, turned
 from examples.toy_depth.shapes import Box, Cone, Cylinder, Plane, Sphere, Torus
 from examples.toy_depth.textures import PLAIN, SEEN, UNSEEN, Texture
 
@@ -59,6 +59,19 @@ def test_every_place_gives_finite_light_and_a_positive_depth(world: World, place
         assert np.isfinite(light_map(scene, 28, 42, Quality(), np.random.default_rng(0))).all()
 
 
+def test_rays_that_miss_the_ball_around_a_shape_are_those_that_miss_the_shape() -> None:
+    random = np.random.default_rng(3)
+    origin = random.uniform(-4, 4, (3, 4000)).astype(np.float32)
+    direction = random.standard_normal((3, 4000), dtype=np.float32)
+    squared = (direction**2).sum(axis=0)
+    for shape in (Box((0.4, 0.7, 1.2)), Sphere(0.8), Cylinder(0.5, 1.1), Cone(0.6, 0.9), Torus(0.7, 0.2)):
+        thing = Thing(shape, GREY, (0.3, -0.2, 0.1), turned(0.7, 0.4))
+        local = thing.to_local(origin - np.array([[0.3], [-0.2], [0.1]], np.float32)), thing.to_local(direction)
+        distance = thing.intersect(origin, direction, squared)
+        assert np.isfinite(distance).any()
+        assert np.array_equal(np.isfinite(distance), np.isfinite(shape.intersect(*local)))
+
+
 def test_rooms_have_walls_all_around() -> None:
     room = next(place for place in PLACES if place.__name__ == "room")
     for index in range(8):
@@ -90,6 +103,7 @@ def test_a_pool_holds_what_the_sequence_says(tmp_path: object, monkeypatch: pyte
     write_shard(folder, 9, 1)
     pool = Pool(folder, 9)
     assert len(pool) == 4
-    assert np.array_equal(pool[3].picture, view(9, 3).picture)
-    assert np.array_equal(pool[3].nearness, view(9, 3).nearness)
+    third = view(9, 3, samples=SAMPLES_IN_POOL)
+    assert np.array_equal(pool[3].picture, third.picture)
+    assert np.array_equal(pool[3].nearness, third.nearness)
     assert len(Pool(folder, 8)) == 0
