@@ -16,6 +16,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-quic", "--no-first-run"),  # a sandbox of its own is refused to it in many containers
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),  # WebGL without a graphics card
+    *("--disable-gpu-compositing", "--disable-gpu-rasterization"),  # which that would do for the page too, slower than it is done without
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),  # a camera that shows a clock
 )
 

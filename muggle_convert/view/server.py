@@ -11,7 +11,9 @@ import re
 import select
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,7 +34,8 @@ from muggle_convert.view.door import ADDRESS, Door
 from muggle_convert.view.predictions import Gone, Predictions
 
 PATIENCE = 60  # seconds for which a connection may be silent
-PIECE = 1 << 20  # bytes of a video sent at a time
+LINGER = 2  # seconds in which the rest of an unwanted body may come
+PIECE = 1 << 20  # bytes of a video sent, or of such a body taken, at a time
 PICTURE = re.compile(r"api/pictures/(?P<number>\d{1,9})/(?P<what>thumbnail|picture|depth|video)")
 RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
 VIDEOS = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime", ".mkv": "video/x-matroska"}
@@ -89,6 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.close_connection = True  # what is not read of a body must not be taken for the next request
         self._answer(self._post, changes=True)
+        self._hear_out()
 
     def version_string(self) -> str:
         return "muggle-convert"
@@ -156,6 +160,16 @@ class _Handler(BaseHTTPRequestHandler):
         if sight is None:
             return self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "another prediction is under way.")
         return self._send(message(sight), "application/octet-stream")
+
+    def _hear_out(self) -> None:
+        """The rest of a body that nobody wanted: a connection that is closed while it comes would take the answer along."""
+        end = time.monotonic() + LINGER
+        with suppress(OSError):  # whoever is gone wants no answer
+            self.connection.shutdown(socket.SHUT_WR)
+            while (left := end - time.monotonic()) > 0:
+                self.connection.settimeout(left)
+                if not self.connection.recv(PIECE):
+                    return
 
     def _is_gone(self) -> bool:
         """A browser that waits for an answer is silent; one that has closed the connection can be read to the end."""

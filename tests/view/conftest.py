@@ -101,7 +101,7 @@ def open_page(chromium: Browser) -> Iterator[Open]:
     from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE)
-    context = chromium.new_context(viewport={"width": 1200, "height": 800}, accept_downloads=True)
+    context = chromium.new_context(viewport={"width": 1000, "height": 600}, accept_downloads=True)
     context.set_default_timeout(PATIENCE)
     said: list[str] = []
 

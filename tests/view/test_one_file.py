@@ -189,6 +189,16 @@ def test_space_is_drawn_turned_and_cut(open_page: Open, in_file: InFile) -> None
     assert counted.inner_text().startswith(f"{HEIGHT * WIDTH:,} points, ")
 
 
+def test_while_it_turns_it_has_fewer_points_and_the_same_outline(open_page: Open, in_file: InFile) -> None:
+    page = open_page(in_file(sight(slope())))
+    away = [*range(1, 71)]
+    coarse = page.evaluate(
+        "(away) => import('page/space/mesh.js').then(({ coarser }) => coarser({ columns: 10, rows: 7, step: 2, away }, 4))", away
+    )
+    assert (coarse["columns"], coarse["rows"], coarse["step"]) == (4, 3, 8)
+    assert coarse["away"] == [1, 5, 9, 10, 41, 45, 49, 50, 61, 65, 69, 70]
+
+
 def test_meshes_are_downloaded_and_opened_elsewhere(open_page: Open, in_file: InFile, tmp_path: Path) -> None:
     page = open_page(in_file(sight(1 / slope(), output=METRIC)))
     slide(page.locator("#cutting"), 0)
@@ -245,12 +255,23 @@ def test_the_keyboard_reaches_everything_and_everything_has_a_name(open_page: Op
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_and_follows_light_and_dark(open_page: Open, in_file: InFile, scheme: str) -> None:
+    from playwright.sync_api import expect
+
     page = open_page(in_file(sight(slope())))
     page.set_viewport_size({"width": 360, "height": 700})
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     for mode in ("flat", "space"):
         page.locator(f"input[value={mode}]").check(force=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.locator("#mark").click()
+    frame = page.locator("#frame")
+    expect(frame).to_be_in_viewport(ratio=1)
+    box = frame.bounding_box()
+    assert box is not None
+    finger = {"pointerType": "touch", "clientX": box["x"] + 1, "clientY": box["y"] + 1}
+    for event in ("pointerdown", "pointerup", "pointerleave"):
+        frame.dispatch_event(event, finger)
+    assert page.locator("#reading").inner_text().startswith("0, 0: "), "it stays when the finger is gone"
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (int(re.findall(r"\d+", ground)[0]) > 128) == (scheme == "light")
 

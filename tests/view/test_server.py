@@ -124,6 +124,19 @@ def test_uploads_are_limited_and_have_to_be_pictures(server: Server, body: Any, 
     assert json.loads(ask(server, api(server, "pictures")).read()) == before
 
 
+def test_a_refusal_is_heard_by_who_is_still_sending(server: Server) -> None:
+    head = (
+        f"POST {api(server, 'pictures')} HTTP/1.1\r\nHost: 127.0.0.1:{server.door.port}\r\nOrigin: http://127.0.0.1:{server.door.port}\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.server_port), 10) as sent:
+        sent.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        sent.recv(1, socket.MSG_PEEK)  # the answer is there before the body
+        for _ in range(64):
+            sent.sendall(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
+        answer = b"".join(iter(lambda: sent.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 411 ") and answer.endswith(b'does not say how long it is."}')
+
+
 def test_a_frame_never_waits_for_another_prediction(server: Server, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = (photographs / "a room.png").read_bytes()
     begun, end = threading.Event(), threading.Event()

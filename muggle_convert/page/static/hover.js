@@ -2,6 +2,8 @@
 
 import { DIFFERENCE, described, rounded } from "./depth.js";
 
+const POINT = matchMedia("(hover: none)").matches ? "Touch" : "Point at";
+
 export function attachHover(state, onPlace) {
   const frame = document.getElementById("frame");
   const probe = document.getElementById("probe");
@@ -12,7 +14,7 @@ export function attachHover(state, onPlace) {
     const sight = state.get("sight");
     probe.hidden = !place || !sight;
     if (probe.hidden) {
-      reading.textContent = sight ? "Point at the picture to read its depth" : "";
+      reading.textContent = sight ? `${POINT} the picture to read its depth` : "";
       return;
     }
     const said = readingAt(state, place);
@@ -33,8 +35,8 @@ export function attachHover(state, onPlace) {
     return x >= 0 && y >= 0 && x < sight.width && y < sight.height ? { x, y } : null;
   };
 
-  frame.addEventListener("pointermove", (event) => show(placeOf(event)));
-  frame.addEventListener("pointerleave", () => show(null));
+  for (const kind of ["pointerdown", "pointermove"]) frame.addEventListener(kind, (event) => show(placeOf(event)));
+  frame.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && show(null)); // a finger leaves what it touched
   frame.addEventListener("click", (event) => {
     const place = placeOf(event);
     if (place) onPlace(place);

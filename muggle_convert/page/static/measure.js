@@ -18,7 +18,11 @@ export function attachMeasuring(state) {
   state.follow(["isMarking"], () => {
     mark.setAttribute("aria-pressed", state.get("isMarking"));
     mark.textContent = state.get("isMarking") ? "Done marking" : "Mark places";
-    document.getElementById("frame").classList.toggle("marking", state.get("isMarking"));
+    const frame = document.getElementById("frame");
+    frame.classList.toggle("marking", state.get("isMarking"));
+    if (!state.get("isMarking")) return;
+    state.set({ mode: "flat" });
+    frame.scrollIntoView({ block: "nearest" }); // on a phone, the button is far below it
   });
   state.follow(["sight", "known"], () => {
     const sight = state.get("sight");

@@ -33,19 +33,29 @@ function relativeDistance(layer, farthest) {
   };
 }
 
+// Every so many rows and columns of a grid, and the last ones.
+export function coarser(grid, stride) {
+  if (stride === 1) return grid;
+  const [columns, rows] = [grid.columns, grid.rows].map((count) => Math.ceil((count - 1) / stride) + 1);
+  const away = new Float32Array(columns * rows);
+  for (let row = 0, place = 0; row < rows; row++) {
+    const first = Math.min(row * stride, grid.rows - 1) * grid.columns;
+    for (let column = 0; column < columns; column++, place++) away[place] = grid.away[first + Math.min(column * stride, grid.columns - 1)];
+  }
+  return { ...grid, step: grid.step * stride, columns, rows, away };
+}
+
 // Numbers of points, three for each triangle, counterclockwise as the camera sees them. `cutting` is by which share neighbours may differ.
-export function triangles({ columns, rows, away }, stride, cutting) {
-  const across = Math.floor((columns - 1) / stride);
-  const down = Math.floor((rows - 1) / stride);
-  const most = 1 + cutting * (COLUMNS / columns) * stride;
-  const found = new Uint32Array(6 * across * down);
+export function triangles({ columns, rows, away }, cutting) {
+  const most = 1 + cutting * (COLUMNS / columns);
+  const found = new Uint32Array(6 * (columns - 1) * (rows - 1));
   let count = 0;
   const isWhole = (a, b, c) => Math.min(a, b, c) > 0 && Math.max(a, b, c) <= most * Math.min(a, b, c);
-  for (let row = 0; row < down; row++)
-    for (let column = 0; column < across; column++) {
-      const first = (row * columns + column) * stride;
-      const [right, below] = [first + stride, first + stride * columns];
-      const last = below + stride;
+  for (let row = 0; row < rows - 1; row++)
+    for (let column = 0; column < columns - 1; column++) {
+      const first = row * columns + column;
+      const [right, below] = [first + 1, first + columns];
+      const last = below + 1;
       if (isWhole(away[first], away[below], away[right])) {
         found[count++] = first;
         found[count++] = below;

@@ -1,12 +1,12 @@
 // Draws a grid of points, or the triangles between them, with WebGL 2: one program and three buffers, for which a library would be larger than the page.
 
-import { triangles } from "./mesh.js";
+import { coarser, triangles } from "./mesh.js";
 import { FRAGMENT, VERTEX } from "./shaders.js";
 
 export class Renderer {
   #gl;
   #uniforms;
-  #indices = new Map(); // of triangles, by their stride
+  #scenes = new Map(); // points, and triangles between them, by the stride over the grid
   #grid = null;
   #cutting = 0;
 
@@ -28,11 +28,9 @@ export class Renderer {
     gl.linkProgram(program);
     if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(`The view in space cannot be drawn here: ${gl.getProgramInfoLog(program)}`);
     gl.useProgram(program);
-    const names = ["grid", "size", "focal", "dot", "matrix"];
+    const names = ["columns", "step", "last", "size", "focal", "dot", "matrix"];
     this.#uniforms = Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)]));
-    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
     gl.enableVertexAttribArray(0);
-    gl.vertexAttribPointer(0, 1, gl.FLOAT, false, 0, 0);
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
@@ -42,7 +40,6 @@ export class Renderer {
 
   setGrid(grid) {
     this.#grid = grid;
-    this.#gl.bufferData(this.#gl.ARRAY_BUFFER, grid.away, this.#gl.STATIC_DRAW);
     this.#forget();
   }
 
@@ -52,8 +49,8 @@ export class Renderer {
   }
 
   #forget() {
-    for (const { buffer } of this.#indices.values()) this.#gl.deleteBuffer(buffer);
-    this.#indices.clear();
+    for (const { points, faces } of this.#scenes.values()) for (const buffer of [points, faces]) this.#gl.deleteBuffer(buffer);
+    this.#scenes.clear();
   }
 
   // A picture or a canvas, made smaller where the card cannot hold it.
@@ -70,42 +67,60 @@ export class Renderer {
   }
 
   // Every so many rows and columns of the grid.
-  #triangles(stride) {
+  #scene(stride) {
     const gl = this.#gl;
-    if (!this.#indices.has(stride)) {
-      const indices = triangles(this.#grid, stride, this.#cutting);
-      const buffer = gl.createBuffer();
-      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
-      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, indices, gl.STATIC_DRAW);
-      this.#indices.set(stride, { buffer, count: indices.length });
+    if (!this.#scenes.has(stride)) {
+      const grid = coarser(this.#grid, stride);
+      this.#scenes.set(stride, { grid, points: this.#filled(gl.ARRAY_BUFFER, grid.away), faces: null, count: 0 });
     }
-    return this.#indices.get(stride);
+    return this.#scenes.get(stride);
+  }
+
+  // The same with triangles.
+  #surface(stride) {
+    const scene = this.#scene(stride);
+    if (!scene.faces) {
+      const indices = triangles(scene.grid, this.#cutting);
+      Object.assign(scene, { faces: this.#filled(this.#gl.ELEMENT_ARRAY_BUFFER, indices), count: indices.length });
+    }
+    return scene;
+  }
+
+  #filled(kind, numbers) {
+    const buffer = this.#gl.createBuffer();
+    this.#gl.bindBuffer(kind, buffer);
+    this.#gl.bufferData(kind, numbers, this.#gl.STATIC_DRAW);
+    return buffer;
   }
 
   countTriangles() {
-    return this.#triangles(1).count / 3;
+    return this.#surface(1).count / 3;
   }
 
   // Gives back how many milliseconds it took, which is known only when a pixel is read back.
   draw({ camera, focal, stride, arePoints }) {
     const gl = this.#gl;
     const { canvas } = gl;
-    const { width, height, columns, step, away } = this.#grid;
+    const { width, height } = this.#grid;
+    const { grid, points, faces, count } = arePoints ? this.#scene(stride) : this.#surface(stride);
     const began = performance.now();
     const { matrix, half } = camera.matrix({ across: width / 2 / focal, down: height / 2 / focal }, canvas.width / canvas.height);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    gl.uniform2i(this.#uniforms.grid, columns, step);
+    gl.bindBuffer(gl.ARRAY_BUFFER, points);
+    gl.vertexAttribPointer(0, 1, gl.FLOAT, false, 0, 0);
+    gl.uniform1f(this.#uniforms.columns, grid.columns);
+    gl.uniform1f(this.#uniforms.step, grid.step);
+    gl.uniform2f(this.#uniforms.last, (this.#grid.columns - 1) * this.#grid.step, (this.#grid.rows - 1) * this.#grid.step);
     gl.uniform2f(this.#uniforms.size, width, height);
     gl.uniform1f(this.#uniforms.focal, focal);
-    gl.uniform1f(this.#uniforms.dot, (1.3 * step * canvas.height) / (2 * half * focal));
+    gl.uniform1f(this.#uniforms.dot, (1.3 * grid.step * canvas.height) / (2 * half * focal));
     gl.uniformMatrix4fv(this.#uniforms.matrix, false, matrix);
     if (arePoints) {
-      gl.drawArrays(gl.POINTS, 0, away.length);
+      gl.drawArrays(gl.POINTS, 0, grid.away.length);
     } else {
-      const { buffer, count } = this.#triangles(stride);
-      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
+      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, faces);
       gl.drawElements(gl.TRIANGLES, count, gl.UNSIGNED_INT, 0);
     }
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));

@@ -1,7 +1,9 @@
 // What the graphics card does. A point's place in the grid is its number, so that depth is all that is stored for it.
 
 export const VERTEX = `#version 300 es
-uniform ivec2 grid; // columns, and pixels between them
+uniform float columns;
+uniform float step; // pixels between them
+uniform vec2 last; // pixel that has a point
 uniform vec2 size; // pixels of the picture
 uniform float focal; // in the same
 uniform float dot; // pixels of the screen that a pixel of the picture takes at its own distance
@@ -10,7 +12,9 @@ in float away;
 out vec2 place;
 
 void main() {
-  vec2 pixel = vec2(ivec2(gl_VertexID % grid.x, gl_VertexID / grid.x) * grid.y) + 0.5;
+  float number = float(gl_VertexID); // whole numbers are divided slowly
+  float row = floor((number + 0.5) / columns);
+  vec2 pixel = min(step * vec2(number - row * columns, row), last) + 0.5;
   place = pixel / size;
   vec2 ray = (pixel - size / 2.0) / focal;
   gl_Position = matrix * vec4(away * vec3(ray.x, -ray.y, -1.0), 1.0);

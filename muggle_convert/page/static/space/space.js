@@ -14,15 +14,18 @@ const DETAIL = [
   { stride: 2, scale: 1 },
   { stride: 4, scale: 0.75 },
   { stride: 8, scale: 0.5 },
+  { stride: 16, scale: 0.5 },
+  { stride: 16, scale: 0.35 },
 ];
-const [SLOW, QUICK] = [30, 9]; // milliseconds for a frame
+const [SLOW, QUICK] = [20, 7]; // milliseconds for a drawing, of the 33 that thirty frames a second leave for it and for the page around it
 const AT_REST = { stride: 1, scale: 2 }; // four dots of the drawing for one of the screen smooth its edges, where that takes no time
 const REST = 180; // milliseconds without a movement
+const STUCK = 700; // milliseconds for which nobody likes to wait whenever a movement ends
 
 export function attachSpace(state, complain) {
   const canvas = document.getElementById("scene");
   const counted = document.getElementById("counted");
-  let [renderer, camera, detail, resting] = [null, null, 0, 0];
+  let [renderer, camera, detail, still, resting] = [null, null, 0, 0, 0];
 
   const layerNumber = () => (state.get("right") === DIFFERENCE ? 0 : Number(state.get("right")));
   const layer = () => state.get("sight").layers[layerNumber()];
@@ -39,9 +42,10 @@ export function attachSpace(state, complain) {
   };
   const rest = () => {
     if (!isShown()) return;
-    const took = drawAt(DETAIL[0]);
-    detail = Math.max(detail, DETAIL.findIndex(({ stride }) => took / stride ** 2 < SLOW) % DETAIL.length);
-    if (took > 64 * SLOW) detail = DETAIL.length - 1;
+    const took = drawAt(DETAIL[still]);
+    const enough = DETAIL.findIndex(({ stride }) => took * (DETAIL[still].stride / stride) ** 2 < SLOW);
+    detail = Math.max(detail, enough < 0 ? DETAIL.length - 1 : enough);
+    if (took > STUCK) still = 1;
     if (took < QUICK) drawAt(AT_REST);
   };
   const drawMoving = oncePerFrame(() => {
@@ -125,7 +129,7 @@ export function attachSpace(state, complain) {
     geometry: (arePoints) => {
       const built = grid();
       if (arePoints) return { ...located(built, focal(), pointsOf(built)), indices: null };
-      const { numbers, indices } = usedBy(triangles(built, 1, state.get("cutting")), built.away.length);
+      const { numbers, indices } = usedBy(triangles(built, state.get("cutting")), built.away.length);
       return { ...located(built, focal(), numbers), indices };
     },
     isInMetres: () => Boolean(layer().metres || fitted()),
