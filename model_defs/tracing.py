@@ -26,6 +26,11 @@ def holds(condition: Tensor) -> bool:
     return not condition.is_meta and not torch.compiler.is_compiling() and bool(condition)
 
 
+def laid_out(attended: Tensor) -> Tensor:
+    """As its shape says: exporters choose only later which kernel attends, and each kernel lays its result out in memory its own way."""
+    return attended.clone(memory_format=torch.contiguous_format) if torch.compiler.is_exporting() else attended
+
+
 def view_by_view(tap: Tensor) -> Sequence[Tensor]:
     """What was tapped of each view, (B, views, ...) -> (B, ...) each; all of them as one batch where nobody knows how many there are."""
     return tap.unbind(1) if is_known(tap.shape[1]) else [tap.flatten(0, 1)]

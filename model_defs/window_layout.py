@@ -66,26 +66,15 @@ def windows_fit(encoder: SwinConfig | Swin2Config, grid: Grid) -> bool:
     return not (grid[0] % step or grid[1] % step) and all(windows.fit for windows in window_layout(encoder, grid))
 
 
-def traced_layout(encoder: SwinConfig | Swin2Config, grid: Grid) -> list[Windows]:
-    """The same for a grid whose sides are not known, but have as many multiples of `traced_step` as anybody likes: a stage whose windows were as
-    large as they can be in training has such windows, and in another stage the whole grid is one.
-
-    Where a grid is no larger than a window it is not shifted after all, which only the values can tell.
-    """
-    layout = []
-    for stage, side in enumerate(largest_windows(encoder)):
-        here = (grid[0] // (1 << stage), grid[1] // (1 << stage))
-        is_full = [(trained >> stage) % side == 0 for trained in encoder.grid]
-        sizes = [side if full else length for full, length in zip(is_full, here, strict=True)]
-        layout.append(Windows(here, (sizes[0], sizes[1]), (side // 2 * is_full[0], side // 2 * is_full[1])))
-    return layout
+def is_full(encoder: SwinConfig | Swin2Config, stage: int) -> list[bool]:
+    """For each side, whether windows of the stage were as large as they can be in training."""
+    return [(trained >> stage) % largest_windows(encoder)[stage] == 0 for trained in encoder.grid]
 
 
 def traced_step(encoder: SwinConfig | Swin2Config) -> Grid:
-    """Patches along each side, of which all multiples have the layout above."""
+    """Patches along each side, of which all multiples are cut as in training where windows were full."""
     stages = list(enumerate(largest_windows(encoder)))
     rows, columns = (
-        math.lcm(1 << stages[-1][0], *(side << stage for stage, side in stages if (trained >> stage) % side == 0))
-        for trained in encoder.grid
+        math.lcm(1 << stages[-1][0], *(side << stage for stage, side in stages if is_full(encoder, stage)[axis])) for axis in (0, 1)
     )
     return rows, columns

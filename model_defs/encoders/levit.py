@@ -18,6 +18,7 @@ from model_defs.parts.convolution import NormalizedConvolution
 from model_defs.parts.fusion import fusion
 from model_defs.parts.head import head
 from model_defs.parts.reassemble import reassemble_maps
+from model_defs.tracing import laid_out
 
 
 class LeViTStem(nn.Sequential):
@@ -59,7 +60,7 @@ class Attention(nn.Module):
         queries, keys, values = by_head(self.qkv(tokens), self.heads).split(self.widths, dim=-1)
         bias = self.distance_bias[:, distances(self.side, 1, tokens.device)]  # (heads, N, N)
         mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
-        return self.proj(F.hardswish(mixed.transpose(1, 2).flatten(2)))
+        return self.proj(F.hardswish(laid_out(mixed.transpose(1, 2)).flatten(2)))
 
 
 class ShrinkingAttention(nn.Module):
@@ -80,7 +81,7 @@ class ShrinkingAttention(nn.Module):
         keys, values = by_head(self.kv(tokens), self.heads).split(self.widths, dim=-1)
         bias = self.distance_bias[:, distances(self.side, 2, tokens.device)]  # (heads, about N / 4, N)
         mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
-        return self.proj(F.hardswish(mixed.transpose(1, 2).flatten(2)))
+        return self.proj(F.hardswish(laid_out(mixed.transpose(1, 2)).flatten(2)))
 
 
 class MLP(nn.Module):

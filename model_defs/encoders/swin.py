@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from model_defs.config import DPTConfig, SwinConfig
 from model_defs.dpt import HierarchicalDPT
+from model_defs.encoders.traced_windows import TracedWindows
 from model_defs.encoders.transformer import MLP
 from model_defs.encoders.windows import (
     WindowEncoder,
@@ -36,12 +37,12 @@ class WindowAttention(nn.Module):
         self.proj = nn.Linear(width, width)
         self.position_bias = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))  # row by row, from -(window - 1) on
 
-    def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
+    def forward(self, tokens: Tensor, windows: Windows | TracedWindows) -> Tensor:
         queries, keys, values = apart_by_head(self.qkv(cut(tokens, windows)), self.heads)
         mixed = attend(queries, keys, values, score_bias(self.positions(windows), windows))
         return join(self.proj(mixed), windows)
 
-    def positions(self, windows: Windows) -> Tensor:
+    def positions(self, windows: Windows | TracedWindows) -> Tensor:
         """(heads, 2y - 1, 2x - 1): the middle of the table where windows are smaller than in training."""
         table = self.position_bias.t().unflatten(1, (2 * self.window - 1, -1))
         rows, columns = (self.window - side + torch.arange(2 * side - 1, device=table.device) for side in windows.size)
@@ -58,7 +59,7 @@ class SwinBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width)
         self.mlp = MLP(width, mlp_width)
 
-    def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
+    def forward(self, tokens: Tensor, windows: Windows | TracedWindows) -> Tensor:
         tokens = tokens + self.attn(self.norm1(tokens), windows)
         return tokens + self.mlp(self.norm2(tokens))
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from model_defs.config import DPTConfig, Swin2Config
 from model_defs.dpt import HierarchicalDPT
+from model_defs.encoders.traced_windows import TracedWindows
 from model_defs.encoders.transformer import MLP
 from model_defs.encoders.windows import (
     WindowEncoder,
@@ -44,7 +45,7 @@ class CosineWindowAttention(nn.Module):
             nn.Linear(position_mlp_width, heads, bias=False),
         )
 
-    def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
+    def forward(self, tokens: Tensor, windows: Windows | TracedWindows) -> Tensor:
         queries, keys, values = apart_by_head(self.qkv(cut(tokens, windows)), self.heads)
         scale = self.logit_scale.clamp(max=math.log(100.0)).exp()[:, None, None]
         mixed = attend(
@@ -52,7 +53,7 @@ class CosineWindowAttention(nn.Module):
         )
         return join(self.proj(mixed), windows)
 
-    def positions(self, windows: Windows) -> Tensor:
+    def positions(self, windows: Windows | TracedWindows) -> Tensor:
         """(heads, 2y - 1, 2x - 1), each between 0 and 16."""
         rows, columns = (self.coordinates(side) for side in windows.size)
         coordinates = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1)  # (2y - 1, 2x - 1, 2)
@@ -75,7 +76,7 @@ class Swin2Block(nn.Module):
         self.mlp = MLP(width, mlp_width)
         self.norm2 = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
+    def forward(self, tokens: Tensor, windows: Windows | TracedWindows) -> Tensor:
         tokens = tokens + self.norm1(self.attn(tokens, windows))
         return tokens + self.norm2(self.mlp(tokens))
 

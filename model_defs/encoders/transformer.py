@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_defs.tracing import laid_out
+
 
 class SelfAttention(nn.Module):
     """Many heads, whose queries, keys and values come from one matrix; the kinds differ in how they compare tokens."""
@@ -22,7 +24,7 @@ class SelfAttention(nn.Module):
 
     def together(self, mixed: Tensor) -> Tensor:
         """What the heads found, projected: (B, heads, N, C / heads) -> (B, N, C)."""
-        return self.proj(mixed.transpose(1, 2).flatten(2))
+        return self.proj(laid_out(mixed.transpose(1, 2)).flatten(2))
 
 
 class Attention(SelfAttention):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 import torch
@@ -12,60 +12,64 @@ from torch import Tensor, nn
 
 from model_defs.config import DPTConfig, Grid, Swin2Config, SwinConfig
 from model_defs.dpt import HierarchicalDPT
+from model_defs.encoders.traced_windows import TracedWindows, traced_layout
 from model_defs.parts.fusion import fusion
 from model_defs.parts.head import head
 from model_defs.parts.patch_embed import NormalizedPatchEmbedding
 from model_defs.parts.reassemble import reassemble_maps
-from model_defs.tracing import as_tensor, is_known
-from model_defs.window_layout import Windows, largest_windows, traced_layout, window_layout, windows_fit
+from model_defs.tracing import is_known, laid_out
+from model_defs.window_layout import Windows, largest_windows, window_layout, windows_fit
 
 
-def cut(tokens: Tensor, windows: Windows) -> Tensor:
+def cut(tokens: Tensor, windows: Windows | TracedWindows) -> Tensor:
     """(B, h, w, C) -> (B, W, N, C): W windows of N tokens."""
+    if isinstance(windows, TracedWindows):
+        return windows.cut(tokens)
     tokens = rolled(tokens, windows, -1)
     apart = tokens.unflatten(2, (-1, windows.size[1])).unflatten(1, (-1, windows.size[0]))  # (B, rows, y, columns, x, C)
     return apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
-def join(tokens: Tensor, windows: Windows) -> Tensor:
+def join(tokens: Tensor, windows: Windows | TracedWindows) -> Tensor:
     """The way back: (B, W, N, C) -> (B, h, w, C)."""
+    if isinstance(windows, TracedWindows):
+        return windows.join(tokens)
     apart = tokens.unflatten(2, windows.size).unflatten(1, windows.across)  # (B, rows, columns, y, x, C)
     tokens = apart.transpose(2, 3).flatten(3, 4).flatten(1, 2)
     return rolled(tokens, windows, 1)
 
 
 def rolled(tokens: Tensor, windows: Windows, sign: int) -> Tensor:
-    """(B, h, w, C), as far as the windows say; nothing moves where there is only one of them, and how many there are may be left to the values."""
+    """(B, h, w, C), as far as the windows say."""
     if not any(windows.shift):
         return tokens
-    if is_known(*windows.grid):
-        return tokens.roll((sign * windows.shift[0], sign * windows.shift[1]), dims=(1, 2))
-    for dim, (side, shift) in enumerate(zip(windows.grid, shifts(windows, tokens), strict=True), start=1):
-        places = torch.arange(side, device=tokens.device) - sign * shift
-        tokens = tokens.index_select(dim, places.remainder(as_tensor(side, shift)).long())
-    return tokens
+    return tokens.roll((sign * windows.shift[0], sign * windows.shift[1]), dims=(1, 2))
 
 
-def shifts(windows: Windows, like: Tensor) -> list[Tensor]:
-    """Down and right."""
-    pairs = zip(windows.grid, windows.size, windows.shift, strict=True)
-    return [(as_tensor(side, like) > as_tensor(size, like)).long() * shift for side, size, shift in pairs]
+def regions(windows: Windows | TracedWindows, like: Tensor) -> Tensor | None:
+    """Which of the parts of the image that rolling brings together a token comes from: (h * w,), window by window; None where nothing rolls."""
+    if isinstance(windows, TracedWindows):
+        return windows.regions(like)
+    if not any(windows.shift):
+        return None
+    moved = zip(windows.grid, windows.shift, strict=True)
+    down, right = (torch.arange(side, device=like.device) >= side - shift for side, shift in moved)
+    parts = (2 * down.to(torch.uint8)[:, None] + right).view(1, *windows.grid, 1)
+    return cut(parts, windows.unshifted).flatten()
 
 
-def score_bias(positions: Tensor, windows: Windows) -> Tensor:
+def score_bias(positions: Tensor, windows: Windows | TracedWindows) -> Tensor:
     """What is added to the scores, from what belongs to each relative position: (heads, 2y - 1, 2x - 1) -> (1 or W, heads, N, N).
 
     Rolling puts opposite sides of the image into one window. They are kept apart by a number, as in the paper's code, and
     not by infinity: where scores are a hundred times a cosine, that number does not always decide.
     """
     bias = of_each_pair(positions)
-    if not any(windows.shift):
+    region = regions(windows, bias)
+    if region is None:
         return bias[None]
-    moved = zip(windows.grid, shifts(windows, bias), strict=True)
-    down, right = (torch.arange(side, device=bias.device) >= side - shift for side, shift in moved)
-    regions = (2 * down.to(torch.uint8)[:, None] + right).view(1, *windows.grid, 1)
-    regions = cut(regions, windows.unshifted).view(-1, 1, windows.tokens)  # (W, 1, N)
-    return bias - 100.0 * (regions[..., None] != regions[..., None, :]).to(bias.dtype)
+    region = region.view(-1, 1, windows.tokens)  # (W, 1, N)
+    return bias - 100.0 * (region[..., None] != region[..., None, :]).to(bias.dtype)
 
 
 def of_each_pair(positions: Tensor) -> Tensor:
@@ -90,7 +94,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: f
     mixed = F.scaled_dot_product_attention(
         queries.reshape(shape), keys.reshape(shape), values.reshape(shape), attn_mask=bias.flatten(0, 1)[None], scale=scale
     )
-    return mixed.view(queries.shape).transpose(2, 3).flatten(3)
+    return laid_out(laid_out(mixed).view(queries.shape).transpose(2, 3)).flatten(3)
 
 
 def neighbours_joined(tokens: Tensor) -> Tensor:
@@ -107,7 +111,7 @@ class WindowStage(nn.Module):
         self.downsample = downsample or nn.Identity()
         self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, tokens: Tensor, windows: Windows) -> Tensor:
+    def forward(self, tokens: Tensor, windows: Windows | TracedWindows) -> Tensor:
         tokens = self.downsample(tokens)  # (B, h, w, C) -> (B, h / 2, w / 2, 2 * C)
         for number, block in enumerate(self.blocks):
             tokens = block(tokens, windows if number % 2 else windows.unshifted)
@@ -125,11 +129,14 @@ class WindowEncoder(nn.Module):
     def forward(self, feature_map: Tensor) -> list[Tensor]:
         tokens = feature_map.permute(0, 2, 3, 1)  # (B, C, h, w) -> (B, h, w, C)
         grid = (tokens.shape[1], tokens.shape[2])
+        layout: Sequence[Windows | TracedWindows]
         if is_known(*grid):
             self.check(grid)
-        layout = window_layout if is_known(*grid) else traced_layout
+            layout = window_layout(self.config, grid)
+        else:
+            layout = traced_layout(self.config, grid, tokens)
         maps = []
-        for stage, windows in zip(self.stages, layout(self.config, grid), strict=True):
+        for stage, windows in zip(self.stages, layout, strict=True):
             tokens = stage(tokens, windows)
             maps.append(tokens.permute(0, 3, 1, 2))
         return maps
