@@ -7,28 +7,35 @@ import numpy as np
 from muggle_convert.draw.colours import Colours
 from muggle_convert.draw.relief import Distances, Relief
 
+ROWS = 64  # at a time, which saves memory
 
-def normals_of(relief: Relief) -> Distances:
-    """(height, width, 3) of length one: to the right, up and towards the viewer; zero where nothing is known.
+
+def normal_map(relief: Relief) -> Colours:
+    """As OpenGL has them: red, green and blue are right, up and towards the viewer, from -1 at 0 to 1 at 255; 128 all over is no direction."""
+    height, width = relief.away.shape
+    colours = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, ROWS):
+        first = max(0, top - 1)  # slopes need the rows around
+        found = normals_of(relief, slice(first, top + ROWS + 1))[top - first :][:ROWS]
+        colours[top : top + ROWS] = np.rint(127.5 * found + 127.5)
+    return colours
+
+
+def normals_of(relief: Relief, rows: slice = slice(None)) -> Distances:
+    """(rows, width, 3) of length one: to the right, up and towards the viewer; zero where nothing is known.
 
     In inverse depth every plane is linear over the picture, so that its slopes give the plane, also with few pixels: n . (u, v, 1) = 1 / depth.
     """
-    height, width = relief.away.shape
-    across, down = relief.camera.rays(height, width)
-    there = relief.is_there
-    inverse = np.where(there, 1 / np.where(there, relief.away, 1), np.nan).astype(np.float32)
+    across, down = relief.camera.rays(*relief.away.shape)
+    away, down = relief.away[rows], down[rows]
+    there = np.isfinite(away) & (away > 0)
+    inverse = np.where(there, 1 / np.where(there, away, 1), np.nan).astype(np.float32)
     along = _slope(inverse, axis=1) * np.float32(relief.camera.across)
     below = _slope(inverse, axis=0) * np.float32(relief.camera.down)
     found = np.stack([-along, below, inverse - across * along - down[:, None] * below], axis=-1)
     length = np.linalg.norm(found, axis=-1, keepdims=True)
     known = np.isfinite(length) & (length > 0)
     return np.where(known, found / np.where(known, length, 1), 0).astype(np.float32)
-
-
-def encoded(normals: Distances) -> Colours:
-    """As OpenGL's normal maps: red, green and blue are right, up and towards the viewer, from -1 at 0 to 1 at 255; 128 all over is no direction."""
-    colours: Colours = np.rint(127.5 * normals + 127.5).astype(np.uint8)
-    return colours
 
 
 def _slope(values: Distances, axis: int) -> Distances:

@@ -13,7 +13,7 @@ from muggle_convert.checkpoints import printable
 from muggle_convert.draw import glb, ply, stereo
 from muggle_convert.draw.colours import Colours
 from muggle_convert.draw.exr import write_exr
-from muggle_convert.draw.normals import encoded, normals_of
+from muggle_convert.draw.normals import normal_map
 from muggle_convert.draw.npz import write_npz
 from muggle_convert.draw.png import write_png
 from muggle_convert.draw.png16 import coding, write_png16
@@ -73,7 +73,7 @@ def _drawn(viewer: Viewer, viewed: Viewed, form: str, field_of_view: float, scal
     """In formats that are pictures."""
     match form:
         case "normals":
-            return encoded(normals_of(relief_of_view(viewer, viewed, field_of_view, scale)))
+            return normal_map(relief_of_view(viewer, viewed, field_of_view, scale))
         case "stereo" | "anaglyph" if viewed.picture is not None:
             draw = stereo.side_by_side if form == "stereo" else stereo.anaglyph
             return draw(viewed.picture, relief_of_view(viewer, viewed, field_of_view, scale))

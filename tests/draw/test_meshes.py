@@ -13,7 +13,7 @@ import trimesh
 
 from muggle_convert.draw import glb, ply
 from muggle_convert.draw.mesh import CUT, mesh_of
-from muggle_convert.draw.normals import encoded, normals_of
+from muggle_convert.draw.normals import ROWS, normal_map, normals_of
 from muggle_convert.draw.relief import FARTHEST, NEAREST, Pinhole, Relief, relief_of
 from muggle_convert.draw.scales import scale_of
 from muggle_convert.errors import Refusal
@@ -146,10 +146,14 @@ def test_normals_do_not_lead_over_edges() -> None:
 def test_normals_are_encoded_as_opengl_does_it() -> None:
     away = np.full((HEIGHT, WIDTH), 2.0)
     away[:3] = np.inf
-    colours = encoded(normals_of(relief_of(away, scale_of(away, Distance(False, True)), CAMERA)))
+    colours = normal_map(relief_of(away, scale_of(away, Distance(False, True)), CAMERA))
     assert (colours[10] == (128, 128, 255)).all(), "towards the viewer"
     assert (colours[:3] == 128).all(), "no direction where nothing is"
-    floor = encoded(
-        normals_of(relief(plane((0, 1, 0.1), 1)[HEIGHT // 2 :], Pinhole(CAMERA.across, CAMERA.down, WIDTH / 2, 0, known=False)))
-    )
+    floor = normal_map(relief(plane((0, 1, 0.1), 1)[HEIGHT // 2 :], Pinhole(CAMERA.across, CAMERA.down, WIDTH / 2, 0, known=False)))
     assert (floor[..., 1] > 250).all(), "up is green"
+
+
+def test_a_normal_map_is_the_same_in_parts() -> None:
+    away = np.random.default_rng(0).uniform(1, 3, (2 * ROWS + 3, 5))
+    shape = relief(away, Pinhole.that_sees(*away.shape, 60))
+    assert np.array_equal(normal_map(shape), np.rint(127.5 * normals_of(shape) + 127.5))
