@@ -8,12 +8,13 @@ if [ -x .venv/bin/python ]; then PATH=$PWD/.venv/bin:$PATH; fi
 export PYTHONPATH=.
 toy=fixtures/toy_depth_anything_v2_vit.pth
 
-python -m examples.toy_depth.folder --world unseen --seed 2000 --scenes 600 --out "$folder/scenes/train"
+python -m examples.toy_depth.folder --world unseen --seed 2000 --scenes 300 --out "$folder/scenes/train"
 python -m examples.toy_depth.folder --world unseen --seed 1000 --scenes 100 --out "$folder/scenes/val"
 
-python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --batch 2 --steps 800 --every 400 \
-    --run "$folder/full" --out "$folder/full.safetensors"
-python -m examples.finetune.train $toy --folder "$folder/scenes" --cap 30 --batch 2 --steps 800 --every 400 --attention performer \
+how=(--folder "$folder/scenes" --cap 30 --loss aligned --falling-rates --batch 2 --steps 500 --every 500)
+python -m examples.finetune.train $toy "${how[@]}" --run "$folder/full" --out "$folder/full.safetensors"
+# A new attention has further to go.
+python -m examples.finetune.train $toy "${how[@]}" --attention performer --encoder-rate 2e-4 --decoder-rate 4e-4 \
     --run "$folder/performer" --out "$folder/performer.safetensors"
 
 python -m muggle_convert eval $toy "$folder/full.safetensors" "$folder/performer.safetensors" \

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from examples.losses.aligned import missed_share, relative_error
+from examples.losses.aligned import relative_error
 from examples.losses.scale_and_shift_invariant import scale_and_shift_invariant_loss
 from model_defs.dpt import DPT
 from muggle_convert import load_any_dpt
@@ -118,8 +118,7 @@ class Run:
         else:
             loss = scale_and_shift_invariant_loss(prediction.float(), nearness, everywhere)
         if recipe.finishing:
-            judged = nearness > 1 / FARTHEST
-            loss = loss + relative_error(prediction.float(), nearness, judged) + missed_share(prediction.float(), nearness, judged)
+            loss = loss + relative_error(prediction.float(), nearness, nearness > 1 / FARTHEST)
         self.optimizer.zero_grad()
         (loss + ANCHOR_WEIGHT * anchor(prediction.float(), nearness, everywhere)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -174,12 +173,13 @@ def main() -> None:
             if len(pool) == 0:
                 parser.error(f"no scenes of seed {arguments.pool_seed} in {arguments.pool}; render them with examples.toy_depth.pool")
         losses.append(run.advance(pool))
-        if run.step % 50 == 0:
+        kept = run.step % max(1, min(500, recipe.steps // 6)) == 0 or run.step == recipe.steps
+        if run.step % 50 == 0 or kept:
             rate = (run.step - first) / (time.monotonic() - began)
             left = (recipe.steps - run.step) / rate / 60
             line = f"step {run.step}/{recipe.steps}, loss {np.mean(losses[-50:]):.4f}"
             line += f", {rate * recipe.batch:.1f} images/s, {left:.0f} minutes left"
-            if run.step % max(1, min(500, recipe.steps // 6)) == 0 or run.step == recipe.steps:
+            if kept:
                 run.save(checkpoint)
                 validation = validate(run.average, device)
                 line += f", unseen scenes: AbsRel {validation.abs_rel:.4f}, delta-1 {validation.delta1:.4f}, {len(pool)} scenes in the pool"
