@@ -88,9 +88,11 @@ def _size(first: torch.Tensor) -> str:
     return several + " x ".join(map(str, first.shape[-2:]))
 
 
-def _main(prediction: Any) -> torch.Tensor:
+def _main(prediction: torch.Tensor | dict[str, torch.Tensor]) -> torch.Tensor:
     """What a network of several outputs is compared by: its depth, or the points of the first view."""
-    found: torch.Tensor = next(iter(prediction.values())) if isinstance(prediction, dict) else prediction
+    if not isinstance(prediction, dict):
+        return prediction
+    found: torch.Tensor = prediction["depth"] if "depth" in prediction else next(iter(prediction.values()))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,7 @@ def later_original(family: str, name: str, path: Path, repositories: Path) -> nn
         "depth_anything_v1_metric": depth_anything_v1_metric,
         "mast3r": mast3r,
         "vggt": vggt,
+        "dinov2_depth": dinov2_depth,
     }.get(family)
     return None if make is None else make(name, path, repositories)
 
@@ -71,13 +73,25 @@ def depth_anything_v1_metric(name: str, path: Path, repositories: Path) -> nn.Mo
     root = repositories.resolve() / "Depth-Anything" / "metric_depth"
     if not root.is_dir():
         return None
-    with importable(root), within(root):
+    state = torch.load(path, weights_only=True)["model"]
+    # It begins with the relative model, from a file of its own.
+    with importable(root), within(root), patch("torch.load"), patch.object(nn.Module, "load_state_dict"):
         build, config = (importlib.import_module(f"zoedepth.{module}") for module in ("models.builder", "utils.config"))
         told = config.get_config("zoedepth", "eval", "nyu", pretrained_resource="")
         model = build.build_model(told)
-    model = _filled(model, torch.load(path, weights_only=True)["model"])
+    model = _filled(model, state)
     model.core.prep = nn.Identity()  # pictures are normalised already
     return Adapted(model, lambda model, picture: model(picture)["metric_depth"])
+
+
+def dinov2_depth(name: str, path: Path, repositories: Path) -> nn.Module | None:
+    root = repositories / "dinov2"
+    if not root.is_dir():
+        return None
+    with importable(root):
+        model = importlib.import_module("dinov2.hub.depthers").dinov2_vits14_dd(pretrained=False)
+    model = _filled(model, torch.load(path, weights_only=True)["state_dict"])
+    return Adapted(model, lambda model, picture: model.encode_decode(picture, None, size=picture.shape[2:])[:, 0])
 
 
 def mast3r(name: str, path: Path, repositories: Path) -> nn.Module | None:
