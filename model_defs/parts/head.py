@@ -28,7 +28,8 @@ class DepthHead(nn.Module):
 
     def forward(self, path: Tensor, image_size: Grid) -> Tensor:
         logits = self.proj_1ch(self.enlarged(path, image_size))
-        return self.activation(logits).squeeze(1)  # (B, 1, H, W) -> (B, H, W); more channels stay as they are
+        prediction = self.activation(logits)  # (B, channels, H, W)
+        return prediction.squeeze(1) if prediction.shape[1] == 1 else prediction  # ONNX squeezes nothing that is not one
 
     def enlarged(self, path: Tensor, image_size: Grid) -> Tensor:
         feature_map = self.spatial_upsampler(path)

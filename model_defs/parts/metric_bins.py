@@ -61,7 +61,7 @@ class Bins(nn.Module):
         temperature = (HOTTEST - COLDEST) * (hot / (hot + cold)) + COLDEST
         choices = told.new_tensor(self.log_choices).view(1, -1, 1, 1)
         successes = torch.arange(len(self.log_choices), dtype=told.dtype, device=told.device).view(1, -1, 1, 1)
-        logs = choices + successes * chance.clamp(1e-4, 1).log() + successes.flip(1) * (1 - chance).clamp(1e-4, 1).log()
+        logs = choices + successes * chance.clamp(1e-4, 1.0).log() + successes.flip(1) * (1 - chance).clamp(1e-4, 1.0).log()
         return torch.softmax(logs / temperature, dim=1)
 
 

@@ -78,7 +78,8 @@ class Motion(nn.Module):
 
     def forward(self, maps: Tensor, frames: int) -> Tensor:
         """(B * T, C, h, w) -> the same, of films with this many frames."""
-        films = self.norm(maps).unflatten(0, (-1, frames))  # (B, T, C, h, w)
+        # Of maps with their channels last, torch takes the mean of squares less the square of the mean, in which small deviations are lost.
+        films = self.norm(maps.contiguous()).unflatten(0, (-1, frames))  # (B, T, C, h, w)
         places = films.permute(0, 3, 4, 1, 2)  # (B, h, w, T, C)
         looked = [self.proj_out(self.block(self.proj_in(few))) for few in pieces(places.flatten(0, 2), PLACES)]
         told = torch.cat(looked).view(places.shape)

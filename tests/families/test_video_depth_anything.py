@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from model_defs.build import build
 from model_defs.networks.video_depth_anything import FilmDPT
+from model_defs.parts.motion import Motion
 from muggle_convert import Refusal, convert, load_any_dpt
 from muggle_convert.families import BY_NAME
 from muggle_convert.families.shared.evidence import Source
@@ -124,3 +126,12 @@ def test_the_order_of_frames_matters(network: FilmDPT) -> None:
 def test_more_frames_than_there_are_positions_are_refused_with_what_takes_them(network: FilmDPT) -> None:
     with pytest.raises(ValueError, match=r"1 to 32 frames.*got 33.*predict_video"):
         network(torch.zeros(1, 33, 3, 14, 14))
+
+
+def test_maps_that_hardly_vary_are_normalised_with_their_channels_last_as_exactly_as_with_them_first() -> None:
+    torch.manual_seed(0)
+    motion, maps = Motion(32, frames=2), 1 + 1e-3 * torch.randn(2, 32, 2, 3)
+    nn.init.eye_(motion.proj_out.weight)
+    with torch.no_grad():
+        first, last = (motion(maps.to(memory_format=order), 2) for order in (torch.contiguous_format, torch.channels_last))
+    assert torch.equal(first, last)
