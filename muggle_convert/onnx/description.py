@@ -17,6 +17,7 @@ from model_defs.config import DPTConfig
 from muggle_convert.checkpoints import printable, shown
 from muggle_convert.checkpoints.strict_json import parse_object
 from muggle_convert.errors import Refusal
+from muggle_convert.onnx.words import sentence_of
 from muggle_convert.outputs import kind_of, sentence_about
 
 GRAPH_KEY = "muggle_convert_graph"
@@ -27,9 +28,6 @@ Precision = Literal["float32", "float16", "int8"]  # of the weights; inputs and 
 MOST_ERROR: Mapping[Precision, float] = {"float32": 5e-4, "float16": 5e-2, "int8": 0.5}
 
 Dimensions = tuple[int | str, ...]  # of an input or output: a number, or the name of what may change
-
-PIXEL_VALUES, PREDICTED_DEPTH = "pixel_values", "predicted_depth"  # the first input and output, as the ecosystem calls them
-PICTURES = "pictures"  # the input of a graph with preprocessing: uint8 (batch, height, width, 3)
 
 
 @dataclass(frozen=True)
@@ -123,6 +121,8 @@ def for_anybody(config: DPTConfig, graph: Graph, source: Mapping[str, Any], lice
         "source_file": str(source["file"]),
         "fingerprint": str(source["fingerprint"]),  # of the original's weights
         "version": version,
+        "inputs": json.dumps({name: sentence_of(name, config) for name in graph.inputs}),
+        "outputs": json.dumps({name: sentence_of(name, config) for name in graph.outputs}),
         "precision": graph.precision,
         "has_preprocessing": json.dumps(graph.has_preprocessing),
         "tried_shapes": json.dumps([trial.shape for trial in graph.trials if trial.error is not None]),

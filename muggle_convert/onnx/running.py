@@ -147,7 +147,7 @@ def graph_network(config: DPTConfig, described: Graph, path: Path, placement: Pl
             raise Refusal(
                 f"{file} {what} {', '.join(map(printable, said))}, and a {config.family} {what} {', '.join(wanted)}: its graph is another one."
             )
-    image = _taken(config.image, described)
+    image = taken(config.image, described)
     if described.size is not None and image != config.image:
         height, width = described.size
         warnings.warn(f"{file} takes {width} x {height} pixels only: pictures are stretched to that", Notice, stacklevel=2)
@@ -155,7 +155,7 @@ def graph_network(config: DPTConfig, described: Graph, path: Path, placement: Pl
     return GraphNetwork(like, replace(config, image=image), described, session)
 
 
-def _taken(image: ImageConfig, described: Graph) -> ImageConfig:
+def taken(image: ImageConfig, described: Graph) -> ImageConfig:
     """How a picture becomes what the graph takes."""
     if described.has_preprocessing:
         as_it_is = replace(image, keep_aspect=True, fit="no larger", size=LARGEST_SIDE, size_across=None, widest=None, multiple=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -225,9 +226,30 @@ def test_what_cannot_be_is_refused_before_anything_is_computed(
     assert done.returncode == 1 and sentence in done.stderr and not [*tmp_path.iterdir()]
 
 
-def test_the_lines_of_the_document_need_nothing_of_this_project(written: WrittenGraph, tmp_path: Path) -> None:
-    (lines,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "onnx.md").read_text(), re.DOTALL)
-    assert len([line for line in lines.splitlines() if line and "import" not in line]) <= 12 and "muggle" not in lines
+def test_the_same_input_gives_the_same_bytes_in_every_process(checkpoint: Path, written: WrittenGraph, tmp_path: Path) -> None:
+    line = [
+        sys.executable,
+        "-m",
+        "muggle_convert",
+        "export",
+        checkpoint,
+        "--set",
+        "taps=0,1,2,3",
+        "--to",
+        "onnx",
+        "-o",
+        tmp_path / "x.onnx",
+    ]
+    otherwise = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}  # the order of sets is another one there
+    subprocess.run(line, env=otherwise, capture_output=True, check=True)
+    assert (tmp_path / "x.onnx").read_bytes() == written.files[0].read_bytes()
+
+
+def test_the_lines_on_the_first_page_need_nothing_of_this_project(written: WrittenGraph, tmp_path: Path) -> None:
+    (lines,) = (
+        block for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL) if "onnxruntime" in block
+    )
+    assert len(list(filter(None, lines.splitlines()))) == 12 and "muggle" not in lines and "torch" not in lines
     (tmp_path / "small.onnx").symlink_to(written.files[0])
     Image.fromarray(smooth_pictures(1, 60, 85)[0].numpy()).save(tmp_path / "photo.jpg")
     alone = {"PATH": "/usr/bin:/bin"}

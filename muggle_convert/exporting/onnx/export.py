@@ -24,7 +24,9 @@ from muggle_convert.files.target import check_not_source, check_target
 from muggle_convert.identify.document import KEY, Document
 from muggle_convert.identify.match import Match
 from muggle_convert.identify.read import ReadOptions, read
-from muggle_convert.onnx.description import GRAPH_KEY, MOST_ERROR, PICTURES, Dimensions, Graph, Precision, Trial, for_anybody
+from muggle_convert.onnx.description import GRAPH_KEY, MOST_ERROR, Dimensions, Graph, Precision, Trial, for_anybody
+from muggle_convert.onnx.running import taken
+from muggle_convert.onnx.words import PICTURES
 from muggle_convert.placement import Placement
 from muggle_convert.version import VERSION
 from muggle_convert.writing.converted_file import WriteOptions, settle
@@ -127,6 +129,7 @@ def _proved(network: Network, matched: Match, draft: Path, options: GraphOptions
 
 def _with_preprocessing(graph: Graph, network: Network, draft: Path, allowed: float) -> Graph:
     """The same graph around which pictures are prepared, tried on pictures of several sizes."""
+    network.config = replace(network.config, image=taken(network.config.image, graph))  # stretched, where there is one size only
     put_around(draft, network, graph.size)
     found = trials_with_pictures(network, draft)
     check(found, max(allowed, PICTURES_ERROR), graph.precision)

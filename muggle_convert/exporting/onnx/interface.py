@@ -14,7 +14,8 @@ from model_defs.config import LeViTConfig, Swin2Config, SwinConfig
 from model_defs.network import Network
 from model_defs.window_layout import traced_step
 from muggle_convert.errors import Refusal
-from muggle_convert.onnx.description import PIXEL_VALUES, PREDICTED_DEPTH, Dimensions
+from muggle_convert.onnx.description import Dimensions
+from muggle_convert.onnx.words import PIXEL_VALUES, PREDICTED_DEPTH, PROMPT_DEPTH
 from muggle_convert.outputs import kind_of
 
 BATCH, VIEWS = 2, 3  # in the inputs that a network is followed with: of sides of one, exporters conclude that they are always one
@@ -25,7 +26,7 @@ NAMES = {
     ("image",): (PIXEL_VALUES,),
     ("views",): (PIXEL_VALUES,),
     ("frames",): (PIXEL_VALUES,),
-    ("image", "prompt"): (PIXEL_VALUES, "prompt_depth"),
+    ("image", "prompt"): (PIXEL_VALUES, PROMPT_DEPTH),
     ("first", "second"): (PIXEL_VALUES, "pixel_values_2"),
 }
 
@@ -54,8 +55,7 @@ def interface(network: Network, size: tuple[int, int] | None) -> Interface:
     """For inputs of one size, or of any that suits the network."""
     step = step_of(network)
     if size is None and step is None:
-        assert isinstance(network.config.encoder, LeViTConfig)
-        size = (16 * network.config.encoder.side,) * 2
+        size = only_size(network)
     height, width = size or _sample_size(step or (1, 1))
     images = torch.zeros(BATCH, network.config.image.channels, height, width)
     samples = [*network.trial(images)]
@@ -71,7 +71,7 @@ def interface(network: Network, size: tuple[int, int] | None) -> Interface:
         if samples[number].ndim == 5:
             most = getattr(network.config.head, "frames", 64)
             may_change[1] = (network.inputs[0], Dim(network.inputs[0], min=1, max=most))
-        if name == "prompt_depth":
+        if name == PROMPT_DEPTH:
             samples[number] = torch.stack([torch.zeros(1, 24, 40), torch.ones(1, 24, 40)])  # of other sizes than the image
             may_change |= {
                 2: ("prompt_height", Dim("prompt_height", min=1, max=MOST)),
@@ -112,6 +112,13 @@ def step_of(network: Network) -> tuple[int, int] | None:
         rows, columns = traced_step(encoder)
         return rows * encoder.patch_size, columns * encoder.patch_size
     return network.multiple, network.multiple
+
+
+def only_size(network: Network) -> tuple[int, int]:
+    """Height and width of a network that has one size only."""
+    encoder = network.config.encoder
+    assert isinstance(encoder, LeViTConfig), "all others have a step"
+    return 16 * encoder.side, 16 * encoder.side
 
 
 def check_fixed_size(network: Network, size: tuple[int, int]) -> None:

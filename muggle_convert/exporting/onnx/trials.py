@@ -12,8 +12,9 @@ from torch import Tensor
 
 from model_defs.network import Network
 from muggle_convert.errors import Refusal
-from muggle_convert.exporting.onnx.interface import Interface, step_of
+from muggle_convert.exporting.onnx.interface import Interface, only_size, step_of
 from muggle_convert.onnx.description import Trial
+from muggle_convert.onnx.words import PROMPT_DEPTH
 
 MOST_SAID = 200  # characters of the runtime's own message
 PIXELS = 1 << 20  # in everything that is tried at once
@@ -78,7 +79,8 @@ def tried(session: Any, inputs: Sequence[Tensor], expected: Sequence[Tensor]) ->
             return Trial(shape, None, f"gives {tuple(result.shape)} and not {tuple(wanted.shape)}")
     if not all(bool(result.isfinite().all()) for result in results):
         return Trial(shape, None, "gives numbers that are not finite")
-    return Trial(shape, max(map(difference, results, expected)))
+    error = max(map(difference, results, expected))
+    return Trial(shape, float(f"{error:.1e}"))  # further digits change with the number of threads, and so would the file
 
 
 def difference(result: Tensor, expected: Tensor) -> float:
@@ -92,7 +94,7 @@ def shapes(network: Network, size: tuple[int, int] | None) -> Iterator[tuple[int
     """Batch, height and width: that of training, and others that lie around it."""
     step = step_of(network)
     if size is not None or step is None:
-        height, width = size or (16 * network.config.encoder.side,) * 2  # type: ignore[attr-defined]  # which only LeViT lacks a step for
+        height, width = size or only_size(network)
         yield from ((1, height, width), (2, height, width))
         return
     image = network.config.image
@@ -113,6 +115,6 @@ def drawn(network: Network, interface: Interface, batch: int, height: int, width
     images = torch.randn(batch, network.config.image.channels, height, width, generator=generator)
     inputs = [*network.trial(images)]
     for number, name in enumerate(interface.inputs):
-        if name == "prompt_depth":
+        if name == PROMPT_DEPTH:
             inputs[number] = 1 + 4 * torch.rand(batch, 1, max(2, height // 8), max(2, width // 8), generator=generator)
     return inputs
