@@ -88,7 +88,7 @@ def test_the_first_conversion_prints_what_is_shown(type_in: Callable[[str], str]
 def test_the_first_lines_of_python_run_as_they_stand(folder: Path, python: Python) -> None:
     if not (folder / "toy.safetensors").exists():
         shutil.copy(ROOT / TOY, folder / "toy.safetensors")  # where this test runs alone; the name means nothing
-    (block,) = CODE
+    block, _ = CODE
     before = "import torch; batch = torch.rand(2, 3, 28, 42)\n"
     after = "assert depth.shape == (2, 28, 42) and model.predict('photo.jpg').shape == (60, 90)\n"
     done = python(["-c", before + block + after], cwd=folder)
@@ -140,8 +140,8 @@ def test_every_block_and_every_row_is_one_of_those() -> None:
     """What is added to the page has to be run by one of these tests."""
     blocks = re.findall(r"(?:^    .+\n)+", README, re.MULTILINE)
     assert [block.split()[0] for block in blocks] == ["pip", "$", "scripts/demo"]
-    assert len(CODE) == 1 and len(ROWS) > 8
+    assert len(CODE) == 2 and len(ROWS) > 8  # the second runs a graph, which tests/onnx makes
 
 
 def test_it_is_read_in_one_go() -> None:
-    assert len(README.splitlines()) <= 79
+    assert len(README.splitlines()) <= 99
