@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, nargs="*", help="inspect and convert: files of these sizes instead")
     parser.add_argument("--folder", type=Path, default=Path(), help="where checkpoints are drawn; needs a few GB")
     arguments = parser.parse_intermixed_args()  # words may stand behind options
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     if arguments.work in TABLES:
         TABLES[arguments.work](arguments)
     else:
