@@ -83,7 +83,7 @@ def _made(network: Network, case: Small | Variant, folder: Path, sizes: Sequence
 
     original = save_original(network, BY_NAME[network.config.family].layouts[case.layout], folder / "model.pth")
     told = dict(case.told)
-    reading = ReadOptions(family=told.pop("family", None), overrides=told)
+    reading = ReadOptions(family=told.pop("family", network.config.family), overrides=told)
     for precision in PRECISIONS:
         path, said = folder / f"{precision}.onnx", precision
         if precision == "int8":
