@@ -56,7 +56,7 @@ def interface(network: Network, size: tuple[int, int] | None) -> Interface:
     step = step_of(network)
     if size is None and step is None:
         size = only_size(network)
-    height, width = size or _sample_size(step or (1, 1))
+    height, width = size or _sample_size(network, step or (1, 1))
     images = torch.zeros(BATCH, network.config.image.channels, height, width)
     samples = [*network.trial(images)]
     names = NAMES[network.inputs]
@@ -129,7 +129,9 @@ def check_fixed_size(network: Network, size: tuple[int, int]) -> None:
         raise Refusal(f"--size {size[0]}x{size[1]}: {problem}") from None
 
 
-def _sample_size(step: Sequence[int]) -> tuple[int, int]:
+def _sample_size(network: Network, step: Sequence[int]) -> tuple[int, int]:
     """Sides of several steps each, of different numbers."""
+    if isinstance(network.config.encoder, (SwinConfig, Swin2Config)):
+        return 2 * step[0], 4 * step[1]  # windows of every stage fit in doubled sides
     height, width = (max(2, -(-least // one)) for least, one in zip(LEAST, step, strict=True))
     return height * step[0], (width + (width == height)) * step[1]
