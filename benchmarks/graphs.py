@@ -16,10 +16,14 @@ import torch
 
 from benchmarks.measure import in_turn
 from model_defs.network import Network
+from muggle_convert import load_any_dpt
+from muggle_convert.families import BY_NAME
+from muggle_convert.identify.read import ReadOptions
 from muggle_convert.onnx.description import Trial
 from tests.configurations import ROWS, SMALL
 from tests.families.small import Small, Variant
 from tests.onnx.test_every_family import CASES, network_of, shown
+from tests.originals import save_original
 
 PRECISIONS = ("float32", "float16", "int8")
 SHARES = ((1.0, 1.0), (0.75, 1.0), (1.0, 0.5))  # of the largest size's height and width
@@ -56,10 +60,11 @@ def graphs(arguments: argparse.Namespace) -> None:
 
 
 def _cells(name: str, runs: int) -> Iterator[str]:
-    network = network_of(name)
     with TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        original, reading = _saved(network_of(name), SMALL.get(name) or ROWS[name], Path(folder))
+        network = load_any_dpt(original, family=reading.family, **reading.overrides)  # as the file can hold it
         largest, *others = _sizes(network)
-        made = list(_made(network, SMALL.get(name) or ROWS[name], Path(folder), (largest, *others)))
+        made = list(_made(network, original, reading, (largest, *others)))
         inputs = _drawn(network, 1, *largest)
         with torch.inference_mode():
             own, *figures = in_turn(runs, lambda: network(*inputs), *(one.run for one in made))
@@ -70,24 +75,25 @@ def _cells(name: str, runs: int) -> Iterator[str]:
         yield f"{figure.seconds / own.seconds:.2f}"
 
 
-def _made(network: Network, case: Small | Variant, folder: Path, sizes: Sequence[tuple[int, int]]) -> Iterator[Made]:
-    """The command's own graphs, of a file in the original's layout; the one in eight bits is made from the first, as the command makes it."""
+def _saved(network: Network, case: Small | Variant, folder: Path) -> tuple[Path, ReadOptions]:
+    """A file in the original's layout, and what is to be told of it."""
+    told = dict(case.told)
+    options = ReadOptions(family=told.pop("family", network.config.family), overrides=told)
+    return save_original(network, BY_NAME[network.config.family].layouts[case.layout], folder / "model.pth"), options
+
+
+def _made(network: Network, original: Path, reading: ReadOptions, sizes: Sequence[tuple[int, int]]) -> Iterator[Made]:
+    """The command's own graphs; the one in eight bits is made from the first, as the command makes it."""
     import onnx_ir
 
     from muggle_convert.exporting.onnx import GraphOptions, export_onnx
     from muggle_convert.exporting.onnx.int8 import save_in_int8
     from muggle_convert.exporting.onnx.trials import session_of, tried
-    from muggle_convert.families import BY_NAME
-    from muggle_convert.identify.read import ReadOptions
-    from tests.originals import save_original
 
-    original = save_original(network, BY_NAME[network.config.family].layouts[case.layout], folder / "model.pth")
-    told = dict(case.told)
-    reading = ReadOptions(family=told.pop("family", network.config.family), overrides=told)
     for precision in PRECISIONS:
-        path, said = folder / f"{precision}.onnx", precision
+        path, said = original.with_name(f"{precision}.onnx"), precision
         if precision == "int8":
-            save_in_int8(onnx_ir.load(folder / "float32.onnx"), path, network)
+            save_in_int8(onnx_ir.load(original.with_name("float32.onnx")), path, network)
         else:
             options = GraphOptions(precision=precision, largest_error=math.inf)
             said = export_onnx(original, path, options, reading).graph.precision

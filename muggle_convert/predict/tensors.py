@@ -45,7 +45,7 @@ def prepare(picture: Pixels, image: ImageConfig, size: int | None = None, place:
 
 def normalised(samples: npt.NDArray[Any], image: ImageConfig) -> Tensor:
     """(H, W, 3) from 0 to 255 -> (3, H, W)"""
-    return _normalised(torch.from_numpy(samples).permute(2, 0, 1).contiguous().float(), image)
+    return _normalised(torch.from_numpy(np.require(samples, requirements=("C", "W"))).permute(2, 0, 1).contiguous().float(), image)
 
 
 def _normalised(samples: Tensor, image: ImageConfig) -> Tensor:
