@@ -18,6 +18,7 @@ from muggle_convert.exporting.onnx.trials import trials
 from muggle_convert.exporting.onnx.writing import save
 from tests.configurations import ROWS, SMALL
 
+QUICK = ("dpt_vit, segmentation",)  # each takes ten seconds or more
 OTHERS = (
     "Depth Anything 3, any view",
     "Depth Anything 3, mono",
@@ -53,8 +54,7 @@ def shown(image: ImageConfig) -> ImageConfig:
     return replace(image, size=112, size_across=None)
 
 
-@pytest.mark.full  # each takes half a minute or more
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.full) for name in CASES])
 def test_a_graph_gives_what_its_network_gives(name: str, tmp_path: Path) -> None:
     network = network_of(name)
     network.config = replace(network.config, image=shown(network.config.image))
