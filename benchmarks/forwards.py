@@ -15,10 +15,11 @@ from torch import nn
 
 from benchmarks.cases import chosen, drawn, named
 from benchmarks.later import Later
-from benchmarks.measure import in_turn, run
+from benchmarks.measure import clock_for, in_turn, run
 from benchmarks.originals import muggled_dpt, original
 from benchmarks.table import Row
 from model_defs.fast import freeze
+from model_defs.fast.installing import remove
 from model_defs.network import Network
 from tests.goldens import Golden
 
@@ -73,7 +74,8 @@ def _beside(
         for _ in range(WARMING if arguments.optimize else 0):
             _finished(mine(*rounded)), _finished(theirs(*rounded))
         error, peer_error = (float((_main(model(*rounded)).float() - expected).abs().max() / expected.std()) for model in (mine, theirs))
-        first, second = in_turn(arguments.runs, lambda: _finished(mine(*rounded)), lambda: _finished(theirs(*rounded)))
+        clock = clock_for(arguments.threads, arguments.device)
+        first, second = in_turn(arguments.runs, lambda: _finished(mine(*rounded)), lambda: _finished(theirs(*rounded)), clock=clock)
         memory, peer_memory = _peaks(case, name, (mine, theirs), rounded, arguments)
     remark = f"off by {error:.1e} and {peer_error:.1e} standard deviations of this project's float32"
     if arguments.batch > 1 or arguments.device != "cpu":
@@ -143,12 +145,23 @@ def one_prediction() -> None:
 
 def _peers(case: Golden | Later, path: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, nn.Module]]:
     wanted = arguments.peer or ["transformers", "original", "muggled_dpt"]
+    if "plain" in wanted:
+        yield "plain", _plain(path, case.options)
     if "transformers" in wanted and (model := _transformers(path, case.options)) is not None:
         yield "transformers", model
     if arguments.originals and "original" in wanted and (model := _attempted(original, case, path, arguments.originals)) is not None:
         yield "original", model
     if arguments.originals and "muggled_dpt" in wanted and (model := _attempted(muggled_dpt, case, path, arguments.originals)) is not None:
         yield "muggled_dpt", model
+
+
+def _plain(path: Path, options: Mapping[str, Any]) -> Network:
+    """This project's own network without its kernels."""
+    from muggle_convert import load_any_dpt
+
+    model: Network = load_any_dpt(path, **options)
+    remove(model)
+    return model
 
 
 def _attempted(

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure this project beside its peers, in turn and in one run: every figure is a ratio of medians.
 
-    python benchmarks/run.py inspect|convert|load|forward|pictures|accuracy|graphs|runtimes [WORDS...] [--peer transformers] [--originals DIR]
+    python benchmarks/run.py inspect|convert|load|forward|pictures|kernels|accuracy|graphs|runtimes [WORDS...] [--peer transformers] [--originals DIR]
 
 Checkpoints are drawn from the manifests in fixtures/released, so nothing is downloaded. `--originals DIR` is a folder with clones of the
 original repositories (MiDaS, DPT, Depth-Anything-V2, muggled_dpt) and what they need installed; see benchmarks/README.md.
@@ -18,18 +18,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import files, forwards, loads, pictures
 from benchmarks.accuracy import accuracy
 from benchmarks.graphs import graphs
+from benchmarks.kernels import kernels
 from benchmarks.runtimes import runtimes
 from benchmarks.table import show
 
 WORKS = {"inspect": files.inspect, "convert": files.convert, "load": loads.load, "forward": forwards.forward, "pictures": pictures.pictures}
-TABLES = {"accuracy": accuracy, "graphs": graphs, "runtimes": runtimes}  # of more than two beside each other
+TABLES = {"accuracy": accuracy, "graphs": graphs, "kernels": kernels, "runtimes": runtimes}  # of more than two beside each other
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", choices=[*WORKS, *TABLES])
     parser.add_argument("words", nargs="*", help="only cases whose name contains one of these")
-    parser.add_argument("--peer", action="append", choices=["transformers", "original", "muggled_dpt"], help="by default all that can run")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        choices=["transformers", "original", "muggled_dpt", "plain"],
+        help="by default all of others that can run; plain: this project's network without its kernels",
+    )
     parser.add_argument("--originals", type=Path, help="a folder with clones of the original repositories")
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each, in turn (7)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
