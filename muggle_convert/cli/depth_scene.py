@@ -71,6 +71,11 @@ def write_scene(
     network = load(read(model, ReadOptions(**reading)), placement(device, dtype))
     if network.framing is None:
         raise Refusal(f"{printable(out)} is the name of one file, and {model} sees one picture at a time; name a folder to write to.")
+    if len(pictures) < network.fewest_views:
+        raise Refusal(
+            f"{model} makes a scene of {network.fewest_views} pictures or more, and was given {len(pictures)}: "
+            f"muggle-convert depth FIRST.png SECOND.png -m MODEL -o {printable(out)}."
+        )
     scene = network.predict_views(pictures, size=size)
     unit, usual = kind_of(network.config.output).unit, parse_trust(network.usual_trust)
     cloud = trusted_points(scene, trust or usual)
