@@ -18,6 +18,9 @@ CONSTANTS: dict[Callable[..., Tensor | None], Callable[[Any], tuple[Tensor, ...]
     normalized_convolution: folded_weights,
     standardized_convolution: standardized_weights,
 }
+# Of a convolution with so many weights nothing is kept: to fold them again is a hundredth of its work, and to keep them twice would double the
+# memory of the networks that have the most of them.
+TOO_MANY = 1 << 20
 
 
 def freeze(network: nn.Module) -> None:
@@ -26,7 +29,7 @@ def freeze(network: nn.Module) -> None:
     Until `thaw` they refuse to be written to, and torch to compute gradients with them. Other parameters may take their place, and the
     network may be moved or cast: what was kept is then not used again. A copy is not frozen.
     """
-    kernels = [(module, kernel) for module, kernel in installed(network) if kernel.function in CONSTANTS]
+    kernels = [(one, kernel) for one, kernel in installed(network) if kernel.function in CONSTANTS and sources(one)[0].numel() < TOO_MANY]
     # Nobody else may hold these: whoever wrote to a tensor that shares their memory would change them unnoticed.
     alone = {id(tensor) for module, _ in kernels for tensor in sources(module)}
     constants: dict[int, Constant] = {}  # so that tied parameters stay tied

@@ -293,3 +293,13 @@ def test_tied_weights_stay_tied() -> None:
     assert network[1].weight is network[0].weight
     fast.thaw(network)
     assert network[1].weight is network[0].weight
+
+
+def test_nothing_is_kept_twice_of_a_convolution_with_very_many_weights() -> None:
+    layer = _learned(NormalizedConvolution(1024, 1024, 1))
+    before = layer.get_parameter("weight").data_ptr()
+    fast.freeze(layer)
+    assert layer.get_parameter("weight").data_ptr() == before
+    assert vars(layer)["forward"].kept(sources(layer)) is None
+    image = torch.randn(1, 1024, 4, 4, generator=torch.Generator().manual_seed(2))
+    assert torch.allclose(_predicted(layer, image), _plain(layer, image), atol=1e-4, rtol=1e-5)
