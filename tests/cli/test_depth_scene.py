@@ -141,7 +141,11 @@ def test_a_model_of_single_pictures_makes_no_scene(depth: Command, photographs: 
 
 def test_a_single_picture_is_no_scene_for_a_model_of_two(depth: Command, model: Path, photographs: list[Path], tmp_path: Path) -> None:
     done = depth(photographs[0], "-m", model, "-o", tmp_path / "scene.glb")
-    assert done.returncode == 1 and "2 pictures or more, and was given 1: muggle-convert depth FIRST.png SECOND.png" in done.stderr and not (tmp_path / "scene.glb").exists()
+    assert (
+        done.returncode == 1
+        and "2 pictures or more, and was given 1: muggle-convert depth FIRST.png SECOND.png" in done.stderr
+        and not (tmp_path / "scene.glb").exists()
+    )
 
 
 def test_a_single_picture_is_a_surface_before_the_camera_that_the_network_finds(
