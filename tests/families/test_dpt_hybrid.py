@@ -75,7 +75,7 @@ def test_the_name_tells_the_metric_models_apart(name: str, output: OutputConfig,
 
 
 def test_the_same_shapes_under_another_name_are_relative_and_say_so(tmp_path: Path) -> None:
-    matched = match_file(saved(configuration(), tmp_path / "dpt_hybrid-midas-501f0c75.pt"))
+    matched = match_file(saved(configuration(), tmp_path / "dpt_hybrid_fine_tuned.pt"))
     assert matched.config.output == OutputConfig("relative inverse depth", "relu")
     assert [path for path, evidence in matched.evidence.items() if evidence.source is Source.ASSUMED] == ["output.kind"]
 

@@ -57,6 +57,16 @@ def test_a_relative_model_from_the_hub_is_known_to_be_one(tmp_path: Path) -> Non
     assert matched.evidence["output.kind"].source is Source.FILE_NAME
 
 
+@pytest.mark.parametrize("name", ["dpt_hybrid-midas-501f0c75.pt", "dpt_hybrid_384.pt", "Intel/dpt-hybrid-midas/model.safetensors"])
+def test_a_relative_model_of_midas_is_known_to_be_one(name: str, tmp_path: Path) -> None:
+    assert match_known_as(name, "hybrid", tmp_path).evidence["output.kind"].source is Source.FILE_NAME
+
+
+@pytest.mark.parametrize("name", ["my_dpt_hybrid_384.pt", "dpt_hybrid_fine_tuned.pt", "Intel/dpt-large-ade/model.safetensors"])
+def test_what_only_begins_with_a_published_name_is_assumed_to_be_relative(name: str, tmp_path: Path) -> None:
+    assert match_known_as(name, "hybrid", tmp_path).evidence["output.kind"].source is Source.ASSUMED
+
+
 def test_a_published_hybrid_is_known_under_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     latest = golden("hybrid").save(tmp_path, "latest.pt")
     row = {"family": "dpt_hybrid", "licence": "mit", "predicts": "metres", "million_parameters": 1, "url": "https://example.org/x.pt"}

@@ -9,7 +9,7 @@ from typing import Any
 from model_defs.config import DPTConfig, EncoderConfig, FusionResize, HeadConfig, HeadResize, ImageConfig, OutputConfig, ReassembleConfig
 from muggle_convert.errors import Refusal
 from muggle_convert.families.shared.decoder import compose_fusion, compose_head, depth_head
-from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.evidence import Evidence, Source
 from muggle_convert.families.shared.reading import Reading
 from muggle_convert.families.shared.settings import INVERT, NON_NEGATIVE, SCALE, SHIFT, Setting
 from muggle_convert.rules import Row, RuleSet, batch_norm, convolution, given, unread
@@ -56,6 +56,12 @@ OUTPUT_SETTINGS: dict[str, Setting] = {"scale": SCALE, "shift": SHIFT, "invert":
 
 # What DPT's code holds for its metric models and no file does: inverse depth = scale * prediction + shift.
 INVERSIONS = {"kitti": {"scale": 0.00006016, "shift": 0.00579}, "nyu": {"scale": 0.000305, "shift": 0.1378}}
+# Names under which MiDaS, DPT and Intel on the Hub published what was trained for relative depth alone.
+RELATIVE_FILE = re.compile(
+    r"(^|/)dpt[-_]((hybrid|large)-midas(-[0-9a-f]+)?|large|(hybrid|large|levit|beit[-_](base|large)|swin[-_]large|swin(2|v2)[-_](tiny|base|large)"
+    r"|next[-_]vit[-_]large)[-_]\d{3})[./]",
+    re.IGNORECASE,
+)
 TO_INVERT = "--set scale=… --set shift=… --set invert=true"
 
 
@@ -103,7 +109,7 @@ def told_output(reading: Reading, head: HeadConfig, metric_file: re.Pattern[str]
     if told is None:
         if may_be_metric:
             reading.ask_for_metres(f"pass {TO_INVERT}, or --set invert=false if they are relative")
-        reading.note("output.kind", "relative inverse depth", Source.ASSUMED, f"nothing says that it is metric; {TO_INVERT} would")
+        _note_relative(reading)
     else:
         reading.because(told.evidence, "output.kind", "output.invert")
     if told is None or (not isinstance(told.value, re.Match) and not INVERT.parse(told.value)):
@@ -115,6 +121,12 @@ def told_output(reading: Reading, head: HeadConfig, metric_file: re.Pattern[str]
     shift = _constant(reading, "shift", SHIFT, metric_file)
     metres = OutputConfig(kind="metric depth", activation=activation, scale=scale, shift=shift, invert=True)
     return reading.rest("output", metres, Source.CONVENTION, "metres that come of an inversion are no share of a largest depth")
+
+
+def _note_relative(reading: Reading) -> None:
+    why = Evidence(Source.ASSUMED, f"nothing says that it is metric; {TO_INVERT} would")
+    named = reading.named(RELATIVE_FILE)
+    reading.because(named.evidence if named is not None else why, "output.kind")
 
 
 def _activation(reading: Reading) -> Any:
