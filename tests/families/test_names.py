@@ -58,8 +58,13 @@ def test_a_relative_model_from_the_hub_is_known_to_be_one(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["dpt_hybrid-midas-501f0c75.pt", "dpt_hybrid_384.pt", "Intel/dpt-hybrid-midas/model.safetensors"])
-def test_a_relative_model_of_midas_is_known_to_be_one(name: str, tmp_path: Path) -> None:
+def test_a_relative_hybrid_is_known_to_be_one(name: str, tmp_path: Path) -> None:
     assert match_known_as(name, "hybrid", tmp_path).evidence["output.kind"].source is Source.FILE_NAME
+
+
+@pytest.mark.parametrize("name", ["midas_v21_small-70d6b9c8.pt", "midas_v21_small_256.pt"])
+def test_a_relative_model_of_midas_is_known_to_be_one(name: str, tmp_path: Path) -> None:
+    assert match_known_as(name, "midas_v21_small_deep", tmp_path).evidence["output.kind"].source is Source.FILE_NAME
 
 
 @pytest.mark.parametrize("name", ["my_dpt_hybrid_384.pt", "dpt_hybrid_fine_tuned.pt", "Intel/dpt-large-ade/model.safetensors"])

@@ -58,8 +58,8 @@ OUTPUT_SETTINGS: dict[str, Setting] = {"scale": SCALE, "shift": SHIFT, "invert":
 INVERSIONS = {"kitti": {"scale": 0.00006016, "shift": 0.00579}, "nyu": {"scale": 0.000305, "shift": 0.1378}}
 # Names under which MiDaS, DPT and Intel on the Hub published what was trained for relative depth alone.
 RELATIVE_FILE = re.compile(
-    r"(^|/)dpt[-_]((hybrid|large)-midas(-[0-9a-f]+)?|large|(hybrid|large|levit|beit[-_](base|large)|swin[-_]large|swin(2|v2)[-_](tiny|base|large)"
-    r"|next[-_]vit[-_]large)[-_]\d{3})[./]",
+    r"(^|/)(midas_v21(_small)?(_\d{3}|-[0-9a-f]{8})|dpt[-_]((hybrid|large)-midas(-[0-9a-f]+)?|large|"
+    r"(hybrid|large|levit|beit[-_](base|large)|swin[-_]large|swin(2|v2)[-_](tiny|base|large)|next[-_]vit[-_]large)[-_]\d{3}))[./]",
     re.IGNORECASE,
 )
 TO_INVERT = "--set scale=… --set shift=… --set invert=true"
