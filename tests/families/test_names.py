@@ -10,7 +10,9 @@ import pytest
 
 from muggle_convert import inspect
 from muggle_convert.checkpoints.opening import open_checkpoint
+from muggle_convert.families import FAMILIES
 from muggle_convert.families.shared.evidence import Source
+from muggle_convert.families.shared.midas import RELATIVE_FILE
 from muggle_convert.identify.match import Match, match
 from tests.configurations import SMALL
 from tests.families.swin_files import save
@@ -65,6 +67,12 @@ def test_a_relative_hybrid_is_known_to_be_one(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["midas_v21_small-70d6b9c8.pt", "midas_v21_small_256.pt"])
 def test_a_relative_model_of_midas_is_known_to_be_one(name: str, tmp_path: Path) -> None:
     assert match_known_as(name, "midas_v21_small_deep", tmp_path).evidence["output.kind"].source is Source.FILE_NAME
+
+
+def test_every_published_model_of_midas_and_dpt_is_known_to_be_relative_or_not() -> None:
+    of_midas = [family for family in FAMILIES if family.name.startswith(("dpt_", "midas_"))]
+    for known in (one for family in of_midas for one in family.published):
+        assert (RELATIVE_FILE.search(f"{known.name}.pt") is not None) == (known.predicts == "relative inverse depth"), known.name
 
 
 @pytest.mark.parametrize("name", ["my_dpt_hybrid_384.pt", "dpt_hybrid_fine_tuned.pt", "Intel/dpt-large-ade/model.safetensors"])
