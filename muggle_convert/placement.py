@@ -56,7 +56,7 @@ class Placement:
             return stored
         name = str(stored).removeprefix("torch.")
         said = (
-            f"the weights are {name}, for which this processor has no fast arithmetic: they are widened to float32; dtype={name} keeps them"
+            f"the weights are {name}, for which this processor has no fast arithmetic, and are widened to float32; dtype {name} keeps them"
         )
         warnings.warn(said, Notice, stacklevel=2)
         return torch.float32
