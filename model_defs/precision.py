@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 _lock = threading.Lock()
 _inside = 0  # calls under way, of all threads: the settings are the whole process's
@@ -46,6 +46,11 @@ def kept_in_float32(network: nn.Module) -> frozenset[str]:
         if isinstance(module, nn.modules.batchnorm._BatchNorm) or getattr(module, "keeps_float32", False)
     ]
     return frozenset(f"{name}.{tensor}".lstrip(".") for name, module in kept for tensor in module.state_dict())
+
+
+def as_weights(part: nn.Module, tensor: Tensor) -> Tensor:
+    """In the type of a part's weights, which may have kept float32 where the tensor comes from a part in half precision, or the other way round."""
+    return tensor.to(next(part.parameters()).dtype)
 
 
 def _set(values: list[Any]) -> None:

@@ -108,6 +108,9 @@ def test_what_half_precision_cannot_hold_keeps_float32() -> None:
     levit = load_any_dpt("fixtures/converted/dpt_levit.safetensors", dtype="float16")
     types = {name: tensor.dtype for name, tensor in levit.state_dict().items()}
     assert {dtype for name, dtype in types.items() if name.endswith("running_var")} == {torch.float32}
+    pairs = load_any_dpt("fixtures/converted/dust3r.safetensors", dtype="float16")
+    assert {tensor.dtype for tensor in pairs.views.parameters()} == {torch.float32}
+    assert {tensor.dtype for tensor in pairs.imgencoder.parameters()} == {pairs.dtype} == {torch.float16}
 
 
 def test_a_network_takes_pictures_in_the_type_it_computes_in_and_in_that_of_its_first_part() -> None:

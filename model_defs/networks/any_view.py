@@ -29,6 +29,7 @@ from model_defs.parts.positions import BicubicPositionEncoding
 from model_defs.parts.reassemble import ReassembleTokensInPlane, reassemble_tokens
 from model_defs.parts.sky import FEWEST, PERCENT, is_land, quantile
 from model_defs.parts.view_plane import with_view_plane
+from model_defs.precision import as_weights
 from model_defs.scenes.geometry import closest
 from model_defs.scenes.seen import Seen, seen_by_depth
 from model_defs.tracing import holds, view_by_view, views_joined
@@ -56,6 +57,8 @@ class CameraEncoder(nn.Module):
 class CameraDecoder(nn.Module):
     """What became of the token of every view -> its camera."""
 
+    keeps_float32 = True  # focal lengths in pixels may be larger than any number of half precision
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
@@ -73,6 +76,8 @@ class CameraDecoder(nn.Module):
 
 class RayHead(nn.Module):
     """A ray for every pixel of the path, and how far to trust it."""
+
+    keeps_float32 = True  # six convolutions without a norm between them, which gather what each rounds
 
     def __init__(self, fusion_width: int, config: DepthAndRaysHeadConfig) -> None:
         super().__init__()
@@ -122,7 +127,7 @@ class AnyView(Network):
         maps = {
             name: views_joined(each, (views.shape[0], views.shape[1])) for name, each in zip(names, zip(*found, strict=True), strict=True)
         }
-        world_to_camera, to_pixels = self.camera_decoder(cameras, image_size)
+        world_to_camera, to_pixels = self.camera_decoder(as_weights(self.camera_decoder, cameras), image_size)
         return {**maps, "extrinsics": world_to_camera, "intrinsics": to_pixels}
 
     def encode(self, views: Tensor, extrinsics: Tensor | None, intrinsics: Tensor | None) -> tuple[list[Tensor], Grid, Tensor]:
@@ -138,8 +143,8 @@ class AnyView(Network):
     def decode(self, taps: Sequence[Tensor], grid: Grid, image_size: Grid) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One view after another: maps of all of them at once would be the largest thing in memory."""
         maps = self.reassemble([self.tapnorm(tap) for tap in taps], grid)
-        rays = self.ray_head(self.ray_fusion(maps), image_size)  # (B, h, w, 7)
-        depth, trust = self.head(self.fusion(maps), image_size).unbind(1)  # (B, H, W) each
+        rays = self.ray_head(as_weights(self.ray_head, self.ray_fusion(maps)), image_size)  # (B, h, w, 7)
+        depth, trust = self.head(as_weights(self.head, self.fusion(maps)), image_size).unbind(1)  # (B, H, W) each
         return depth.exp(), 1 + trust.exp(), rays[..., :RAY], 1 + rays[..., RAY].exp()
 
     def alone(self, *inputs: Tensor) -> dict[str, Tensor]:

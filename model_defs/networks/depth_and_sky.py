@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +18,7 @@ from model_defs.dpt import PlainDPT
 from model_defs.encoders.dinov2 import parts
 from model_defs.parts.fusion import fusion
 from model_defs.parts.head import DepthHead
-from model_defs.parts.sky import with_far_sky
+from model_defs.parts.sky import is_land, with_far_sky
 
 NORM_EPS = 1e-5  # of the norm over what is tapped
 
@@ -54,6 +56,10 @@ class DepthAndSky(PlainDPT):
         self.check(image)
         depth, sky = self.head(self.decode(*self.encode(image)), (image.shape[2], image.shape[3]))
         return {"depth": with_far_sky(depth, sky), "sky": sky}
+
+    def agreed(self, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        is_alike = is_land(found["sky"]) == is_land(expected["sky"])
+        return {**found, "depth": torch.where(is_alike, found["depth"], expected["depth"])}
 
 
 def network(config: DPTConfig, encoder: DINOv2Config) -> DepthAndSky:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from model_defs.config import Grid
 from model_defs.network import Network
+from model_defs.precision import as_weights
 from model_defs.scenes.pairs import Pair, scene_of
 from model_defs.scenes.seen import Seen
 from model_defs.tracing import is_known
@@ -23,6 +24,8 @@ from model_defs.tracing import is_known
 
 class DensePoints(nn.Module):
     """The decoder of DPT for one view: what was tapped -> four numbers for each pixel."""
+
+    keeps_float32 = True  # as the original's code has it: how far a point is grows exponentially with what was rounded
 
     def __init__(self, reassemble: nn.Module, fusion: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -80,7 +83,9 @@ class DUSt3R(Network):
         """What both heads say about the tokens of two views."""
         (here, grid), (there, other_grid) = one, other
         taps, other_taps = self.decoder(here, there, (grid, other_grid))
-        return *self.views["first"](taps, grid, size), *self.views["second"](other_taps, other_grid, other_size)
+        first, second = self.views["first"], self.views["second"]
+        taps, other_taps = ([as_weights(first, tap) for tap in tapped] for tapped in (taps, other_taps))
+        return *first(taps, grid, size), *second(other_taps, other_grid, other_size)
 
     def _encoded(self, first: Tensor, second: Tensor) -> tuple[tuple[Tensor, Grid], tuple[Tensor, Grid]]:
         """The tokens of each view; views of one size are encoded as one batch."""

@@ -18,6 +18,7 @@ from model_defs.dpt import DPT, PlainDPT, RelativeDPT
 from model_defs.parts.fusion import Fusion
 from model_defs.parts.head import DepthHead, DoublingDepthHead
 from model_defs.parts.metric_bins import metric_bins
+from model_defs.precision import as_weights
 
 RELATIVE = OutputConfig("relative inverse depth", "relu")  # what the head would predict
 
@@ -63,7 +64,8 @@ class MetricDPT(DPT):
         maps = self.reassemble(*self.encode(image))
         paths = self.fusion(maps)
         told = self.head(paths[-1], (image.shape[2], image.shape[3]))
-        return self.bins(maps[-1], paths, told)
+        coarsest, told, *paths = (as_weights(self.bins, feature_map) for feature_map in (maps[-1], told, *paths))
+        return self.bins(coarsest, paths, told)
 
 
 class PlainMetricDPT(MetricDPT, PlainDPT):

@@ -20,6 +20,7 @@ from model_defs.config import DPTConfig, Grid, SceneHeadConfig
 from model_defs.encoders.cameras import NUMBERS, CameraTrunk, matrices
 from model_defs.encoders.transformer import MLP
 from model_defs.network import Network
+from model_defs.precision import as_weights
 from model_defs.scenes.seen import Seen, seen_by_depth
 from model_defs.tracing import view_by_view, views_joined
 
@@ -54,6 +55,8 @@ class CameraHead(nn.Module):
 
 class DenseHead(nn.Module):
     """The decoder of DPT on what was tapped of one view: some numbers for each pixel, the last of which is how far to trust the others."""
+
+    keeps_float32 = True  # as the original's code has it: depth and points grow exponentially with what was rounded
 
     def __init__(self, width: int, reassemble: nn.Module, fusion: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -115,7 +118,8 @@ class VGGT(Network):
 
     def _dense(self, head: nn.Module, taps: Sequence[Tensor], grid: Grid, image_size: Grid) -> tuple[Tensor, Tensor]:
         """One view after another: maps of all of them at once would be the largest thing in memory."""
-        each = [head(view, grid, image_size) for view in zip(*map(view_by_view, taps), strict=True)]
+        views = ([as_weights(head, tap) for tap in view] for view in zip(*map(view_by_view, taps), strict=True))
+        each = [head(view, grid, image_size) for view in views]
         scenes = (taps[0].shape[0], taps[0].shape[1])
         values, trust = (views_joined(found, scenes) for found in zip(*each, strict=True))
         return values, trust

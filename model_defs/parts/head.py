@@ -61,6 +61,8 @@ class UnalignedDepthHead(DoublingDepthHead):
 class PlaneHead(nn.Module):
     """The same convolutions, with enlarging to the image's size; then every pixel is told where it lies in the picture."""
 
+    keeps_float32 = True  # what it tells goes through exponentials
+
     def __init__(self, fusion_width: int, upsampler_width: int, projection_width: int, channels: int) -> None:
         super().__init__()
         self.spatial_upsampler = nn.Sequential(nn.Conv2d(fusion_width, upsampler_width, kernel_size=3, padding=1))

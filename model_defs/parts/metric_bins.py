@@ -87,6 +87,8 @@ class NormedBins(Bins):
 class MetricBins(nn.Module):
     """Bins that are made from the coarsest map, and moved by each path on its way to the finest."""
 
+    keeps_float32 = True  # an attractor multiplies squares of distances by 300, and logarithms are divided by temperatures down to 0.02
+
     def __init__(self, widths: Sequence[int], config: MetricBinsHeadConfig) -> None:
         super().__init__()
         path_widths = (*reversed(widths[:-1]), widths[0])  # a path has the width of the next finer block, and the finest its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -49,7 +50,9 @@ def _differences(one: Network, other: Network, tried: list[Sides]) -> dict[str, 
             continue  # this family takes one size only
         with torch.inference_mode():
             expected, found_here = (_prediction(model, picture) for model in (one, other))
-        found[_named((count, height, width))] = _largest(found_here, expected)
+        is_comparable = all(found_here[name].shape == wanted.shape for name, wanted in expected.items())
+        agreed = one.agreed(found_here, expected) if is_comparable else found_here
+        found[_named((count, height, width))] = _largest(_numbers(agreed), _numbers(expected))
     return found
 
 
@@ -65,11 +68,14 @@ def _of_pictures(network: Network, graph: Network, tried: list[Sides]) -> dict[s
     return found
 
 
-def _prediction(model: Network, picture: Tensor) -> Tensor:
-    """All numbers of a prediction."""
+def _prediction(model: Network, picture: Tensor) -> Mapping[str, Tensor]:
     picture = picture.to(next(model.parameters()).dtype)
-    maps = named_maps(model, *model.trial(picture))
-    return torch.cat([one.double().flatten() for one in maps.values()])
+    return named_maps(model, *model.trial(picture))
+
+
+def _numbers(prediction: Mapping[str, Tensor]) -> Tensor:
+    """All of them."""
+    return torch.cat([one.double().flatten() for one in prediction.values()])
 
 
 def _largest(found: Tensor, expected: Tensor) -> float:

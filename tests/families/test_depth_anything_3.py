@@ -104,6 +104,13 @@ def test_a_quantile_is_torchs_own_of_the_values_that_are_meant(count: int) -> No
     torch.testing.assert_close(quantile(values, among, 99), torch.quantile(values[among], 0.99))
 
 
+def test_another_way_to_run_is_compared_where_it_takes_the_same_pixels_for_sky() -> None:
+    expected = {"depth": torch.tensor([[[1.0, 5.0, 9.0]]]), "sky": torch.tensor([[[0.1, 0.29, 0.5]]])}
+    found = {"depth": torch.tensor([[[1.1, 9.0, 9.0]]]), "sky": torch.tensor([[[0.1, 0.31, 0.5]]])}
+    agreed = build(of_one_picture()).agreed(found, expected)
+    assert agreed["depth"].tolist() == torch.tensor([[[1.1, 5.0, 9.0]]]).tolist() and agreed["sky"] is found["sky"]
+
+
 def test_the_sky_of_large_pictures_is_as_far_in_every_run() -> None:
     generator = torch.Generator().manual_seed(1)
     depth, sky = (torch.rand(1, 400, 400, generator=generator) for _ in range(2))

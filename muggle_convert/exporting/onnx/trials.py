@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def trials(network: Network, graph: Path, interface: Interface, size: tuple[int,
                 expected = network(*inputs)
         except ValueError:
             continue
-        found.append(tried(session, inputs, list(expected.values()) if isinstance(expected, dict) else [expected]))
+        found.append(tried(network, session, inputs, expected))
     if not found:
         raise Refusal(
             "the network takes none of the sizes that a graph of it could be tried at; name one it takes with --size HEIGHTxWIDTH."
@@ -46,7 +46,7 @@ def trials_with_pictures(network: Network, graph: Path) -> tuple[Trial, ...]:
     for batch, height, width in ((1, 120, 160), (2, 161, 107), (1, 333, 90)):
         pictures = smooth_pictures(batch, height, width)
         expected = torch.stack([torch.from_numpy(network.predict(picture)) for picture in pictures.numpy()])
-        found.append(tried(session, [pictures], [expected]))
+        found.append(tried(network, session, [pictures], expected))
     return tuple(found)
 
 
@@ -67,19 +67,22 @@ def session_of(graph: Path) -> Any:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def tried(session: Any, inputs: Sequence[Tensor], expected: Sequence[Tensor]) -> Trial:
+def tried(network: Network, session: Any, inputs: Sequence[Tensor], expected: Tensor | Mapping[str, Tensor]) -> Trial:
+    """What the network returns for these inputs, beside what the graph gives."""
     shape = tuple(inputs[0].shape)
+    wanted = expected if isinstance(expected, Mapping) else {network.outputs[0]: expected}
     try:
         given = {one.name: tensor.numpy() for one, tensor in zip(session.get_inputs(), inputs, strict=True)}
-        results = [torch.from_numpy(result) for result in session.run(None, given)]
+        results = {name: torch.from_numpy(result) for name, result in zip(wanted, session.run(None, given), strict=True)}
     except Exception as problem:  # the runtime raises kinds of its own
         return Trial(shape, None, " ".join(str(problem).split())[:MOST_SAID])
-    for result, wanted in zip(results, expected, strict=True):
-        if result.shape != wanted.shape:
-            return Trial(shape, None, f"gives {tuple(result.shape)} and not {tuple(wanted.shape)}")
-    if not all(bool(result.isfinite().all()) for result in results):
+    for name, result in results.items():
+        if result.shape != wanted[name].shape:
+            return Trial(shape, None, f"gives {tuple(result.shape)} and not {tuple(wanted[name].shape)}")
+    if not all(bool(result.isfinite().all()) for result in results.values()):
         return Trial(shape, None, "gives numbers that are not finite")
-    error = max(map(difference, results, expected))
+    agreed = network.agreed(results, wanted)
+    error = max(difference(agreed[name], wanted[name]) for name in wanted)
     return Trial(shape, float(f"{error:.1e}"))  # further digits change with the number of threads, and so would the file
 
 
