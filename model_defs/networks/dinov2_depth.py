@@ -48,7 +48,7 @@ class PaddedDPT(PlainDPT):
 
 
 def _around(side: int, patch_size: int) -> tuple[int, int]:
-    missing = -side % patch_size
+    missing = (side + patch_size - 1) // patch_size * patch_size - side  # exporters follow this, and not the remainder of a negative number
     return missing // 2, missing - missing // 2
 
 

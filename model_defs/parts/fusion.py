@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from model_defs.config import FusionConfig, Grid
 from model_defs.parts.convolution import NormalizedConvolution
+from model_defs.tracing import is_known
 
 
 class ResidualConvolution(nn.Module):
@@ -140,7 +141,8 @@ class MapFittingFusion(Fusion):
         path = self.blocks[-1](maps[-1], doubled(maps[-1]))
         yield path
         for block, feature_map in zip([*self.blocks][-2::-1], maps[-2::-1], strict=True):
-            if feature_map.shape[2:] != path.shape[2:]:
+            # Bringing a map to its own size leaves every bit as it is, so that a graph does it at any size.
+            if not is_known(*feature_map.shape[2:]) or feature_map.shape[2:] != path.shape[2:]:
                 feature_map = F.interpolate(feature_map, size=path.shape[2:], mode="bilinear", align_corners=False)
             path = block(feature_map, path, doubled(path))
             yield path

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from model_defs.build import build
 from model_defs.config import BoundedDepthHeadConfig, FusionConfig
+from model_defs.parts import fusion
 from muggle_convert import Refusal, convert, export, inspect, load_any_dpt, verify
 from muggle_convert.families.dinov2_depth import LAYOUTS
 from tests.conftest import Command
@@ -138,6 +139,17 @@ def test_the_command_line_takes_both_files(halves: tuple[Path, Path], tmp_path: 
     two = ("--to", "original", "-o", tmp_path / "head.pth", "--backbone-out", tmp_path / "backbone.pth", "--fill-unused")
     assert muggle_convert_here("export", tmp_path / "nyu.safetensors", *two).returncode == 0
     assert json.loads(muggle_convert_here("inspect", head, "--backbone", backbone, "--json").stdout)["family"] == "dinov2_depth"
+
+
+@pytest.mark.parametrize("size", [(70, 98), (57, 29), (14, 43)], ids=lambda size: "x".join(map(str, size)))
+def test_a_graph_that_fits_every_map_computes_the_same_bits(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = build(configuration()).eval()
+    picture = torch.randn(1, 3, *size)
+    with torch.inference_mode():
+        expected = network(picture)
+        monkeypatch.setattr(fusion, "is_known", lambda *sides: False)  # as it is for whoever writes graphs
+        assert torch.equal(network(picture), expected)
 
 
 @pytest.fixture(scope="module")

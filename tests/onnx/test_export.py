@@ -182,11 +182,14 @@ def test_a_graph_with_preprocessing_takes_pictures_and_equals_predict(checkpoint
 
 
 @pytest.mark.usefixtures("followed_before")
-def test_eight_bits_are_smaller_and_measured(checkpoint: Path, written: WrittenGraph, tmp_path: Path) -> None:
+def test_eight_bits_are_smaller_and_measured(
+    checkpoint: Path, written: WrittenGraph, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     made = export_onnx(checkpoint, tmp_path / "x.onnx", GraphOptions(precision="int8"), READING)
     products = [node.op_type for node in onnx.load(made.files[0]).graph.node if node.op_type == "MatMulInteger"]
     assert len(products) == 4 * 4  # of four blocks
     assert made.size < 0.8 * written.size and 1e-3 < made.graph.largest_error < 0.5
+    assert not caplog.messages, "what tools tell their own developers"
 
 
 @pytest.mark.usefixtures("followed_before")

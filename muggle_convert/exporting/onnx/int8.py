@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from muggle_convert.exporting.onnx.quiet import quiet
 from muggle_convert.exporting.onnx.writing import LARGEST
 
 if TYPE_CHECKING:
@@ -24,18 +24,19 @@ def save_in_int8(model: onnx_ir.Model, path: Path, network: nn.Module) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxscript.optimizer import fold_constants_ir
 
-    fold_constants_ir(model, input_size_limit=MOST_FOLDED, output_size_limit=MOST_FOLDED)
+    with quiet():
+        fold_constants_ir(model, input_size_limit=MOST_FOLDED, output_size_limit=MOST_FOLDED)
     weights = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value is not None)
     whole = path.with_suffix(".float32.onnx")
     onnx_ir.save(model, whole, external_data=f"{whole.name}.data" if weights > LARGEST else None)
     layers = {layer.weight.shape[::-1] for layer in network.modules() if isinstance(layer, nn.Linear)}
     others = [node.name for node in model.graph.all_nodes() if node.op_type in PRODUCTS and _shape(node.inputs[1]) not in layers]
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # it would have the graph prepared by a tool that takes out what changes from run to run
     try:
-        quantize_dynamic(whole, path, op_types_to_quantize=PRODUCTS, per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=others)
+        with quiet():  # it would have the graph prepared by a tool that takes out what changes from run to run
+            quantize_dynamic(
+                whole, path, op_types_to_quantize=PRODUCTS, per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=others
+            )
     finally:
-        logging.disable(before)
         for file in path.parent.glob(f"{whole.name}*"):
             file.unlink()
     made = onnx.load(path)

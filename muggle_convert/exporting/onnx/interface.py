@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
-from model_defs.config import LeViTConfig, Swin2Config, SwinConfig
+from model_defs.config import DINOv2Config, LeViTConfig, Swin2Config, SwinConfig
 from model_defs.network import Network
 from model_defs.window_layout import traced_step
 from muggle_convert.errors import Refusal
@@ -83,7 +83,7 @@ def interface(network: Network, size: tuple[int, int] | None) -> Interface:
             if number:
                 samples[number] = samples[number].new_zeros(*samples[number].shape[:-2], height + 2 * step[0], width + 2 * step[1])
             for axis, side in enumerate(("height", "width")):
-                dim = Dim(f"{side}{suffix}_steps", min=1, max=MOST)
+                dim = Dim(f"{side}{suffix}_steps", min=_least_steps(network), max=MOST)
                 may_change[first + axis] = (side + suffix, step[axis] * dim if step[axis] > 1 else dim)
         inputs[name] = tuple(may_change[axis][0] if axis in may_change else side for axis, side in enumerate(samples[number].shape))
         dims.append({axis: dim for axis, (_, dim) in may_change.items()})
@@ -112,6 +112,12 @@ def step_of(network: Network) -> tuple[int, int] | None:
         rows, columns = traced_step(encoder)
         return rows * encoder.patch_size, columns * encoder.patch_size
     return network.multiple, network.multiple
+
+
+def _least_steps(network: Network) -> int:
+    """That exporters are told. Of a side of one patch they would conclude that it is always one, which steps of patches spare them."""
+    encoder = network.config.encoder
+    return 2 * encoder.patch_size + 1 if isinstance(encoder, DINOv2Config) and network.multiple == 1 else 1
 
 
 def only_size(network: Network) -> tuple[int, int]:

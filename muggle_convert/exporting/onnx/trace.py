@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +10,7 @@ from torch import Tensor, nn
 from model_defs.network import Network
 from muggle_convert.errors import Refusal
 from muggle_convert.exporting.onnx.interface import Interface
+from muggle_convert.exporting.onnx.quiet import quiet
 from muggle_convert.onnx.description import Dimensions
 from muggle_convert.version import VERSION
 
@@ -39,10 +36,16 @@ class Float32AtBothEnds(nn.Module):
 
 def traced(network: Network, interface: Interface) -> tuple[onnx_ir.Model, dict[str, Dimensions]]:
     """The graph, and the dimensions of its outputs."""
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), quiet():
         try:
             wrapped = Float32AtBothEnds(network).eval()
-            program = torch.export.export(wrapped, interface.samples, dynamic_shapes=(interface.dims,), strict=False)
+            program = torch.export.export(
+                wrapped,
+                interface.samples,
+                dynamic_shapes=(interface.dims,),
+                strict=False,
+                prefer_deferred_runtime_asserts_over_guards=_leaves_margins(network),
+            )
             made = torch.onnx.export(
                 program,
                 dynamo=True,
@@ -56,12 +59,17 @@ def traced(network: Network, interface: Interface) -> tuple[onnx_ir.Model, dict[
             raise Refusal(
                 f"torch's exporter could not write this network for every size ({type(problem).__name__}: {said}); one size may do: --size HEIGHTxWIDTH"
             ) from problem
-    assert made is not None
-    model = made.model
-    _tidy(model, network)
+        assert made is not None
+        model = made.model
+        _tidy(model, network)
     outputs = _dimensions(program, interface)
     _name_sides(model, {**interface.inputs, **outputs})
     return model, outputs
+
+
+def _leaves_margins(network: Network) -> bool:
+    """Whether pictures get margins up to whole patches. Exporters then ask of strides what is true of every number, and cannot prove it."""
+    return network.multiple == 1
 
 
 def _tidy(model: onnx_ir.Model, network: Network) -> None:
@@ -122,16 +130,3 @@ def _name_sides(model: onnx_ir.Model, named: dict[str, Dimensions]) -> None:
     for value in (*model.graph.inputs, *model.graph.outputs):
         assert value.name is not None
         value.shape = onnx_ir.Shape(named[value.name])
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch's exporters tell their own developers a lot."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
