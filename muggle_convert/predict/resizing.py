@@ -46,7 +46,7 @@ def resized(picture: Pixels, size: Size, kernel: str = "cubic") -> Samples:
     if opencv is not None and kernel == "cubic" and picture.shape[0] * picture.shape[1] <= _DOUBLES and max(picture.shape) < 1 << 15:
         found = opencv.resize(_in_doubles(picture), (size[1], size[0]), interpolation=opencv.INTER_CUBIC)
         return np.asarray(found, np.float32).reshape(*size, 3)
-    return mixed(torch.from_numpy(np.ascontiguousarray(picture)), size, kernel).permute(1, 2, 0).numpy()
+    return mixed(torch.from_numpy(np.require(picture, requirements=("C", "W"))), size, kernel).permute(1, 2, 0).numpy()
 
 
 def _in_doubles(picture: Pixels) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 from model_defs.network import Network
 from muggle_convert import Refusal
 from muggle_convert.predict.photographs import MOST_BYTES, read_picture
+from muggle_convert.predict.resizing import resized
 from tests.goldens import uint8_picture
 
 PICTURE = uint8_picture(23, 31, 4)
@@ -54,6 +56,17 @@ def test_what_opencv_reads_is_turned_round_as_the_docstring_says(tmp_path: Path)
     Image.fromarray(PICTURE).save(tmp_path / "picture.png")
     assert np.array_equal(read_picture(cv2.imread(str(tmp_path / "picture.png"))[..., ::-1]), PICTURE)
     assert "[..., ::-1]" in str(Network.predict.__doc__)
+
+
+def test_an_array_that_may_only_be_read_is_taken_without_a_word() -> None:
+    picture = PICTURE.copy()
+    picture.setflags(write=False)
+    torch.set_warn_always(True)  # and not only once in a process
+    try:
+        with warnings.catch_warnings(action="error"):
+            resized(picture, (12, 16), "bilinear aligned")
+    finally:
+        torch.set_warn_always(False)
 
 
 def test_a_normalised_tensor_and_values_that_could_mean_two_things_are_refused() -> None:
