@@ -27,7 +27,7 @@ OTHERS = (
     "DUSt3R, two decoders",
     "MASt3R, six channels",
     "Prompt-Depth-Anything, as released",
-    "VGGT, as released",
+    "VGGT, two heads of the pairs",
 )
 
 
