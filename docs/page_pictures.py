@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageStat
 from muggle_convert.many.batches import BatchPredictor
 
 ROOT = Path(__file__).parent.parent
-MODEL = ROOT / "fixtures" / "toy_depth_anything_v2_vit.pth"
+MODEL = ROOT / "fixtures" / "toy_dpt_hybrid_160.pt"
 PICTURE = ROOT / "fixtures" / "images" / "rendered_room.png"
 SIZE = {"width": 1240, "height": 840}
 ALIKE = 1.5  # shades of 255, on average

@@ -1,6 +1,6 @@
 """Measures a checkpoint on scenes it has not seen: new ones of the training kind, unseen objects, unseen textures, and both.
 
-    python -m examples.toy_depth.evaluate fixtures/toy_depth_anything_v2_vit.pth
+    python -m examples.toy_depth.evaluate fixtures/toy_dpt_hybrid_160.pt
 
 The file goes through the converter like anybody's. The baseline knows how inverse depth usually runs over a picture - the plane that
 fits the training scenes' mean best - and is aligned to every scene exactly as the network is.
@@ -23,7 +23,7 @@ from .metrics import FARTHEST, mean_score, score
 from .pool import view
 from .scenes import TRAINING_WORLD, UNSEEN_WORLD, World, outdoors, room, table_top
 
-HEIGHT, WIDTH = 140, 182
+HEIGHT, WIDTH = 160, 224
 TRAINING_SEED, EVALUATION_SEED = 1, 1000
 WORLDS = {
     "new scenes": TRAINING_WORLD,

@@ -1,6 +1,6 @@
-"""Writes the trained network the way Depth-Anything V2 is published: its names, its shapes, a plain `torch.save`.
+"""Writes the trained network the way DPT-Hybrid is published: its names, its shapes, a plain `torch.save`.
 
-    python -m examples.toy_depth.save --run DIR --out fixtures/toy_depth_anything_v2_vit.pth
+    python -m examples.toy_depth.save --run DIR --out fixtures/toy_dpt_hybrid.pt
 
 Nothing here knows a name by heart: the converter's own rules are applied backwards. Tensors the original has and no prediction ever
 reads are written as zeros, so that the original code loads the file with strict=True.
@@ -15,36 +15,42 @@ import torch
 from torch import Tensor
 
 from model_defs.dpt import DPT
-from muggle_convert.families.depth_anything import ORIGINAL
+from muggle_convert.families.dpt_hybrid import LAYOUTS
 from muggle_convert.rules import Rule
 
 from .network import CONFIG, fresh_network
 
 
 def original_tensors(model: DPT) -> dict[str, Tensor]:
+    original = LAYOUTS["original"]
     canonical = {name: tensor.detach() for name, tensor in model.state_dict().items()}
     originals: dict[str, Tensor] = {}
     for name in canonical:
-        place = ORIGINAL.of_canonical(name)
+        place = original.of_canonical(name)
         assert place is not None and isinstance(place.rule, Rule), f"no rule makes {name}"
         parts = [canonical[part] for part in place.siblings(place.rule.canonical) if part is not None]
         assemblies = place.rule.operation.backward([tuple(part.shape) for part in parts])
-        for original, assembly in zip(ORIGINAL.originals_of(name), assemblies, strict=True):
+        for called, assembly in zip(original.originals_of(name), assemblies, strict=True):
             runs = [
                 torch.zeros(run.count) if run.source is None else parts[run.source].flatten()[run.start : run.start + run.count]
                 for run in assembly.runs
             ]
-            originals[original] = torch.cat(runs).view(assembly.shape)
+            originals[called] = torch.cat(runs).view(assembly.shape)
     return originals
 
 
 def never_read() -> dict[str, Tensor]:
-    width = CONFIG.fusion.widths[-1]
-    unit = "depth_head.scratch.refinenet4.resConfUnit1"
-    tensors = {"pretrained.mask_token": torch.zeros(1, CONFIG.encoder.width)}
+    """A unit with no path to join, the norm after the last block, and the classifier of ImageNet's thousand classes."""
+    width, fused = CONFIG.encoder.width, CONFIG.fusion.widths[-1]
+    tensors = {
+        "pretrained.model.norm.weight": torch.zeros(width),
+        "pretrained.model.norm.bias": torch.zeros(width),
+        "pretrained.model.head.weight": torch.zeros(1000, width),
+        "pretrained.model.head.bias": torch.zeros(1000),
+    }
     for layer in ("conv1", "conv2"):
-        tensors[f"{unit}.{layer}.weight"] = torch.zeros(width, width, 3, 3)
-        tensors[f"{unit}.{layer}.bias"] = torch.zeros(width)
+        tensors[f"scratch.refinenet4.resConfUnit1.{layer}.weight"] = torch.zeros(fused, fused, 3, 3)
+        tensors[f"scratch.refinenet4.resConfUnit1.{layer}.bias"] = torch.zeros(fused)
     return tensors
 
 
