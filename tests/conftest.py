@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,10 @@ torch.set_num_threads(1)
 settings.register_profile("patient", deadline=None)  # how long an example takes says more of the machine than of the code
 settings.load_profile("patient")
 os.environ.setdefault("MUGGLE_CONVERT_KERNELS", "fast")  # what is faster varies from run to run, and tests should not
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as a shell leaves it to what it starts in the background, and so to all that tests start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Python = Callable[..., subprocess.CompletedProcess[str]]
